@@ -1,0 +1,126 @@
+"""Every error of ours. It knows nothing of HTTP or XML: a face decides how each one reads on its wire.
+
+::
+
+    VidijobError
+    ├── CallerError               the caller is wrong
+    │   ├── NotFound              no such job, user, job type, …
+    │   ├── Invalid               a value that cannot be taken
+    │   │   └── Unreadable        a document that cannot be read
+    │   ├── Refused               the thing is not in a state that allows it
+    │   │   └── TransitionRefused
+    │   └── Denied
+    │       ├── NotAuthenticated  nobody we know
+    │       └── RoleMissing       known, but without the role
+    ├── NotReady                  the world is not ready
+    │   ├── Unavailable           the database is away; try again
+    │   └── LeaseLost             the step belongs to somebody else by now
+    └── SetupError                whoever runs this server must change something
+"""
+
+from __future__ import annotations
+
+
+class VidijobError(Exception):
+    """The root of the tree."""
+
+
+class CallerError(VidijobError):
+    """The caller is wrong and can mend it."""
+
+
+class NotFound(CallerError):
+    """Nothing of that kind has that id."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        #: What was looked for, in the wire's spelling: ``Job``, ``User``, …
+        self.kind = kind
+        #: The id as the caller wrote it.
+        self.id = id
+        super().__init__(f"There is no {kind} {id}.")
+
+
+class Invalid(CallerError):
+    """A value that cannot be taken."""
+
+    def __init__(self, context: str, explanation: str, *, value: str | None = None, id: str | None = None) -> None:
+        #: Where: the parameter, element or resource.
+        self.context = context
+        #: Why, and what would be taken.
+        self.explanation = explanation
+        #: The value that was refused, where there is one.
+        self.value = value
+        #: The id of the thing it was meant for, where there is one.
+        self.id = id
+        super().__init__(explanation)
+
+
+class Unreadable(Invalid):
+    """A document that is not well-formed, hostile, or not of the shape asked for."""
+
+
+class Refused(CallerError):
+    """The thing exists but is not in a state that allows this."""
+
+    def __init__(self, context: str, id: str, explanation: str) -> None:
+        #: The kind of thing: ``job``.
+        self.context = context
+        #: Its id.
+        self.id = id
+        #: Why not.
+        self.explanation = explanation
+        super().__init__(explanation)
+
+
+class TransitionRefused(Refused):
+    """The state machine knows no such step from the present state."""
+
+
+class Denied(CallerError):
+    """The caller may not."""
+
+
+class NotAuthenticated(Denied):
+    """No login, or a wrong one."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+
+class RoleMissing(Denied):
+    """Known, but without the role that this needs."""
+
+    def __init__(self, user: str, role: str) -> None:
+        #: Who asked.
+        self.user = user
+        #: The role that is missing.
+        self.role = role
+        super().__init__(f"The user {user} lacks the role {role}.")
+
+
+class NotReady(VidijobError):
+    """Nobody did anything wrong; it may work later."""
+
+
+class Unavailable(NotReady):
+    """The database is away or overloaded."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(f"{what} is not available: {reason}")
+
+
+class LeaseLost(NotReady):
+    """The step's lease ran out or was taken over; whatever was done for it must not count."""
+
+    def __init__(self, job: int, step: int, lease: int) -> None:
+        self.job = job
+        self.step = step
+        self.lease = lease
+        super().__init__(f"Lease {lease} on step {step} of job {job} is no longer held.")
+
+
+class SetupError(VidijobError):
+    """The server cannot run like this; the sentence says what to change."""

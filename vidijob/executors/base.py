@@ -1,0 +1,86 @@
+"""What an executor is: it carries out one step and answers an outcome. It knows neither store nor HTTP.
+
+An executor is asked once per attempt. It may be cancelled at any await (abort, lost lease, time-out, shutdown): it then
+ends its children, removes what it left half done, and lets ``asyncio.CancelledError`` pass. It may also be killed
+without notice, so every attempt must be able to follow a half-finished one (see ``StepContext.lease``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from vidijob.jobs.model import JobData
+
+ProgressUnit = Literal["percent", "bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step has done its work."""
+
+    #: Job data to set; ``None`` takes a key away.
+    data: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It did not work now and may work later; tried again up to the definition's ``retries``."""
+
+    #: One sentence for people: what went wrong, where, and what to do.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """It will never work like this."""
+
+    #: One sentence for people: what went wrong, where, and what to do.
+    reason: str
+
+
+Outcome = Done | Retry | Fail
+
+
+class StepContext(Protocol):
+    """What an executor may know of the step that it carries out, and how it tells of its progress."""
+
+    @property
+    def job(self) -> str:
+        """The job's id as users know it: ``VX-80``."""
+
+    @property
+    def step(self) -> int:
+        """The step's number in its job type: 100, 200, …"""
+
+    @property
+    def lease(self) -> int:
+        """A number that no other attempt has or had; put it into the name of every temporary file."""
+
+    @property
+    def method(self) -> str:
+        """What to do, as the task definition says."""
+
+    @property
+    def data(self) -> JobData:
+        """The job's data at the start of this attempt."""
+
+    def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
+        """Tell how far the step is; cheap, call it as often as there is news."""
+
+    def note(self, text: str) -> None:
+        """Add a line to the step's part of the job's log (a ``subStep`` on the wire)."""
+
+
+class Executor(Protocol):
+    """One way to carry out steps."""
+
+    #: The methods that a task definition may name.
+    methods: frozenset[str]
+
+    async def run(self, step: StepContext) -> Outcome:
+        """Carry out one attempt of a step.
+
+        An exception other than ``CancelledError`` is a bug and is treated as ``Fail`` with its trace.
+        """

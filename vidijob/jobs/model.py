@@ -1,0 +1,189 @@
+"""The nouns of the domain as frozen dataclasses. How they are stored or sent is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NewType
+from uuid import UUID
+
+from vidijob.jobs.states import JobState, StepState
+
+#: The number of a job inside its site: 80 of ``VX-80``.
+JobId = NewType("JobId", int)
+#: The number of a step in its job type: 100, 200, … 5000.
+StepNumber = NewType("StepNumber", int)
+#: Grows with every claim of any step; a write that names an old one has no effect.
+LeaseNumber = NewType("LeaseNumber", int)
+#: One running worker process.
+WorkerId = NewType("WorkerId", UUID)
+
+#: Key → values; a key may have several values, in order (contract: "repeated keys allowed").
+JobData = Mapping[str, Sequence[str]]
+
+
+class Priority(Enum):
+    """The order of execution, from lowest to highest (spec "Job priority")."""
+
+    LOWEST = "LOWEST"
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    HIGHEST = "HIGHEST"
+    #: Always started, whatever the limit; only for ``_super_access_user``.
+    IMMEDIATE = "IMMEDIATE"
+
+    @property
+    def rank(self) -> int:
+        """Return the place in the order, 0 for the lowest."""
+        return _RANKS[self]
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """When a step may start (contract 3.9 and 9); a ``step`` of 0 and no flag means "does not wait"."""
+
+    #: After this step.
+    step: StepNumber = StepNumber(0)
+    #: After the step before it.
+    previous: bool = False
+    #: After all steps before it.
+    all_previous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """One step of a job type, as defined."""
+
+    step: StepNumber
+    #: For people; the wire's ``description`` in ``currentStep`` and ``log``.
+    description: str
+    #: The name of the executor; the wire's ``bean``.
+    executor: str
+    #: What the executor is to do.
+    method: str
+    dependency: Dependency = Dependency()
+    parallel_dependency: Dependency = Dependency()
+    #: Whether its failure fails the job.
+    critical: bool = True
+    #: Whether it runs only when the job ends, however it ends.
+    cleanup: bool = False
+    #: ``retries``, ``retryDelay``, ``timeout``, … as strings.
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """A kind of job: a name and its task definitions."""
+
+    name: str
+    tasks: tuple[TaskDefinition, ...] = ()
+
+    @property
+    def runnable(self) -> bool:
+        """Tell whether jobs of this type can be submitted."""
+        return bool(self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a step is."""
+
+    value: float
+    total: float
+    #: ``percent`` or ``bytes``.
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line in the log of an attempt; ``subStep`` on the wire."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a step, as the log shows it."""
+
+    #: The identity on the wire.
+    id: int
+    step: StepNumber
+    description: str
+    #: How many tries there were before this one.
+    attempts: int
+    state: StepState
+    #: When it got into that state.
+    at: datetime
+    progress: Progress | None = None
+    error: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentStep:
+    """Where a job is."""
+
+    description: str
+    #: Counted from 1, not the step's number (contract 2.6).
+    number: int
+    state: StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One order."""
+
+    id: JobId
+    type: str
+    #: The owner.
+    user: str
+    state: JobState
+    priority: Priority
+    #: When it was submitted (contract 2.9: present already while READY).
+    started: datetime
+    finished: datetime | None
+    data: JobData
+    #: Steps without those for clean-up.
+    total_steps: int
+    current_step: CurrentStep | None = None
+    #: ``None`` where it was not asked for.
+    log: tuple[Attempt, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's hold on a step, with what it needs to know to carry it out."""
+
+    job: JobId
+    step: StepNumber
+    number: LeaseNumber
+    #: The id of the attempt.
+    attempt: int
+    #: Tries before this one that ended in a retry.
+    retries: int
+    job_type: str
+    executor: str
+    method: str
+    metadata: Mapping[str, str]
+    data: JobData
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long."""
+
+    #: Tries after the first.
+    retries: int = 5
+    #: Before the first retry; doubles each time.
+    delay: timedelta = timedelta(seconds=1)
+    #: At most this long between two tries.
+    longest_delay: timedelta = timedelta(minutes=5)
+    #: For one attempt; ``None``: as long as it takes.
+    timeout: timedelta | None = None
