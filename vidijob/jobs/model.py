@@ -164,8 +164,8 @@ class Lease:
     job: JobId
     step: StepNumber
     number: LeaseNumber
-    #: The id of the attempt.
-    attempt: int
+    #: Tries before this one, however they ended.
+    ordinal: int
     #: Tries before this one that ended in a retry.
     retries: int
     job_type: str

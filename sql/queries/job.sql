@@ -1,0 +1,280 @@
+-- Jobs: submitting, admitting, ending, reading.
+
+-- name: submit(jobs) :many
+-- Store jobs with their steps, all or none; answers id and time in the order given.
+WITH input AS MATERIALIZED (
+  SELECT nextval('job_id') AS id, place, doc
+  FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS given (doc, place)
+), made AS (
+  INSERT INTO job (id, type, state, priority, owner, data, total_steps)
+  SELECT id, doc->>'type', (doc->>'state')::job_state, (doc->>'priority')::job_priority, doc->>'owner', doc->'data',
+         (doc->>'total_steps')::smallint
+  FROM input
+  RETURNING id, state, owner, started
+), planned AS (
+  INSERT INTO step (job_id, number, description, executor, method, metadata, critical, cleanup,
+                    waiting, waiting_parallel, unlocks, unlocks_parallel)
+  SELECT i.id, s.number, s.description, s.executor, s.method, s.metadata, s.critical, s.cleanup,
+         s.waiting, s.waiting_parallel, s.unlocks, s.unlocks_parallel
+  FROM input i, jsonb_to_recordset(i.doc->'steps') AS s (
+    number smallint, description text, executor text, method text, metadata jsonb, critical boolean, cleanup boolean,
+    waiting smallint, waiting_parallel smallint, unlocks smallint[], unlocks_parallel smallint[])
+), queued AS (
+  INSERT INTO job_queue (job_id, priority)
+  SELECT id, (doc->>'priority')::job_priority FROM input WHERE doc->>'state' = 'READY'
+), logged AS (
+  INSERT INTO event (job_id, new_state, actor, remark)
+  SELECT i.id, i.doc->>'state', i.doc->>'owner', i.doc->>'remark' FROM input i ORDER BY i.place
+)
+SELECT made.id, made.started FROM made JOIN input USING (id) ORDER BY input.place;
+
+-- name: lock(ids) :many
+-- Lock jobs for a change, always in the same order.
+SELECT id, state, priority, type, owner, verdict FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: head(limit) :many
+-- The next jobs in the queue.
+SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
+
+-- name: admit(holder, term, jobs, slots, allowed_from) :many
+-- Start queued jobs, each in its slot (none for IMMEDIATE), if the caller still leads; needs the jobs locked.
+WITH lead AS (
+  SELECT role FROM leader
+  WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
+  FOR SHARE
+), pick AS (
+  SELECT j.id, j.priority, j.state, p.slot
+  FROM unnest($3::bigint[], $4::smallint[]) AS p (job_id, slot)
+  JOIN job_queue q USING (job_id)
+  JOIN job j ON j.id = p.job_id AND j.state = ANY ($5::text[]::job_state[])
+  WHERE EXISTS (SELECT FROM lead) AND (p.slot IS NOT NULL OR j.priority = 'IMMEDIATE')
+), taken AS (
+  UPDATE slot SET job_id = pick.id
+  FROM pick
+  WHERE slot.number = pick.slot AND slot.job_id IS NULL AND slot.least_priority <= pick.priority
+  RETURNING pick.id
+), admitted AS (
+  SELECT id, priority, state FROM pick WHERE slot IS NULL OR id IN (SELECT id FROM taken)
+), dequeued AS (
+  DELETE FROM job_queue q USING admitted a WHERE q.job_id = a.id
+), started AS (
+  UPDATE job SET state = 'STARTED' FROM admitted a WHERE job.id = a.id RETURNING job.id
+), ready AS (
+  UPDATE step s SET state = 'READY'
+  FROM started j
+  WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
+  RETURNING s.job_id, s.number, s.executor
+), queued AS (
+  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
+  SELECT r.job_id, r.number, r.executor, a.priority = 'IMMEDIATE', a.priority
+  FROM ready r JOIN admitted a ON a.id = r.job_id
+  ORDER BY a.priority DESC, a.id, r.number
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor)
+  SELECT id, NULL::smallint, state::text, 'STARTED', 'scheduler' FROM admitted
+  UNION ALL
+  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM ready
+)
+SELECT id FROM started;
+
+-- name: judge(ids) :many
+-- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.
+-- Its own statement, since a worker may be claiming one of these steps: after this one, its lease is seen.
+WITH fact AS (
+  SELECT j.id, j.verdict,
+         count(*) FILTER (WHERE NOT s.cleanup AND s.state NOT IN ('FINISHED', 'FAILED_FATAL')) AS open,
+         count(*) FILTER (WHERE NOT s.cleanup AND s.state = 'FAILED_FATAL' AND s.critical) AS failed,
+         count(*) FILTER (WHERE NOT s.cleanup AND s.state = 'FAILED_FATAL') AS warned
+  FROM job j JOIN step s ON s.job_id = j.id
+  WHERE j.id = ANY ($1::bigint[]) AND j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING')
+  GROUP BY j.id
+), certain AS (
+  SELECT id, verdict AS before, coalesce(verdict, CASE
+           WHEN failed > 0 THEN 'FAILED_TOTAL'
+           WHEN open > 0 THEN NULL
+           WHEN warned > 0 THEN 'FINISHED_WARNING'
+           ELSE 'FINISHED'
+         END::job_state) AS verdict
+  FROM fact
+), judged AS (
+  UPDATE job j SET verdict = c.verdict FROM certain c WHERE j.id = c.id AND j.verdict IS DISTINCT FROM c.verdict
+), dropped AS (
+  DELETE FROM step_queue q USING certain c, step s
+  WHERE c.verdict IS NOT NULL AND q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step AND NOT s.cleanup
+)
+SELECT id FROM certain WHERE verdict IS NOT NULL;
+
+-- name: settle(ids) :many
+-- Take jobs with a verdict one move further: stop what runs, then the next clean-up step, then the end. Needs the jobs
+-- locked and judged. Answers those that ended.
+WITH fact AS (
+  SELECT j.id, j.state, j.priority, j.verdict,
+         coalesce(bool_or(l.job_id IS NOT NULL AND NOT s.cleanup), false) AS running,
+         coalesce(bool_or(s.cleanup AND s.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')), false) AS cleaning,
+         coalesce(bool_or(s.cleanup AND s.state = 'FAILED_FATAL'), false) AS unclean,
+         min(s.number) FILTER (WHERE s.cleanup AND s.state = 'NONE') AS next
+  FROM job j
+  JOIN step s ON s.job_id = j.id
+  LEFT JOIN lease l ON l.job_id = s.job_id AND l.step = s.number
+  WHERE j.id = ANY ($1::bigint[]) AND j.verdict IS NOT NULL AND j.finished IS NULL
+  GROUP BY j.id
+), stopped AS (
+  UPDATE lease l SET stop = true
+  FROM fact f, step s
+  WHERE f.running AND l.job_id = f.id AND NOT l.stop AND s.job_id = l.job_id AND s.number = l.step AND NOT s.cleanup
+), ready AS (
+  UPDATE step s SET state = 'READY'
+  FROM fact f
+  WHERE NOT f.running AND NOT f.cleaning AND s.job_id = f.id AND s.number = f.next
+  RETURNING s.job_id, s.number, s.executor, f.priority
+), queued AS (
+  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
+  SELECT job_id, number, executor, true, priority FROM ready
+), over AS (
+  SELECT id, state, CASE WHEN verdict = 'FINISHED' AND unclean THEN 'FINISHED_WARNING' ELSE verdict END AS verdict
+  FROM fact
+  WHERE NOT running AND NOT cleaning AND next IS NULL
+), ended AS (
+  UPDATE job j SET state = o.verdict, verdict = o.verdict, finished = clock_timestamp()
+  FROM over o
+  WHERE j.id = o.id
+  RETURNING j.id
+), freed AS (
+  UPDATE slot SET job_id = NULL FROM ended e WHERE slot.job_id = e.id
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor)
+  SELECT id, NULL::smallint, state::text, verdict::text, 'scheduler' FROM over
+  UNION ALL
+  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM ready
+)
+SELECT id FROM ended;
+
+-- name: abort(id, drop_from, abort_from, cleanup, actor, reason) :many
+-- Mark one job for abortion, or as aborted at once where nothing has to be cleaned up; needs the job locked.
+WITH target AS (
+  SELECT id, state,
+         CASE WHEN NOT $4::boolean AND state = ANY ($2::text[]::job_state[]) THEN 'ABORTED'::job_state
+              WHEN state = ANY ($3::text[]::job_state[]) THEN 'ABORTED_PENDING'::job_state END AS new
+  FROM job WHERE id = $1::bigint
+), aborted AS (
+  UPDATE job j
+  SET state = t.new, verdict = 'ABORTED', finished = CASE WHEN t.new = 'ABORTED' THEN clock_timestamp() END
+  FROM target t
+  WHERE j.id = t.id AND t.new IS NOT NULL
+  RETURNING j.id, t.state AS old, j.state
+), dequeued AS (
+  DELETE FROM job_queue q USING aborted a WHERE q.job_id = a.id
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor, remark)
+  SELECT id, old::text, state::text, $5::text, $6::text FROM aborted
+)
+SELECT id, state FROM aborted;
+
+-- name: prioritise(id, priority, actor) :none
+-- Give a job another priority, in the queues as well; needs the job locked.
+WITH changed AS (
+  UPDATE job SET priority = $2::text::job_priority WHERE id = $1::bigint AND finished IS NULL RETURNING id, state
+), queue AS (
+  UPDATE job_queue q SET priority = $2::text::job_priority FROM changed c WHERE q.job_id = c.id
+), steps AS (
+  UPDATE step_queue q SET priority = $2::text::job_priority, urgent = s.cleanup OR $2::text = 'IMMEDIATE'
+  FROM changed c, step s
+  WHERE q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step
+), slots AS (
+  -- An IMMEDIATE job takes no slot.
+  UPDATE slot SET job_id = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
+)
+INSERT INTO event (job_id, old_state, new_state, actor, remark)
+SELECT id, state::text, state::text, $3::text, 'priority ' || $2::text FROM changed;
+
+-- name: delete(ids, actor) :many
+-- Delete ended jobs and every entry about them; one line of the event log stays. Needs the jobs locked.
+WITH gone AS (
+  DELETE FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL RETURNING id, state
+), forgotten AS (
+  DELETE FROM event e USING gone g WHERE e.job_id = g.id
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor)
+  SELECT id, state::text, 'DELETED', $2::text FROM gone
+)
+SELECT id FROM gone;
+
+-- name: get(id) :one_or_none
+-- One job with where it is.
+SELECT j.id, j.type, j.owner, j.state, j.priority, j.started, j.finished, j.data, j.total_steps,
+       c.description AS current_description, c.number AS current_number, c.state AS current_state
+FROM job j
+LEFT JOIN LATERAL (
+  SELECT s.description, s.state,
+         (SELECT count(*) FROM step p WHERE p.job_id = j.id AND NOT p.cleanup AND p.number <= s.number) AS number
+  FROM step s
+  WHERE s.job_id = j.id AND NOT s.cleanup AND s.state NOT IN ('NONE', 'READY')
+  ORDER BY s.number DESC
+  LIMIT 1
+) c ON true
+WHERE j.id = $1::bigint;
+
+-- name: log(id) :many
+-- Every attempt of a job's steps, in order; clean-up only where it failed.
+SELECT a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes,
+       coalesce(l.progress_value, a.progress_value) AS progress_value,
+       coalesce(l.progress_total, a.progress_total) AS progress_total,
+       coalesce(l.progress_unit, a.progress_unit) AS progress_unit
+FROM attempt a
+JOIN step s ON s.job_id = a.job_id AND s.number = a.step
+LEFT JOIN lease l ON l.job_id = a.job_id AND l.step = a.step AND l.attempt = a.id
+WHERE a.job_id = $1::bigint AND (NOT s.cleanup OR a.state IN ('FAILED_RETRY', 'FAILED_FATAL'))
+ORDER BY a.step, a.ordinal;
+
+-- name: list_newest(owner, types, states, priorities, first, number) :many
+-- A page of jobs, newest first; a filter that is null takes all.
+SELECT id, type, owner, state, priority, started, finished, data, total_steps
+FROM job
+WHERE ($1::text IS NULL OR owner = $1)
+  AND ($2::text[] IS NULL OR type = ANY ($2))
+  AND ($3::text[] IS NULL OR state = ANY ($3::job_state[]))
+  AND ($4::text[] IS NULL OR priority = ANY ($4::job_priority[]))
+ORDER BY id DESC
+OFFSET $5::bigint LIMIT $6::bigint;
+
+-- name: list_oldest(owner, types, states, priorities, first, number) :many
+-- A page of jobs, oldest first; a filter that is null takes all.
+SELECT id, type, owner, state, priority, started, finished, data, total_steps
+FROM job
+WHERE ($1::text IS NULL OR owner = $1)
+  AND ($2::text[] IS NULL OR type = ANY ($2))
+  AND ($3::text[] IS NULL OR state = ANY ($3::job_state[]))
+  AND ($4::text[] IS NULL OR priority = ANY ($4::job_priority[]))
+ORDER BY id
+OFFSET $5::bigint LIMIT $6::bigint;
+
+-- name: hits(owner, types, states, priorities) :value
+-- How many jobs a filter finds.
+SELECT count(*)
+FROM job
+WHERE ($1::text IS NULL OR owner = $1)
+  AND ($2::text[] IS NULL OR type = ANY ($2))
+  AND ($3::text[] IS NULL OR state = ANY ($3::job_state[]))
+  AND ($4::text[] IS NULL OR priority = ANY ($4::job_priority[]));
+
+-- name: duplicate_of(id) :one_or_none
+-- What a re-run needs of the first job.
+SELECT type, priority, data FROM job WHERE id = $1::bigint;
+
+-- name: resize(concurrent_jobs) :none
+-- Make as many slots as jobs may run at once; one that is taken goes when its job ends.
+WITH wanted AS (
+  INSERT INTO slot (number) SELECT generate_series(1, $1::smallint)::smallint ON CONFLICT DO NOTHING
+)
+DELETE FROM slot WHERE number > $1::smallint AND job_id IS NULL;
+
+-- name: free_slots(concurrent_jobs) :many
+-- The slots that a job may be put in.
+SELECT number, least_priority FROM slot WHERE job_id IS NULL AND number <= $1::smallint;
+
+-- name: stray() :many
+-- Jobs that should have moved on and did not: started, nothing queued, nothing held. There should be none.
+SELECT j.id FROM job j
+WHERE j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING')
+  AND NOT EXISTS (SELECT FROM lease l WHERE l.job_id = j.id)
+  AND NOT EXISTS (SELECT FROM step_queue q WHERE q.job_id = j.id);

@@ -1,0 +1,196 @@
+-- Steps: claiming, keeping, ending, giving back.
+
+-- name: claim(worker, executors, limit, urgent_only, lease_seconds, startable) :many
+-- Lease the next steps that this worker can carry out, the urgent first, then the highest priority.
+WITH candidate AS MATERIALIZED (
+  SELECT job_id, step
+  FROM step_queue
+  WHERE executor = ANY ($2::text[]) AND ready_at <= clock_timestamp() AND (urgent OR NOT $4::boolean)
+  ORDER BY urgent DESC, priority DESC, ready_seq
+  LIMIT $3::integer
+  FOR UPDATE SKIP LOCKED
+), taken AS (
+  DELETE FROM step_queue q USING candidate c WHERE q.job_id = c.job_id AND q.step = c.step RETURNING q.job_id, q.step
+), started AS (
+  UPDATE step s SET state = 'STARTED_ASYNCHRONOUS', tries = s.tries + 1
+  FROM taken t
+  JOIN step old ON old.job_id = t.job_id AND old.number = t.step
+  WHERE s.job_id = t.job_id AND s.number = t.step AND s.state = ANY ($6::text[]::step_state[])
+  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.tries, s.retries, old.state AS old
+), tried AS (
+  INSERT INTO attempt (job_id, step, ordinal, state, worker)
+  SELECT job_id, number, tries - 1, 'STARTED_ASYNCHRONOUS', $1::uuid FROM started
+  RETURNING id, job_id, step
+), leased AS (
+  INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
+  SELECT job_id, step, nextval('lease_number'), id, $1::uuid, clock_timestamp() + make_interval(secs => $5::float8)
+  FROM tried
+  RETURNING job_id, step, number, attempt
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor)
+  SELECT job_id, number, old::text, 'STARTED_ASYNCHRONOUS', $1::uuid::text FROM started
+)
+SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.retries, s.tries - 1 AS ordinal,
+       j.type AS job_type, j.data
+FROM leased l
+JOIN started s ON s.job_id = l.job_id AND s.number = l.step
+JOIN job j ON j.id = l.job_id;
+
+-- name: extend(beats, lease_seconds) :many
+-- Keep leases, and store the progress told since; answers those still held and whether they are to stop.
+UPDATE lease l
+SET expires_at = clock_timestamp() + make_interval(secs => $2::float8),
+    progress_value = coalesce(b.value, l.progress_value),
+    progress_total = coalesce(b.total, l.progress_total),
+    progress_unit = coalesce(b.unit, l.progress_unit)
+FROM jsonb_to_recordset($1::jsonb) AS b (job_id bigint, step smallint, number bigint,
+                                         value float8, total float8, unit text)
+WHERE l.job_id = b.job_id AND l.step = b.step AND l.number = b.number
+RETURNING l.job_id, l.step, l.number, l.stop;
+
+-- name: note(notes) :none
+-- Add lines to the log of attempts that are still held.
+UPDATE attempt a
+SET notes = a.notes || n.notes
+FROM jsonb_to_recordset($1::jsonb) AS n (job_id bigint, step smallint, number bigint, notes jsonb), lease l
+WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND a.id = l.attempt;
+
+-- name: end(ends) :many
+-- End attempts that are still held, free what waited for them, queue what is to be tried again. Needs the jobs locked.
+-- Answers the ones accepted; an end that names an old lease has no effect.
+WITH input AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (
+    job_id bigint, step smallint, number bigint, state step_state, error text, data jsonb, delay float8,
+    value float8, total float8, unit text, notes jsonb)
+), held AS (
+  DELETE FROM lease l USING input i
+  WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number
+  RETURNING i.*, l.attempt, l.worker, l.progress_value, l.progress_total, l.progress_unit
+), ended AS (
+  UPDATE step s
+  SET state = h.state, retries = s.retries + (h.state = 'FAILED_RETRY')::integer
+  FROM held h
+  JOIN step old ON old.job_id = h.job_id AND old.number = h.step
+  JOIN job j ON j.id = h.job_id
+  WHERE s.job_id = h.job_id AND s.number = h.step
+  RETURNING s.job_id, s.number, s.executor, s.cleanup, s.critical, s.state, s.unlocks,
+            CASE WHEN s.signalled THEN '{}' ELSE s.unlocks_parallel END AS unlocks_parallel,
+            old.state AS old, h.worker, h.error, h.delay, j.priority, j.verdict IS NOT NULL AS closing
+), tried AS (
+  UPDATE attempt a
+  SET state = h.state, at = clock_timestamp(), error = h.error, notes = a.notes || coalesce(h.notes, '[]'),
+      progress_value = coalesce(h.value, h.progress_value),
+      progress_total = coalesce(h.total, h.progress_total),
+      progress_unit = coalesce(h.unit, h.progress_unit)
+  FROM held h WHERE a.id = h.attempt
+), told AS (
+  UPDATE job j SET data = jsonb_strip_nulls(j.data || d.data)
+  FROM (SELECT h.job_id, jsonb_object_agg(pair.key, pair.value) AS data
+        FROM held h, jsonb_each(h.data) AS pair GROUP BY h.job_id) d
+  WHERE j.id = d.job_id
+), passed AS (
+  -- Steps that others may follow: not those of a job whose end is certain, nor the one that makes it certain.
+  SELECT * FROM ended e
+  WHERE NOT e.cleanup AND NOT e.closing AND (e.state = 'FINISHED' OR (e.state = 'FAILED_FATAL' AND NOT e.critical))
+    AND NOT EXISTS (SELECT FROM ended f
+                    WHERE f.job_id = e.job_id AND f.critical AND NOT f.cleanup AND f.state = 'FAILED_FATAL')
+), freed AS (
+  SELECT job_id, step, count(*) FILTER (WHERE NOT parallel) AS n, count(*) FILTER (WHERE parallel) AS m, max(priority) AS priority
+  FROM (SELECT job_id, unnest(unlocks) AS step, false AS parallel, priority FROM passed
+        UNION ALL
+        SELECT job_id, unnest(unlocks_parallel), true, priority FROM passed) way
+  GROUP BY job_id, step
+), unblocked AS (
+  UPDATE step s
+  SET waiting = s.waiting - f.n, waiting_parallel = s.waiting_parallel - f.m,
+      state = CASE WHEN s.waiting - f.n = 0 OR s.waiting_parallel - f.m = 0 THEN 'READY' ELSE s.state END
+  FROM freed f
+  WHERE s.job_id = f.job_id AND s.number = f.step AND s.state = 'NONE' AND NOT s.cleanup
+  RETURNING s.job_id, s.number, s.executor, s.state, f.priority
+), ready AS (
+  SELECT job_id, number, executor, priority FROM unblocked WHERE state = 'READY'
+), queued AS (
+  INSERT INTO step_queue (job_id, step, executor, urgent, priority, ready_at)
+  SELECT job_id, number, executor, priority = 'IMMEDIATE', priority, clock_timestamp() FROM ready
+  UNION ALL
+  SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority,
+         clock_timestamp() + make_interval(secs => coalesce(delay, 0))
+  FROM ended WHERE state = 'FAILED_RETRY' AND (cleanup OR NOT closing)
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
+  SELECT job_id, number, old::text, state::text, worker::text, error FROM ended
+  UNION ALL
+  SELECT job_id, number, 'NONE', 'READY', 'scheduler', NULL FROM ready
+)
+SELECT e.job_id, e.number AS step,
+       -- Whether the job has to be judged: nothing follows this end by itself.
+       e.cleanup OR e.closing OR NOT EXISTS (SELECT FROM ready r WHERE r.job_id = e.job_id) AS decisive
+FROM ended e;
+
+-- name: overdue() :many
+-- Leases that ran out, and how often that happened to their steps before.
+SELECT l.job_id, l.step, l.number, s.vanished
+FROM lease l JOIN step s ON s.job_id = l.job_id AND s.number = l.step
+WHERE l.expires_at < clock_timestamp()
+ORDER BY l.job_id, l.step;
+
+-- name: give_back(leases, worker) :many
+-- Take steps from workers that vanished (null), or from one that hands its own back; they will be run again. Needs the
+-- jobs locked. A lease that did not run out can only be given back by its holder.
+WITH input AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (job_id bigint, step smallint, number bigint)
+), held AS (
+  DELETE FROM lease l USING input i
+  WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number
+    AND (l.worker = $2::uuid OR l.expires_at < clock_timestamp())
+  RETURNING l.*
+), gone AS (
+  UPDATE step s
+  SET state = 'DISAPPEARED', vanished = s.vanished + ($2::uuid IS NULL)::integer
+  FROM held h
+  JOIN step old ON old.job_id = h.job_id AND old.number = h.step
+  JOIN job j ON j.id = h.job_id
+  WHERE s.job_id = h.job_id AND s.number = h.step
+  RETURNING s.job_id, s.number, s.executor, s.cleanup, old.state AS old, h.worker, j.priority,
+            j.verdict IS NOT NULL AS closing
+), tried AS (
+  UPDATE attempt a
+  SET state = 'DISAPPEARED', at = clock_timestamp(),
+      progress_value = h.progress_value, progress_total = h.progress_total, progress_unit = h.progress_unit
+  FROM held h WHERE a.id = h.attempt
+), queued AS (
+  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
+  SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority
+  FROM gone WHERE cleanup OR NOT closing
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor)
+  SELECT job_id, number, old::text, 'DISAPPEARED', worker::text FROM gone
+)
+SELECT job_id, number AS step, closing AS decisive FROM gone;
+
+-- name: repair(ids) :many
+-- Derive anew which steps may start, from what has ended; needs the jobs locked. Every row answered was a bug.
+WITH open AS (
+  SELECT s.job_id, s.number, s.executor, s.state, j.priority
+  FROM step s JOIN job j ON j.id = s.job_id
+  WHERE s.job_id = ANY ($1::bigint[]) AND j.state IN ('STARTED', 'VIDINET_JOB') AND j.verdict IS NULL AND NOT s.cleanup
+    AND (s.state IN ('READY', 'FAILED_RETRY', 'DISAPPEARED')
+         OR s.state = 'NONE' AND (
+              s.waiting IS NOT NULL AND NOT EXISTS (
+                SELECT FROM step p WHERE p.job_id = s.job_id AND s.number = ANY (p.unlocks)
+                  AND p.state NOT IN ('FINISHED', 'FAILED_FATAL'))
+              OR s.waiting_parallel IS NOT NULL AND NOT EXISTS (
+                SELECT FROM step p WHERE p.job_id = s.job_id AND s.number = ANY (p.unlocks_parallel)
+                  AND p.state NOT IN ('FINISHED', 'FAILED_FATAL') AND NOT p.signalled)))
+    AND NOT EXISTS (SELECT FROM lease l WHERE l.job_id = s.job_id AND l.step = s.number)
+    AND NOT EXISTS (SELECT FROM step_queue q WHERE q.job_id = s.job_id AND q.step = s.number)
+), ready AS (
+  UPDATE step s SET state = 'READY' FROM open o WHERE s.job_id = o.job_id AND s.number = o.number AND s.state = 'NONE'
+), queued AS (
+  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
+  SELECT job_id, number, executor, priority = 'IMMEDIATE', priority FROM open
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
+  SELECT job_id, number, state::text, 'READY', 'scheduler', 'repaired' FROM open
+)
+SELECT job_id, number AS step FROM open;

@@ -1,0 +1,108 @@
+"""A real Postgres for every test that asks for one: the embedded one, or the server that ``VIDIJOB_TEST_DATABASE_URL``
+names. One migrated template; each test gets a copy of its own, dropped when it is over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from vidijob.store.database import Database
+from vidijob.store.embedded import EmbeddedPostgres
+from vidijob.store.migrate import migrate
+
+_TEMPLATE = f"vidijob_template_{os.getpid()}"
+_number = count(1)
+
+
+def database_url(server: str, name: str) -> str:
+    """Return the URL of another database on the same server."""
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in list(os.environ):
+        if name.startswith("VIDIJOB_") and not name.startswith(("VIDIJOB_TEST_", "VIDIJOB_ORACLE")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Postgres server on which databases may be made."""
+    given = os.environ.get("VIDIJOB_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    yield from _embedded(tmp_path_factory.mktemp("postgres"))
+
+
+def _embedded(folder: Path) -> Iterator[str]:
+    import asyncio
+
+    with asyncio.Runner() as runner:
+        server = EmbeddedPostgres(folder)
+        runner.run(server.start())
+        try:
+            yield server.url
+        finally:
+            runner.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> Iterator[str]:
+    """The name of a migrated database to copy."""
+    import asyncio
+
+    async def make() -> None:
+        await _administer(postgres, f'CREATE DATABASE "{_TEMPLATE}"')
+        database = Database(lambda: database_url(postgres, _TEMPLATE), connections=1)
+        await database.open()
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(make())
+    yield _TEMPLATE
+    asyncio.run(_administer(postgres, f'DROP DATABASE "{_TEMPLATE}" WITH (FORCE)'))
+
+
+async def _administer(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def empty_url(postgres: str) -> AsyncIterator[str]:
+    """The URL of an empty database of this test's own."""
+    name = f"vidijob_test_{os.getpid()}_{next(_number)}"
+    await _administer(postgres, f'CREATE DATABASE "{name}"')
+    yield database_url(postgres, name)
+    await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def url(postgres: str, template: str) -> AsyncIterator[str]:
+    """The URL of a migrated database of this test's own."""
+    name = f"vidijob_test_{os.getpid()}_{next(_number)}"
+    await _administer(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield database_url(postgres, name)
+    await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """An open pool on a migrated database of this test's own."""
+    database = Database(lambda: url, connections=8)
+    await database.open()
+    yield database
+    await database.close()

@@ -1,0 +1,130 @@
+"""A whole engine in one process, on a real Postgres; only what a step does is the test's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from vidijob.access import ROLES, User
+from vidijob.engine.bell import Bell
+from vidijob.engine.commands import Commands
+from vidijob.engine.insights import Insights
+from vidijob.engine.rescuer import Rescuer
+from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.worker import Worker
+from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.executors.registry import Registry
+from vidijob.jobs.model import Dependency, Job, JobType, Priority, StepNumber, TaskDefinition
+from vidijob.jobs.states import ENDED, JobState
+from vidijob.store.database import Database
+
+ADMIN = User("admin", frozenset(ROLES))
+Act = Callable[[StepContext], Awaitable[Outcome]]
+
+
+async def succeed(step: StepContext) -> Outcome:
+    """Do nothing, well."""
+    return Done()
+
+
+def task(number: int, method: str = "work", *, critical: bool = True, cleanup: bool = False, **metadata: str) -> TaskDefinition:
+    """Return a task definition that follows the one before it."""
+    return TaskDefinition(
+        StepNumber(number),
+        f"Step {number}",
+        "test",
+        method,
+        Dependency() if cleanup else Dependency(previous=True),
+        critical=critical,
+        cleanup=cleanup,
+        metadata=metadata,
+    )
+
+
+class ScriptedExecutor:
+    """Does what the test says for each method, and remembers what it was asked."""
+
+    def __init__(self, **acts: Act) -> None:
+        self.acts: dict[str, Act] = {"work": succeed, **acts}
+        self.methods = frozenset(self.acts)
+        self.calls: list[tuple[str, int]] = []
+
+    async def run(self, step: StepContext) -> Outcome:
+        """Carry out one attempt."""
+        self.calls.append((step.job, step.step))
+        return await self.acts[step.method](step)
+
+
+@dataclass
+class Engine:
+    """The parts, started one by one."""
+
+    database: Database
+    types: dict[str, JobType]
+    concurrent_jobs: int = 3
+    bell: Bell = field(init=False)
+    commands: Commands = field(init=False)
+    insights: Insights = field(init=False)
+    parts: list[Scheduler | Worker | Rescuer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bell = Bell(self.database)
+        self.commands = Commands(self.database, self.bell, self.types, "VX")
+        self.insights = Insights(self.database, list(self.types.values()), "VX")
+        self.bell.start()
+
+    def scheduler(self) -> Scheduler:
+        """Start a scheduler with its rescuer."""
+        scheduler = Scheduler(self.database, self.bell, concurrent_jobs=self.concurrent_jobs)
+        rescuer = Rescuer(self.database, self.bell, lambda: scheduler.leads)
+        self.parts += [rescuer, scheduler]
+        scheduler.start()
+        rescuer.start()
+        return scheduler
+
+    def worker(self, executor: ScriptedExecutor, slots: int = 4) -> Worker:
+        """Start a worker."""
+        worker = Worker(self.database, self.bell, Registry({"test": executor}), slots=slots, site="VX")
+        self.parts.append(worker)
+        worker.start()
+        return worker
+
+    async def stop(self) -> None:
+        """Stop all that was started."""
+        for part in reversed(self.parts):
+            await part.stop()
+        self.parts.clear()
+        await self.bell.stop()
+
+    async def submit(self, type: str = "WORK", priority: Priority = Priority.MEDIUM, **data: str) -> str:
+        """Submit a job and return its id."""
+        job = await self.commands.submit(ADMIN, type, priority, {key: [value] for key, value in data.items()})
+        return f"VX-{job.id}"
+
+    async def until(self, job: str, *states: JobState, seconds: float = 15) -> Job:
+        """Wait until a job is in one of the states (in any that is an end, by default)."""
+        wanted = states or tuple(ENDED)
+        async with asyncio.timeout(seconds):
+            while (found := await self.insights.job(job)).state not in wanted:
+                await asyncio.sleep(0.02)
+        return found
+
+    async def events(self) -> Sequence[tuple[int, int | None, str | None, str]]:
+        """Return the event log: job, step, old state, new state."""
+        async with self.database.session() as session:
+            rows = await session._connection.fetch(
+                "SELECT job_id, step, old_state, new_state FROM event ORDER BY id"
+            )
+        return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+async def engine(database: Database) -> AsyncIterator[Engine]:
+    """An engine with one job type, WORK, of three steps and a clean-up."""
+    types = {"WORK": JobType("WORK", (task(100), task(200), task(300), task(5000, cleanup=True)))}
+    engine = Engine(database, types)
+    yield engine
+    await engine.stop()

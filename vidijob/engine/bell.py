@@ -1,0 +1,61 @@
+"""Wakes loops: those of this process at once, those of others by NOTIFY. A ring is a hint: whoever misses it looks
+anyway, a little later. It knows nothing of what happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+
+from vidijob.engine.loop import Loop
+from vidijob.store import workers
+from vidijob.store.database import Database
+from vidijob.store.workers import CHANNELS, Channel
+
+#: At most 100 notifications a second leave one process (NOTIFY serialises the commits of those who send it).
+_PAUSE = 0.01
+
+
+class Bell:
+    """Rings in this process and in all others on the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._hearers: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+        self._unsent: set[Channel] = set()
+        self._sender = Loop("bell", self._send)
+        self._listener: asyncio.Task[None] | None = None
+
+    def on(self, channel: Channel, hear: Callable[[], None]) -> None:
+        """Call ``hear`` whenever the channel rings, here or elsewhere."""
+        self._hearers[channel].append(hear)
+
+    def ring(self, channel: Channel) -> None:
+        """Tell everybody that there may be something to do; call it after the commit."""
+        self._hear(channel)
+        self._unsent.add(channel)
+        self._sender.wake()
+
+    def start(self) -> None:
+        """Begin to send and to listen."""
+        self._sender.start()
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._database.listen(CHANNELS, self._hear), name="listener")
+
+    async def stop(self) -> None:
+        """Send what is left, then be silent."""
+        await self._sender.stop()
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.wait({self._listener})
+
+    def _hear(self, channel: str) -> None:
+        for hear in self._hearers[channel]:
+            hear()
+
+    async def _send(self) -> float:
+        while self._unsent:
+            await workers.wake(self._database, self._unsent.pop())
+            await asyncio.sleep(_PAUSE)
+        return 3600

@@ -1,0 +1,186 @@
+"""What may be done with jobs: the verbs that every face uses. It knows no document and no HTTP.
+
+A verb checks the rules, changes the database in one transaction, and rings the bell after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from vidijob.access import User
+from vidijob.engine.batch import Batch
+from vidijob.engine.bell import Bell
+from vidijob.errors import Invalid, NotFound, TransitionRefused
+from vidijob.jobs.graph import PlannedStep, plan
+from vidijob.jobs.identity import job_name, parse_job
+from vidijob.jobs.model import Job, JobData, JobId, JobType, Priority
+from vidijob.jobs.states import ENDED, JobState
+from vidijob.store import jobs
+from vidijob.store.database import Database
+from vidijob.store.jobs import NewJob
+
+#: Keys and values beyond this are refused; a job is an order, not a file.
+_LONGEST_KEY = 1000
+_MOST_KEYS = 10_000
+_MOST_DELETED = 10_000
+
+
+class Commands:
+    """The verbs, for one site."""
+
+    def __init__(self, database: Database, bell: Bell, catalogue: Mapping[str, JobType], site: str) -> None:
+        self._database = database
+        self._bell = bell
+        self._site = site
+        self._types = catalogue
+        self._plans = {name: plan(kind.tasks) for name, kind in catalogue.items()}
+        self._submissions = Batch(self._store)
+
+    async def submit(self, user: User, type: str, priority: Priority, data: JobData) -> Job:
+        """Accept a job; when this returns it is stored and will be carried out.
+
+        Raises ``Invalid`` for an unknown type or data that cannot be stored, ``RoleMissing`` for IMMEDIATE without the
+        role (spec "Job priority").
+        """
+        return await self._submit(user, type, priority, data, None)
+
+    async def rerun(self, user: User, text: str, priority: Priority | None) -> Job:
+        """Submit a copy of a job: its type, data and priority; the owner is the caller (spec "Create a duplicate job")."""
+        first = parse_job(self._site, text)
+        known = await jobs.duplicate_of(self._database, first)
+        if known is None:
+            raise NotFound("Job", text)
+        type, old_priority, data = known
+        # What the first job found out is not an order to the second.
+        orders = {key: values for key, values in data.items() if not _is_result(key)}
+        name = job_name(self._site, first)
+        return await self._submit(
+            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, f"re-run of {name}"
+        )
+
+    async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
+        """Ask for a job to be aborted (spec "Abort a job"); returns its state now, ABORTED or ABORTED_PENDING.
+
+        Asking again is no error. Raises ``TransitionRefused`` when the job has ended.
+        """
+        job = parse_job(self._site, text)
+        async with self._database.transaction() as session:
+            state, _ = _one(await jobs.lock(session, [job]), job, text)
+            if state is JobState.ABORTED_PENDING:
+                return state
+            if state in ENDED:
+                raise TransitionRefused("job", text, f"The job {text} has ended ({state}): it cannot be aborted.")
+            marked = await jobs.abort(session, job, cleanup=cleanup, actor=user.name, reason=reason)
+            if marked is None:
+                raise TransitionRefused("job", text, f"The job {text} is {state}: it cannot be aborted.")
+            over = await jobs.conclude(session, [job]) if marked is JobState.ABORTED_PENDING else []
+        self._bell.ring("vidijob_stop")
+        self._bell.ring("vidijob_step")
+        self._bell.ring("vidijob_job")
+        return JobState.ABORTED if over else marked
+
+    async def prioritise(self, user: User, text: str, priority: Priority) -> None:
+        """Give a job another priority (spec "Modify a job"); raises ``TransitionRefused`` when it has ended."""
+        if priority is Priority.IMMEDIATE:
+            user.require("_super_access_user")
+        job = parse_job(self._site, text)
+        async with self._database.transaction() as session:
+            state, _ = _one(await jobs.lock(session, [job]), job, text)
+            if state in ENDED:
+                raise TransitionRefused("job", text, f"The job {text} has ended ({state}): its priority stays.")
+            await jobs.prioritise(session, job, priority, user.name)
+        self._bell.ring("vidijob_job")
+        self._bell.ring("vidijob_step")
+
+    async def delete(self, user: User, texts: Sequence[str]) -> None:
+        """Delete jobs and every entry about them, all or none (spec "Delete one or several jobs").
+
+        Raises ``NotFound`` when one is not there, ``TransitionRefused`` when one has not ended.
+        """
+        if not texts:
+            raise Invalid("id", "The parameter id names the jobs to delete, separated by commas; it is missing.")
+        if len(texts) > _MOST_DELETED:
+            raise Invalid("id", f"At most {_MOST_DELETED} jobs can be deleted at once.")
+        wanted = {parse_job(self._site, text): text for text in texts}
+        async with self._database.transaction() as session:
+            found = await jobs.lock(session, list(wanted))
+            for job, text in wanted.items():
+                state, _ = _one(found, job, text)
+                if state not in ENDED:
+                    raise TransitionRefused(
+                        "job", text, f"The job {text} is still running ({state}): abort it first (DELETE /job/{text})."
+                    )
+            await jobs.delete(session, list(wanted), user.name)
+
+    async def _submit(self, user: User, type: str, priority: Priority, data: JobData, remark: str | None) -> Job:
+        if priority is Priority.IMMEDIATE:
+            user.require("_super_access_user")
+        steps = self._plan(type)
+        _check_data(data)
+        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark)
+        id, job = await self._submissions.add(new)
+        del id
+        self._bell.ring("vidijob_job")
+        return job
+
+    async def _store(self, new: list[NewJob]) -> list[tuple[JobId, Job]]:
+        stored = await jobs.submit(self._database, new)
+        return [
+            (
+                id,
+                Job(
+                    id=id,
+                    type=one.type,
+                    user=one.owner,
+                    state=one.state,
+                    priority=one.priority,
+                    started=started,
+                    finished=None,
+                    data=one.data,
+                    total_steps=sum(not step.task.cleanup for step in one.steps),
+                ),
+            )
+            for (id, started), one in zip(stored, new, strict=True)
+        ]
+
+    def _plan(self, type: str) -> tuple[PlannedStep, ...]:
+        kind = self._types.get(type)
+        if kind is None:
+            raise Invalid("type", f"There is no job type {type}; GET /jobtype lists them.", value=type)
+        if not kind.runnable:
+            raise Invalid("type", f"The job type {type} has no task definitions: it cannot be run.", value=type)
+        return self._plans[type]
+
+
+def _one(found: Mapping[JobId, tuple[JobState, Priority]], job: JobId, text: str) -> tuple[JobState, Priority]:
+    try:
+        return found[job]
+    except KeyError:
+        raise NotFound("Job", text) from None
+
+
+def _is_result(key: str) -> bool:
+    return key.startswith(("errorMessage", "vidijob_")) or key in _RESULTS
+
+
+#: Data that steps write; a job that is run again finds it out anew.
+_RESULTS = frozenset({"fileUri", "checksum", "checksumAlgorithm", "duration", "outputDuration", "mediaInfo", "rerunOf"})
+
+
+def _check_data(data: JobData) -> None:
+    if len(data) > _MOST_KEYS:
+        raise Invalid("jobmetadata", f"A job takes at most {_MOST_KEYS} keys.")
+    for key, values in data.items():
+        if not key or len(key) > _LONGEST_KEY:
+            raise Invalid("jobmetadata", f"A key is 1 to {_LONGEST_KEY} characters.", value=key[:100])
+        for text in (key, *values):
+            if "\x00" in text or (not text.isprintable() and _unstorable(text)):
+                raise Invalid("jobmetadata", f"The value of {key[:100]!r} holds a character that cannot be stored.")
+
+
+def _unstorable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

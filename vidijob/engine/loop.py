@@ -1,0 +1,68 @@
+"""A loop that ticks, sleeps, and can be woken; it lives through every error. It does not know what ticks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from vidijob.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+_FIRST_BACK_OFF = 0.1
+_LONGEST_BACK_OFF = 5.0
+
+
+class Loop:
+    """Calls ``tick`` again and again: after as many seconds as it answered, or sooner when woken.
+
+    May be started once, stopped twice, and stopped before it starts. When the database is away it backs off with
+    jitter; any other error is a bug, is logged with the loop's name, and does not end the loop.
+    """
+
+    def __init__(self, name: str, tick: Callable[[], Awaitable[float]]) -> None:
+        self.name = name
+        self._tick = tick
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to tick."""
+        if self._task is None and not self._stopping:
+            self._task = asyncio.create_task(self._run(), name=self.name)
+
+    def wake(self) -> None:
+        """Tick as soon as possible."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Let the present tick end, then tick no more."""
+        self._stopping = True
+        self._woken.set()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        back_off = _FIRST_BACK_OFF
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                delay = await self._tick()
+                back_off = _FIRST_BACK_OFF
+            except Unavailable as error:
+                _log.warning("%s: %s", self.name, error)
+                delay, back_off = back_off, min(back_off * 2, _LONGEST_BACK_OFF)
+            except Exception:
+                _log.exception("%s: a bug; going on", self.name)
+                delay, back_off = back_off, min(back_off * 2, _LONGEST_BACK_OFF)
+            await self._sleep(delay * random.uniform(0.8, 1))
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,89 @@
+"""One attempt as it runs: what its executor may know of it, and what it has told so far."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from enum import Enum
+
+from vidijob.executors.base import ProgressUnit
+from vidijob.jobs.identity import job_name
+from vidijob.jobs.model import JobData, Lease, Note, Progress
+
+#: Log lines of one attempt that are kept; an executor that says more is cut short.
+_MOST_NOTES = 500
+_LONGEST_NOTE = 2000
+
+
+class Fate(Enum):
+    """Why an attempt is ended from outside."""
+
+    #: Its lease is no longer held: whatever it does must not count.
+    LOST = "lost"
+    #: The job is aborted or has failed.
+    STOPPED = "stopped"
+    #: This worker stops; another is to run it.
+    HAND_BACK = "hand back"
+
+
+class Run:
+    """The ``StepContext`` of one attempt, and the task that carries it out."""
+
+    def __init__(self, hold: Lease, site: str) -> None:
+        #: The worker's hold on the step.
+        self.hold = hold
+        #: The job's id as users know it.
+        self.job = job_name(site, hold.job)
+        #: Why it was ended from outside, if it was.
+        self.fate: Fate | None = None
+        #: Who carries it out.
+        self.task: asyncio.Task[None] | None = None
+        self._progress: Progress | None = None
+        self._notes: list[Note] = []
+        self._noted = 0
+
+    @property
+    def step(self) -> int:
+        """The step's number in its job type."""
+        return self.hold.step
+
+    @property
+    def lease(self) -> int:
+        """A number that no other attempt has or had."""
+        return self.hold.number
+
+    @property
+    def method(self) -> str:
+        """What to do."""
+        return self.hold.method
+
+    @property
+    def data(self) -> JobData:
+        """The job's data at the start of this attempt."""
+        return self.hold.data
+
+    def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
+        """Remember how far the step is; stored with the next beat."""
+        self._progress = Progress(value, total, unit)
+
+    def note(self, text: str) -> None:
+        """Remember a line for the log; stored with the next beat."""
+        self._noted += 1
+        if self._noted <= _MOST_NOTES:
+            clean = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+            self._notes.append(Note(datetime.now(UTC), clean[:_LONGEST_NOTE]))
+
+    def told(self) -> Progress | None:
+        """Return the last progress told."""
+        return self._progress
+
+    def take_notes(self) -> list[Note]:
+        """Return the lines not stored yet, and forget them."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def cancel(self, fate: Fate) -> None:
+        """End it from outside; the first reason stays."""
+        if self.fate is None and self.task is not None and not self.task.done():
+            self.fate = fate
+            self.task.cancel()

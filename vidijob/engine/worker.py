@@ -1,0 +1,213 @@
+"""Carries steps out: claims them, keeps their leases, runs the executor, reports the outcome. It knows no ffmpeg and no
+HTTP.
+
+Three loops share the runs: *claims* fills free slots, *beats* keeps leases and tells progress, *reports* ends what has
+ended, many in one transaction. A slot is free again only when the report was taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import traceback
+from datetime import timedelta
+from typing import assert_never
+from uuid import uuid4
+
+from vidijob.engine.bell import Bell
+from vidijob.engine.loop import Loop
+from vidijob.engine.run import Fate, Run
+from vidijob.executors.base import Done, Fail, Outcome, Retry
+from vidijob.executors.registry import Registry
+from vidijob.jobs import policy
+from vidijob.jobs.model import Lease, WorkerId
+from vidijob.jobs.states import StepState
+from vidijob.store import steps, workers
+from vidijob.store.database import Database
+from vidijob.store.steps import End, Held
+
+_log = logging.getLogger(__name__)
+
+#: A lease runs out so long after it was last extended.
+LEASE = timedelta(seconds=10)
+_BEAT = 1.0
+_PRESENCE = 15.0
+_POLL = 2.0
+#: Urgent steps (clean-up, IMMEDIATE) are taken beyond the slots, up to so many at once.
+_URGENT = 64
+
+
+class Worker:
+    """One worker process's hands: at most ``slots`` steps at once, and urgent ones beyond."""
+
+    def __init__(self, database: Database, bell: Bell, registry: Registry, *, slots: int, site: str) -> None:
+        self.id = WorkerId(uuid4())
+        self._database = database
+        self._bell = bell
+        self._registry = registry
+        self._slots = slots
+        self._site = site
+        self._runs: dict[Held, Run] = {}
+        self._ends: dict[Held, End] = {}
+        self._next_presence = 0.0
+        self._claims = Loop("claims", self.claim)
+        self._beats = Loop("beats", self.beat)
+        self._reports = Loop("reports", self.report)
+        bell.on("vidijob_step", self._claims.wake)
+        bell.on("vidijob_stop", self._beats.wake)
+
+    def start(self) -> None:
+        """Begin to take steps."""
+        for loop in (self._beats, self._reports, self._claims):
+            loop.start()
+
+    async def stop(self) -> None:
+        """Take no more, end what runs, and hand it back so that another may run it."""
+        await self._claims.stop()
+        for run in self._runs.values():
+            run.cancel(Fate.HAND_BACK)
+        tasks = [run.task for run in self._runs.values() if run.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._reports.stop()
+        await self._beats.stop()
+        await self.report()
+        if self._runs:
+            await steps.give_back(self._database, list(self._runs), self.id)
+            self._bell.ring("vidijob_step")
+        await workers.leave(self._database, self.id)
+
+    async def claim(self) -> float:
+        """Take steps while there is room for them."""
+        while True:
+            free = self._slots - len(self._runs)
+            room = min(free, 32) if free > 0 else min(_URGENT - len(self._runs) + self._slots, 8)
+            if room <= 0:
+                return _POLL
+            leases = await steps.claim(
+                self._database, self.id, self._registry.names, limit=room, urgent_only=free <= 0, duration=LEASE
+            )
+            for lease in leases:
+                self._launch(lease)
+            if len(leases) < room:
+                return _POLL
+
+    async def beat(self) -> float:
+        """Extend the leases, store progress and notes, and act on what the answer says."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_presence:
+            await workers.beat(
+                self._database,
+                self.id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                executors=self._registry.names,
+                slots=self._slots,
+            )
+            self._next_presence = now + _PRESENCE
+        running = {held: run for held, run in self._runs.items() if held not in self._ends}
+        if running:
+            kept = await steps.extend(self._database, {held: run.told() for held, run in running.items()}, LEASE)
+            for held, run in running.items():
+                if held not in kept and held not in self._ends:
+                    run.cancel(Fate.LOST)
+                elif kept.get(held):
+                    run.cancel(Fate.STOPPED)
+            notes = {held: lines for held, run in running.items() if held in kept and (lines := run.take_notes())}
+            if notes:
+                await steps.note(self._database, notes)
+        return _BEAT if self._runs else _PRESENCE
+
+    async def report(self) -> float:
+        """End all attempts that have ended, in one transaction."""
+        while self._ends:
+            ends = list(self._ends.values())[:200]
+            accepted, over = await steps.end(self._database, ends)
+            for end in ends:
+                if end.held not in accepted:
+                    _log.warning("step %d of job %d: the lease was lost; its outcome does not count", *_name(end.held))
+                self._ends.pop(end.held, None)
+                self._runs.pop(end.held, None)
+            self._bell.ring("vidijob_step")
+            # A critical failure stops the steps beside it; clean-up and the next jobs are due.
+            self._bell.ring("vidijob_stop")
+            if over:
+                self._bell.ring("vidijob_job")
+        return 3600
+
+    def _launch(self, lease: Lease) -> None:
+        held = Held(lease.job, lease.step, lease.number)
+        run = Run(lease, self._site)
+        self._runs[held] = run
+        run.task = asyncio.create_task(self._carry_out(held, run), name=f"{run.job} step {lease.step}")
+        self._beats.wake()
+
+    async def _carry_out(self, held: Held, run: Run) -> None:
+        outcome = await self._outcome(run)
+        match run.fate:
+            case Fate.LOST:
+                _log.warning("step %d of job %d: the lease was lost; given up", *_name(held))
+                self._runs.pop(held, None)
+                self._claims.wake()
+            case Fate.HAND_BACK:
+                pass  # stop() hands it back with all the others
+            case Fate.STOPPED:
+                self._end(held, run, StepState.FAILED_FATAL, "Stopped: the job was aborted or has failed.", final=False)
+            case None:
+                self._conclude(held, run, outcome)
+            case _:
+                assert_never(run.fate)
+
+    async def _outcome(self, run: Run) -> Outcome:
+        if not self._registry.has(run.hold.executor, run.method):
+            return Fail(f"This worker has no method {run.method} of the executor {run.hold.executor}.")
+        executor = self._registry.get(run.hold.executor)
+        limit = policy.retry_policy(run.hold.metadata).timeout
+        clock = asyncio.timeout(limit.total_seconds() if limit is not None else None)
+        try:
+            async with clock:
+                return await executor.run(run)
+        except asyncio.CancelledError:
+            if run.fate is None:
+                raise
+            return Fail("Cancelled.")
+        except Exception as error:
+            if isinstance(error, TimeoutError) and clock.expired():
+                return Retry(f"It took longer than the {limit} that the step has.")
+            _log.exception("step %d of job %s: a bug in its executor", run.step, run.job)
+            return Fail("A bug in the executor: " + traceback.format_exc(limit=-5))
+
+    def _conclude(self, held: Held, run: Run, outcome: Outcome) -> None:
+        lease = run.hold
+        match outcome:
+            case Done(data):
+                self._put(End(held, StepState.FINISHED, data=data, progress=run.told(), notes=run.take_notes()))
+            case Retry(reason) if lease.retries < (rules := policy.retry_policy(lease.metadata)).retries:
+                delay = policy.retry_delay(rules, lease.retries, random.Random())
+                self._end(held, run, StepState.FAILED_RETRY, reason, final=False, delay=delay)
+            case Retry(reason) | Fail(reason):
+                self._end(held, run, StepState.FAILED_FATAL, reason, final=True)
+            case _:
+                assert_never(outcome)
+
+    def _end(
+        self, held: Held, run: Run, state: StepState, reason: str, *, final: bool, delay: timedelta = timedelta()
+    ) -> None:
+        reason = reason.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        lease = run.hold
+        # The keys of the real server: step, sub-task, attempt (contract 1.5).
+        data = {f"errorMessage-{lease.step}-0-{lease.ordinal}": [reason]}
+        if final:
+            data["errorMessage"] = [reason]
+        self._put(End(held, state, error=reason, data=data, delay=delay, progress=run.told(), notes=run.take_notes()))
+
+    def _put(self, end: End) -> None:
+        self._ends[end.held] = end
+        self._reports.wake()
+
+
+def _name(held: Held) -> tuple[int, int]:
+    return held.step, held.job

@@ -1,0 +1,56 @@
+"""Copies bytes from one open file to another, counting and checking them on the way. It blocks: call it in a thread."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+
+from vidijob.executors.threads import Stop
+
+ALGORITHM = "SHA-256"
+_CHUNK = 1024 * 1024
+
+
+class SourceChanged(Exception):
+    """Somebody wrote to the source while it was read."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"{source} changed while it was copied; wait until nobody writes to it.")
+
+
+def copy(reading: int, writing: int, source: str, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
+    """Copy a whole file and return its checksum and size; ``tell`` hears of the bytes written so far.
+
+    ``source`` is its name for people. What was written is not yet forced to the disk.
+    """
+    before = os.fstat(reading)
+    digest, done, buffer = hashlib.sha256(), 0, bytearray(_CHUNK)
+    view = memoryview(buffer)
+    while True:
+        stop.check()
+        count = os.readv(reading, [buffer])
+        if not count:
+            break
+        chunk = view[:count]
+        digest.update(chunk)
+        while chunk:
+            chunk = chunk[os.write(writing, chunk) :]
+        done += count
+        tell(done)
+    after = os.fstat(reading)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or done != after.st_size:
+        raise SourceChanged(source)
+    return digest.hexdigest(), done
+
+
+def checksum_of(reading: int, stop: Stop) -> str:
+    """Return the checksum of a whole file, read from the disk where the system allows to ask for that."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(reading, 0, 0, os.POSIX_FADV_DONTNEED)
+    digest, buffer = hashlib.sha256(), bytearray(_CHUNK)
+    view = memoryview(buffer)
+    while count := os.readv(reading, [buffer]):
+        stop.check()
+        digest.update(view[:count])
+    return digest.hexdigest()

@@ -1,0 +1,212 @@
+"""The executor ``file``: what is done with files as they are. Its methods are the steps of COPY_FILE.
+
+Data in: ``sourceUri`` (may repeat), ``destinationUri`` (as often, or one folder that ends in ``/``), ``checksumMode``
+(``transfer``, the default: the checksum is that of what was read; ``verify``: the copy is also read again and compared).
+Data out: ``fileUri``, ``fileSize`` and ``checksum``, one of each per source in their order, and ``checksumAlgorithm``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from vidijob.errors import Invalid
+from vidijob.executors import jobdata
+from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
+from vidijob.executors.copying import ALGORITHM, SourceChanged, checksum_of, copy
+from vidijob.executors.outcomes import answer
+from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep, sweep_destinations
+from vidijob.executors.storage import Storage, shown, uri_of
+from vidijob.executors.threads import Stop, in_thread
+
+_RECEIPT = "vidijob_receipt"
+#: Seconds.
+_BETWEEN_NEWS = 0.05
+_CHECKSUM_MODES = ("transfer", "verify")
+
+
+class FileExecutor:
+    """Copies files between and within the storage roots."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._work: Mapping[str, Callable[[StepContext], Awaitable[Done | Retry]]] = {
+            "setUp": self._set_up,
+            "transfer": self._transfer,
+            "verify": self._verify,
+            "finish": self._finish,
+            "cleanUp": self._clean_up,
+        }
+        self.methods = frozenset(self._work)
+
+    async def run(self, step: StepContext) -> Outcome:
+        """Carry out one attempt of a step."""
+        work = self._work.get(step.method)
+        if work is None:
+            return Fail(f"The executor file has no method {step.method}; it has {', '.join(sorted(self.methods))}.")
+        return await answer(work(step))
+
+    async def _set_up(self, step: StepContext) -> Done:
+        _checksum_mode(step)
+
+        def look(stop: Stop) -> None:
+            for source in self._sources(step):
+                os.close(self._storage.open_source(source))
+            for destination in self._destinations(step):
+                self._storage.require_vacant(destination)
+                self._storage.prepare(destination.parent)
+
+        await in_thread(look)
+        return Done()
+
+    async def _transfer(self, step: StepContext) -> Done | Retry:
+        loop = asyncio.get_running_loop()
+
+        def transfer(stop: Stop) -> Done | Retry:
+            sources, destinations = self._sources(step), self._destinations(step)
+            sizes = [os.stat(source).st_size for source in sources]
+            total = sum(sizes)
+            lacking = _lacking_space(destinations, sizes)
+            if lacking is not None:
+                return Retry(lacking)
+            for folder in {destination.parent for destination in destinations}:
+                sweep(self._storage, folder, step.job, before=step.lease)
+
+            told = 0.0
+
+            def tell(done: int) -> None:
+                nonlocal told
+                if total and (done in (0, total) or loop.time() - told > _BETWEEN_NEWS):
+                    told = loop.time()
+                    loop.call_soon_threadsafe(step.progress, min(done, total), total, "bytes")
+
+            tell(0)
+            partials = [Partial(self._storage, destination, step.job, step.lease) for destination in destinations]
+            checksums, before = [], 0
+            try:
+                for source, partial in zip(sources, partials, strict=True):
+                    checksum, size = self._copy(source, partial, stop, tell, before)
+                    checksums.append(checksum)
+                    before += size
+                receipts = [partial.receipt() for partial in partials]
+            except BaseException as error:
+                for partial in partials:
+                    partial.remove()
+                if isinstance(error, SourceChanged):
+                    return Retry(str(error))
+                raise
+            tell(total)
+            return Done(
+                {
+                    _RECEIPT: [receipt.text() for receipt in receipts],
+                    "checksum": checksums,
+                    "checksumAlgorithm": [ALGORITHM],
+                    "fileSize": [str(receipt.size) for receipt in receipts],
+                }
+            )
+
+        return await in_thread(transfer)
+
+    def _copy(
+        self, source: Path, partial: Partial, stop: Stop, tell: Callable[[int], None], before: int
+    ) -> tuple[str, int]:
+        reading = self._storage.open_source(source)
+        try:
+            writing = partial.create()
+            try:
+                return copy(reading, writing, shown(source), stop, lambda done: tell(before + done))
+            finally:
+                os.close(writing)
+        finally:
+            os.close(reading)
+
+    async def _verify(self, step: StepContext) -> Done:
+        again = _checksum_mode(step) == "verify"
+
+        def verify(stop: Stop) -> None:
+            checksums = jobdata.values(step.data, "checksum")
+            for (partial, receipt), expected in zip(self._made(step), checksums, strict=True):
+                descriptor = partial.open()
+                try:
+                    whole = receipt.fits(os.fstat(descriptor))
+                    if not whole or (again and checksum_of(descriptor, stop) != expected):
+                        raise Invalid(
+                            "destinationUri",
+                            f"The copy made for {shown(partial.destination)} is not what was read from the source; "
+                            "check the storage and run the job again.",
+                        )
+                finally:
+                    os.close(descriptor)
+
+        await in_thread(verify)
+        return Done()
+
+    async def _finish(self, step: StepContext) -> Done:
+        def finish(stop: Stop) -> list[str]:
+            made = self._made(step)
+            publish_all(made)
+            return [uri_of(partial.destination) for partial, _ in made]
+
+        return Done({"fileUri": await in_thread(finish)})
+
+    async def _clean_up(self, step: StepContext) -> Done:
+        uris = jobdata.values(step.data, "destinationUri")
+        await in_thread(lambda stop: sweep_destinations(self._storage, uris, step.job))
+        return Done({_RECEIPT: None})
+
+    def _sources(self, step: StepContext) -> list[Path]:
+        return [self._storage.source(uri) for uri in jobdata.some(step.data, "sourceUri", "the file to be copied")]
+
+    def _destinations(self, step: StepContext) -> list[Path]:
+        sources = jobdata.some(step.data, "sourceUri", "the file to be copied")
+        wanted = jobdata.some(step.data, "destinationUri", "the file to be made, or a folder that ends in /")
+        if len(wanted) == 1 and wanted[0].endswith("/"):
+            folder = self._storage.folder(wanted[0])
+            destinations = [folder / self._storage.name(uri) for uri in sources]
+        elif len(wanted) == len(sources):
+            destinations = [self._storage.destination(uri) for uri in wanted]
+        else:
+            raise Invalid(
+                "destinationUri",
+                f"The job has {len(sources)} values of sourceUri and {len(wanted)} of destinationUri; "
+                "give as many, or one folder that ends in /.",
+            )
+        for place, destination in enumerate(destinations):
+            if is_partial(destination):
+                raise Invalid("destinationUri", f"{shown(destination)} is a name kept for files in the making.")
+            if destination in destinations[:place]:
+                raise Invalid("destinationUri", f"Two files would become {shown(destination)}; give each its own.")
+        return destinations
+
+    def _made(self, step: StepContext) -> Sequence[tuple[Partial, Receipt]]:
+        receipts = map(Receipt.parse, step.data.get(_RECEIPT, ()))
+        return [
+            (Partial(self._storage, destination, step.job, receipt.lease), receipt)
+            for destination, receipt in zip(self._destinations(step), receipts, strict=True)
+        ]
+
+
+def _checksum_mode(step: StepContext) -> str:
+    mode = jobdata.optional(step.data, "checksumMode") or _CHECKSUM_MODES[0]
+    if mode not in _CHECKSUM_MODES:
+        raise Invalid(
+            "checksumMode", f"checksumMode is {shown(mode)}; give {' or '.join(_CHECKSUM_MODES)}, or nothing."
+        )
+    return mode
+
+
+def _lacking_space(destinations: Sequence[Path], sizes: Sequence[int]) -> str | None:
+    """Return a sentence when a file system has less room than is going to be written to it."""
+    needed: dict[int, int] = {}
+    folders: dict[int, Path] = {}
+    for destination, size in zip(destinations, sizes, strict=True):
+        device = os.stat(destination.parent).st_dev
+        needed[device] = needed.get(device, 0) + size
+        folders[device] = destination.parent
+    for device, folder in folders.items():
+        room = os.statvfs(folder)
+        if needed[device] > room.f_bavail * room.f_frsize:
+            return f"{shown(folder)} has {room.f_bavail * room.f_frsize} bytes free and {needed[device]} are needed; make room."
+    return None

@@ -1,0 +1,102 @@
+"""Runs as a process of its own: opens one media file with PyAV and prints as JSON what is in it.
+
+``python -I inspection.py FORMATS FILE``. It imports nothing of ours. A hostile file may crash, hang or bloat the libraries
+that read it; here it takes nothing else with it. The answer is ``{"error": …}`` or the facts that ``probing.py`` reads.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from fractions import Fraction
+from typing import Any
+
+#: Bytes of address space and seconds of processor time.
+_MEMORY = 4 * 1024**3
+_SECONDS = 60
+#: Seconds to look for the end of a file whose container does not tell how long it lasts.
+_MEASURING = 20
+
+
+def main() -> None:
+    """Print what is in the file that the command line names."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        answer = inspect(sys.argv[1], sys.argv[2])
+    except ImportError as error:
+        answer = {"missing": str(error)}
+    except Exception as error:
+        answer = {"error": f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"}
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def inspect(formats: str, path: str) -> dict[str, Any]:
+    """Return the facts of a media file in one of the formats that are allowed."""
+    import av
+
+    av.logging.set_level(None)
+    options = {"protocol_whitelist": "file", "format_whitelist": formats}
+    with av.open("file:" + path, options=options, metadata_errors="replace") as container:
+        streams = [facts for stream in container.streams if (facts := _stream(stream)) is not None]
+        duration = container.duration / av.time_base if container.duration and container.duration > 0 else None
+        if duration is None:
+            duration = max((facts["duration"] for facts in streams if facts["duration"]), default=None)
+        if duration is None and streams:
+            duration = _measure(container)
+        return {
+            "container": container.format.name,
+            "duration": duration,
+            "size": os.path.getsize(path),
+            "bitRate": container.bit_rate or None,
+            "streams": streams,
+        }
+
+
+def _stream(stream: Any) -> dict[str, Any] | None:
+    import av
+
+    if stream.type not in ("video", "audio") or stream.codec_context is None:
+        return None
+    codec = stream.codec_context
+    facts: dict[str, Any] = {
+        "kind": stream.type,
+        "codec": codec.name,
+        "duration": float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
+        "bitRate": codec.bit_rate or None,
+    }
+    if stream.type == "video":
+        rate = stream.average_rate or stream.guessed_rate
+        ratio = codec.sample_aspect_ratio
+        facts |= {
+            "width": codec.width,
+            "height": codec.height,
+            "pixelFormat": codec.pix_fmt,
+            "frameRate": str(rate) if rate else None,
+            "pixelAspectRatio": str(ratio) if ratio else None,
+            "picture": bool(stream.disposition & av.stream.Disposition.attached_pic),
+        }
+    else:
+        facts |= {"sampleRate": codec.sample_rate, "channels": codec.channels, "layout": codec.layout.name}
+    return facts
+
+
+def _measure(container: Any) -> float | None:
+    """Return the time between the first and the last packet, or nothing when that takes too long."""
+    enough = time.monotonic() + _MEASURING
+    first: Fraction | None = None
+    last = Fraction(0)
+    for packet in container.demux():
+        if time.monotonic() > enough:
+            return None
+        if packet.pts is not None and packet.time_base is not None:
+            start = packet.pts * packet.time_base
+            first = start if first is None else min(first, start)
+            last = max(last, start + (packet.duration or 0) * packet.time_base)
+    return float(last - first) if first is not None and last > first else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Finds out what is in a media file: how long it lasts and which streams it has. The reading is done by a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidijob.errors import Invalid, SetupError
+from vidijob.executors import process
+from vidijob.executors.storage import shown
+
+#: The containers that are read. Playlists, scripts and the like are not among them: they make a reader open other files.
+FORMATS = ",".join(
+    "aac ac3 aiff amr ape asf asf_o au avi av1 caf dirac dnxhd dsf dts dtshd dv eac3 flac flv gif gxf h261 h263 h264 hevc "
+    "iff ivf m4v matroska,webm mjpeg mlp mov,mp4,m4a,3gp,3g2,mj2 mp3 mpeg mpegts mpegvideo mxf nut obu ogg oma "
+    "rm rso smjpeg sox swf truehd tta voc vvc w64 wav wtv wv yuv4mpegpipe".split()
+)
+_INSPECTION = str(Path(__file__).with_name("inspection.py"))
+#: Seconds.
+_LONGEST = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A picture or sound track."""
+
+    #: ``video`` or ``audio``.
+    kind: str
+    codec: str
+    #: Everything else that is known, by the names that users see.
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What is in a media file."""
+
+    #: ffmpeg's name of its format.
+    container: str
+    #: In seconds; ``None`` where nothing tells.
+    duration: float | None
+    #: In bytes.
+    size: int
+    #: In bits per second.
+    bit_rate: int | None
+    #: Picture and sound, without cover pictures.
+    streams: tuple[Stream, ...]
+
+    @property
+    def has_video(self) -> bool:
+        """Tell whether there is a moving picture."""
+        return any(stream.kind == "video" for stream in self.streams)
+
+    @property
+    def has_audio(self) -> bool:
+        """Tell whether there is sound."""
+        return any(stream.kind == "audio" for stream in self.streams)
+
+    def text(self) -> str:
+        """Return it as JSON for job data."""
+        facts = {
+            "container": self.container,
+            "duration": self.duration,
+            "size": self.size,
+            "bitRate": self.bit_rate,
+            "streams": [{"kind": stream.kind, "codec": stream.codec, **stream.facts} for stream in self.streams],
+        }
+        return json.dumps(_without_nothing(facts), separators=(",", ":"))
+
+
+async def probe(path: Path, key: str = "sourceUri") -> MediaInfo:
+    """Return what is in a media file; raise ``Invalid`` for one that is none, complaining about ``key``."""
+    lines: list[str] = []
+    command = [sys.executable, "-I", _INSPECTION, FORMATS, str(path)]
+    try:
+        async with asyncio.timeout(_LONGEST):
+            ended = await process.run(command, on_line=lines.append)
+    except TimeoutError:
+        raise Invalid(key, f"{shown(path)} cannot be read as media: it kept the reader busy for too long.") from None
+    try:
+        answer = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        raise Invalid(key, f"{shown(path)} is damaged: it ends its reader ({_how(ended)}).") from None
+    if "missing" in answer:
+        raise SetupError(f"Media files cannot be read here ({answer['missing']}); install vidijob[media].")
+    if "error" in answer:
+        raise Invalid(key, f"{shown(path)} is not a media file that can be read here ({answer['error']}).")
+    info = _media_info(answer)
+    if not info.streams:
+        raise Invalid(key, f"{shown(path)} has neither picture nor sound.")
+    return info
+
+
+def _media_info(answer: dict[str, Any]) -> MediaInfo:
+    streams = []
+    for facts in answer["streams"]:
+        if not facts.pop("picture", False):
+            streams.append(Stream(facts.pop("kind"), facts.pop("codec"), facts))
+    return MediaInfo(answer["container"], answer["duration"], answer["size"], answer["bitRate"], tuple(streams))
+
+
+def _without_nothing(facts: Any) -> Any:
+    if isinstance(facts, dict):
+        return {key: _without_nothing(value) for key, value in facts.items() if value is not None}
+    return [_without_nothing(value) for value in facts] if isinstance(facts, list) else facts
+
+
+def _how(ended: process.Ended) -> str:
+    return f"signal {-ended.code}" if ended.code < 0 else f"exit status {ended.code}"

@@ -1,0 +1,276 @@
+"""Files in the making: hidden beside their destination, named for job and lease, and published whole or not at all.
+
+::
+
+      create ─► written ─► receipt ─► publish ─► sweep
+               (by its step)         (by a later step)
+
+A partial file stays where it is when it is published: its destination becomes a second link to the same file. So an attempt
+that was killed between any two lines can be repeated: the destination *is* the partial file, or it is not there. Clean-up
+takes the partial name away. Where a file system has no links, the file is renamed, and the receipt tells it again.
+It blocks: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidijob.errors import Invalid
+from vidijob.executors.storage import Storage, shown
+
+_NAME = re.compile(
+    rb"\..*\.vidijob-(?P<job>[A-Za-z0-9_.-]*?)-(?P<lease>\d+)\.part(?P<end>\.[A-Za-z0-9]{1,16})?", re.DOTALL
+)
+_LONGEST = 255
+_CLAIM = ".claim"
+_UNSUPPORTED = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EMLINK})
+_RENAME_NOREPLACE = 1
+_CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """By what a finished partial file is known again, whatever its name is by then."""
+
+    #: The lease of the attempt that made it.
+    lease: int
+    inode: int
+    #: In bytes.
+    size: int
+    #: When its content was last changed, in nanoseconds.
+    changed: int
+
+    def text(self) -> str:
+        """Return it as a value for job data."""
+        return f"{self.lease}:{self.inode}:{self.size}:{self.changed}"
+
+    @classmethod
+    def parse(cls, text: str) -> Receipt:
+        """Read what ``text`` wrote."""
+        lease, inode, size, changed = map(int, text.split(":"))
+        return cls(lease, inode, size, changed)
+
+    def fits(self, status: os.stat_result) -> bool:
+        """Tell whether a file is the one that was made."""
+        return stat.S_ISREG(status.st_mode) and (
+            (status.st_ino, status.st_size, status.st_mtime_ns) == (self.inode, self.size, self.changed)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """One file in the making."""
+
+    storage: Storage
+    #: Where it will be published.
+    destination: Path
+    #: The job's id, as users know it.
+    job: str
+    #: The lease of the attempt that makes it.
+    lease: int
+
+    @property
+    def path(self) -> Path:
+        """Return where it is while it is made."""
+        return self.destination.with_name(_name(self.destination.name, self.job, self.lease))
+
+    def create(self) -> int:
+        """Make it, empty, and return its descriptor for reading and writing, which the caller closes."""
+        with self.storage.enter(self.destination.parent) as at:
+            return os.open(self.path.name, os.O_RDWR | _CREATE, 0o666, dir_fd=at)
+
+    def open(self, flags: int = os.O_RDONLY) -> int:
+        """Open it again and return the descriptor, which the caller closes."""
+        with self.storage.enter(self.destination.parent) as at:
+            return os.open(self.path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+
+    def receipt(self) -> Receipt:
+        """Force its content to the disk and return its receipt."""
+        descriptor = self.open()
+        try:
+            os.fsync(descriptor)
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        return Receipt(self.lease, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def remove(self) -> None:
+        """Take it away; nothing happens where it is gone already."""
+        with contextlib.suppress(FileNotFoundError), self.storage.enter(self.destination.parent) as at:
+            os.unlink(self.path.name, dir_fd=at)
+
+    def publish(self, receipt: Receipt) -> None:
+        """Give it its final name, whole and safely on the disk; never overwrite, and do no harm when repeated."""
+        name, target = self.path.name, self.destination.name
+        with self.storage.enter(self.destination.parent) as at:
+            placed = _status(at, target)
+            if placed is None or not receipt.fits(placed):
+                made = _status(at, name)
+                if made is None or not receipt.fits(made):
+                    raise Invalid(
+                        "destinationUri",
+                        f"The file made for {shown(self.destination)} is gone or was changed; run the job again.",
+                    )
+                try:
+                    _place(at, name, target)
+                except FileExistsError:
+                    raise Invalid(
+                        "destinationUri",
+                        f"{shown(self.destination)} has come into being meanwhile and is never overwritten; "
+                        "move it away, or choose another destinationUri.",
+                    ) from None
+            os.fsync(at)
+
+    def withdraw(self, receipt: Receipt) -> None:
+        """Take back a publication, as long as the partial file is still there beside it."""
+        with contextlib.suppress(FileNotFoundError), self.storage.enter(self.destination.parent) as at:
+            placed, made = _status(at, self.destination.name), _status(at, self.path.name)
+            if placed and made and receipt.fits(placed) and receipt.fits(made):
+                os.unlink(self.destination.name, dir_fd=at)
+
+
+def sweep(storage: Storage, folder: Path, job: str, *, before: int | None = None) -> int:
+    """Remove a job's partial files from a folder and return how many there were.
+
+    With ``before``, only those of attempts with an older lease: a late attempt cannot take away what a newer one makes.
+    """
+    removed = 0
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), storage.enter(folder) as at:
+        for name in [os.fsencode(entry) for entry in os.listdir(at)]:
+            found = _NAME.fullmatch(name)
+            if found is None or os.fsdecode(found["job"]) != job:
+                continue
+            if before is not None and int(found["lease"]) >= before:
+                continue
+            if found["end"] == os.fsencode(_CLAIM):
+                _give_up_claim(at, name)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=at)
+                removed += 1
+    return removed
+
+
+def sweep_destinations(storage: Storage, uris: Iterable[str], job: str) -> int:
+    """Remove all partial files of a job from the folders of its destinations and return how many there were.
+
+    A destination that no step could have written to has none.
+    """
+    folders = set()
+    for uri in uris:
+        with contextlib.suppress(Invalid):
+            folders.add(storage.folder(uri) if uri.endswith("/") else storage.destination(uri).parent)
+    return sum(sweep(storage, folder, job) for folder in folders)
+
+
+def publish_all(made: Sequence[tuple[Partial, Receipt]]) -> None:
+    """Publish all files of a job, or none where one of them is refused."""
+    published = []
+    try:
+        for partial, receipt in made:
+            published.append((partial, receipt))
+            partial.publish(receipt)
+    except Exception:
+        for partial, receipt in published:
+            partial.withdraw(receipt)
+        raise
+
+
+def is_partial(path: Path) -> bool:
+    """Tell whether a name is one that we give to files in the making."""
+    return _NAME.fullmatch(os.fsencode(path.name)) is not None
+
+
+def _name(target: str, job: str, lease: int) -> str:
+    # ffmpeg and people look at the ending, so the partial name keeps it where it is an ordinary one.
+    ending = Path(target).suffix
+    ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,15}", ending) and ending != _CLAIM else ""
+    tail = f".vidijob-{job}-{lease}.part{ending}"
+    whole = f".{target}{tail}"
+    if len(os.fsencode(whole)) + len(_CLAIM) <= _LONGEST:
+        return whole
+    return f".{hashlib.sha256(os.fsencode(target)).hexdigest()[:32]}{tail}"
+
+
+def _status(at: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _place(at: int, name: str, target: str) -> None:
+    """Give a file a second name, or its new one, which must be free: the best that the file system can do."""
+    try:
+        os.link(name, target, src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
+        return
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    if not _rename_if_free(at, name, target):
+        _claim(at, name, target)
+
+
+def _rename_if_free(at: int, name: str, target: str) -> bool:
+    """Rename in one step that refuses to overwrite; tell whether the system can do that here."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    if rename(at, os.fsencode(name), at, os.fsencode(target), _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _UNSUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), target)
+
+
+def _claim(at: int, name: str, target: str) -> None:
+    """Take the name with an empty file of our own, then rename over that; a note beside it says that it is ours."""
+    note = _claim_name(name)
+    claimed = _status(at, note) is not None
+    descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at)
+    try:
+        os.write(descriptor, os.fsencode(target))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.close(os.open(target, os.O_WRONLY | _CREATE, 0o666, dir_fd=at))
+    except FileExistsError:
+        status = _status(at, target)
+        if not claimed or status is None or not _empty(status):
+            os.unlink(note, dir_fd=at)
+            raise
+    os.rename(name, target, src_dir_fd=at, dst_dir_fd=at)
+    os.unlink(note, dir_fd=at)
+
+
+def _give_up_claim(at: int, note: bytes) -> None:
+    """Remove the empty file that a note speaks of."""
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(note, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        try:
+            target = os.fsdecode(os.read(descriptor, 4096))
+        finally:
+            os.close(descriptor)
+        status = _status(at, target) if target and "/" not in target else None
+        if status is not None and _empty(status):
+            os.unlink(target, dir_fd=at)
+
+
+def _empty(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+
+def _claim_name(name: str) -> str:
+    # The ending gives way, so that the name stays one of a partial file.
+    return re.sub(r"\.part(\.[A-Za-z0-9]{1,15})?$", ".part" + _CLAIM, name)

@@ -1,0 +1,32 @@
+"""The executors of this server by name: what a task definition's ``bean`` may say. It knows no job types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vidijob.errors import NotFound
+from vidijob.executors.base import Executor
+
+
+class Registry:
+    """Names and the executors behind them."""
+
+    def __init__(self, executors: Mapping[str, Executor]) -> None:
+        self._executors = dict(executors)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names, in the order they were given in."""
+        return tuple(self._executors)
+
+    def get(self, name: str) -> Executor:
+        """Return an executor, or raise ``NotFound``."""
+        try:
+            return self._executors[name]
+        except KeyError:
+            raise NotFound("Executor", name) from None
+
+    def has(self, name: str, method: str) -> bool:
+        """Tell whether there is such an executor and it can do that."""
+        executor = self._executors.get(name)
+        return executor is not None and method in executor.methods

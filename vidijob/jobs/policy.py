@@ -1,0 +1,77 @@
+"""Who may run, who goes first, when to try again: pure rules. What they need of the clock or of chance is an argument."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vidijob.jobs.model import JobId, Priority, RetryPolicy
+
+#: A step whose worker vanished this often fails: one that kills its worker must not go round for ever.
+MOST_VANISHED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The right to run one job at a time."""
+
+    number: int
+    #: Only jobs of at least this priority may take it.
+    least_priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A queued job and the slot it gets; IMMEDIATE jobs need none."""
+
+    job: JobId
+    slot: int | None
+
+
+def admissions(queue: Sequence[tuple[JobId, Priority]], free: Sequence[Slot]) -> list[Admission]:
+    """Give the free slots to the jobs at the head of the queue, which is ordered by priority, then age.
+
+    Each job takes the slot that the fewest others could take, so that slots kept for high priorities fill first. A job
+    that finds none lets those behind it try only for slots it could not have taken: nobody is overtaken.
+    """
+    left = sorted(free, key=lambda slot: slot.least_priority.rank, reverse=True)
+    admitted = []
+    for job, priority in queue:
+        if priority is Priority.IMMEDIATE:
+            admitted.append(Admission(job, None))
+            continue
+        fitting = next((slot for slot in left if slot.least_priority.rank <= priority.rank), None)
+        if fitting is not None:
+            left.remove(fitting)
+            admitted.append(Admission(job, fitting.number))
+    return admitted
+
+
+def retry_policy(metadata: Mapping[str, str]) -> RetryPolicy:
+    """Read how often and when a step is tried again from its definition's metadata.
+
+    ``retries`` is a count; ``retryDelay`` and ``timeout`` are seconds. What cannot be read counts as not given.
+    """
+    default = RetryPolicy()
+    retries, delay, timeout = (_number(metadata.get(key)) for key in ("retries", "retryDelay", "timeout"))
+    return RetryPolicy(
+        retries=default.retries if retries is None else int(retries),
+        delay=default.delay if delay is None else timedelta(seconds=delay),
+        timeout=timedelta(seconds=timeout) if timeout else None,
+    )
+
+
+def retry_delay(policy: RetryPolicy, retries: int, chance: random.Random) -> timedelta:
+    """Return how long to wait before the next try after so many retries: doubling, with half of it left to chance."""
+    whole: timedelta = min(policy.delay * (1 << min(retries, 30)), policy.longest_delay)
+    return whole * chance.uniform(0.5, 1)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number < 1e9 else None

@@ -1,0 +1,212 @@
+"""The pool, transactions and notifications; the one place where an error of the database becomes one of ours. It knows
+no table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+
+from vidijob.errors import Unavailable
+from vidijob.store.queries import Query, query
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+    from asyncpg.pool import PoolConnectionProxy
+
+    PooledConnection = PoolConnectionProxy[Record]
+
+#: SQLSTATE classes and codes that mean "not now": connection, resources, operator, read-only, deadlock, serialisation.
+_NOT_NOW_CLASSES = ("08", "53", "57", "58")
+_NOT_NOW_CODES = frozenset({"25006", "25P03", "40001", "40P01", "55P03"})
+#: A statement may take this long, in seconds, before it is given up.
+COMMAND_TIMEOUT = 30.0
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        state = error.sqlstate or ""
+        if state.startswith(_NOT_NOW_CLASSES) or state in _NOT_NOW_CODES:
+            raise Unavailable("The database", str(error)) from error
+        raise
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError, EOFError) as error:
+        raise Unavailable("The database", str(error) or type(error).__name__) from error
+
+
+class Session:
+    """One connection, borrowed; runs queries."""
+
+    def __init__(self, connection: PooledConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, name: str, *arguments: object) -> list[Record]:
+        """Run a query and return its rows."""
+        return await self._run(query(name), arguments)
+
+    async def row(self, name: str, *arguments: object) -> Record | None:
+        """Run a query and return its first row, if any."""
+        rows = await self._run(query(name), arguments)
+        return rows[0] if rows else None
+
+    async def value(self, name: str, *arguments: object) -> Any:
+        """Run a query and return the first column of its first row, or ``None``."""
+        row = await self.row(name, *arguments)
+        return row[0] if row is not None else None
+
+    async def script(self, sql: str) -> None:
+        """Run the statements of a migration."""
+        with _translated():
+            await self._connection.execute(sql, timeout=None)
+
+    async def _run(self, query: Query, arguments: Sequence[object]) -> list[Record]:
+        with _translated():
+            return await self._connection.fetch(query.sql, *arguments)
+
+
+class Database:
+    """A pool of connections to one database.
+
+    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port.
+    """
+
+    def __init__(self, url: Callable[[], str], *, connections: int = 10, application: str = "vidijob") -> None:
+        self._url = url
+        self._connections = connections
+        self._application = application
+        self._pool: asyncpg.Pool[Record] | None = None
+
+    async def open(self) -> None:
+        """Open the pool; raises ``Unavailable`` when the database does not answer."""
+        with _translated():
+            self._pool = await asyncpg.create_pool(
+                connect=self._connect, min_size=1, max_size=self._connections, command_timeout=COMMAND_TIMEOUT
+            )
+
+    async def close(self) -> None:
+        """Close every connection; those in use are given a moment."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), 5)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            pool.terminate()
+
+    async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:
+        settings = {
+            "application_name": self._application,
+            "idle_in_transaction_session_timeout": "30s",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        connection: asyncpg.Connection[Record] = await asyncpg.connect(
+            self._url(),
+            timeout=10,
+            server_settings=settings,
+            **{key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")},
+            command_timeout=COMMAND_TIMEOUT,
+        )
+        await connection.set_type_codec(
+            "jsonb",
+            schema="pg_catalog",
+            format="binary",
+            encoder=lambda value: b"\x01" + orjson.dumps(value),
+            decoder=lambda value: orjson.loads(value[1:]),
+        )
+        return connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Borrow a connection."""
+        pool = self._pool
+        if pool is None:
+            raise Unavailable("The database", "the connection pool is closed")
+        with _translated():
+            connection = await pool.acquire(timeout=10)
+        try:
+            yield Session(connection)
+        finally:
+            with _translated():
+                await pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Borrow a connection and a transaction; committed at the end, rolled back on an error."""
+        async with self.session() as session:
+            with _translated():
+                transaction = session._connection.transaction()
+                await transaction.start()
+            try:
+                yield session
+            except BaseException:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+                    await transaction.rollback()
+                raise
+            with _translated():
+                await transaction.commit()
+
+    async def rows(self, name: str, *arguments: object) -> list[Record]:
+        """Run one query on a connection of its own and return its rows."""
+        async with self.session() as session:
+            return await session.rows(name, *arguments)
+
+    async def row(self, name: str, *arguments: object) -> Record | None:
+        """Run one query and return its first row, if any."""
+        async with self.session() as session:
+            return await session.row(name, *arguments)
+
+    async def value(self, name: str, *arguments: object) -> Any:
+        """Run one query and return the first column of its first row, or ``None``."""
+        async with self.session() as session:
+            return await session.value(name, *arguments)
+
+    async def listen(self, channels: Sequence[str], hear: Callable[[str], None]) -> None:
+        """Call ``hear`` with the channel of each notification, for as long as it is not cancelled.
+
+        The connection is its own. When it is lost or does not answer, another is made, and every channel is heard
+        once, since something may have been missed.
+        """
+        delay = 0.1
+        while True:
+            connection = None
+            try:
+                with _translated():
+                    connection = await self._connect()
+                    for channel in channels:
+                        await connection.add_listener(channel, lambda _c, _p, name, _l: hear(name))
+                    delay = 0.1
+                    for channel in channels:
+                        hear(channel)
+                    while True:
+                        await asyncio.sleep(5)
+                        await connection.fetchval(query("worker.alive").sql, timeout=5)
+            except Unavailable:
+                await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+                delay = min(delay * 2, 5)
+            finally:
+                if connection is not None:
+                    connection.terminate()
+
+
+async def until_available(attempt: Callable[[], Awaitable[None]], *, seconds: float) -> None:
+    """Try until the database answers, at most so long; then the last ``Unavailable`` passes."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    delay = 0.05
+    while True:
+        try:
+            return await attempt()
+        except Unavailable:
+            if loop.time() + delay > end:
+                raise
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+            delay = min(delay * 2, 2)

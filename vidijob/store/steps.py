@@ -1,0 +1,174 @@
+"""Steps in the database: claim, keep, end, give back. Every write names the lease it holds; what names an old one has no
+effect. With ``jobs.py`` the only writer of a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from vidijob.jobs.model import JobId, Lease, LeaseNumber, Note, Progress, StepNumber, WorkerId
+from vidijob.jobs.states import StepEvent, StepState, step_sources
+from vidijob.store import jobs
+from vidijob.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The name of a lease: which step, and by which number."""
+
+    job: JobId
+    step: StepNumber
+    number: LeaseNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A lease that ran out."""
+
+    held: Held
+    #: How often that happened to this step before.
+    vanished: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended."""
+
+    held: Held
+    #: FINISHED, FAILED_RETRY or FAILED_FATAL.
+    state: StepState
+    error: str | None = None
+    #: Job data to set; ``None`` takes a key away.
+    data: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
+    #: Before the next try, after FAILED_RETRY.
+    delay: timedelta = timedelta()
+    #: The last progress told.
+    progress: Progress | None = None
+    #: Log lines not stored yet.
+    notes: Sequence[Note] = ()
+
+
+async def claim(
+    database: Database,
+    worker: WorkerId,
+    executors: Sequence[str],
+    *,
+    limit: int,
+    urgent_only: bool,
+    duration: timedelta,
+) -> list[Lease]:
+    """Lease the next steps that a worker can carry out."""
+    rows = await database.rows(
+        "step.claim",
+        worker,
+        list(executors),
+        limit,
+        urgent_only,
+        duration.total_seconds(),
+        [state.value for state in step_sources(StepEvent.START)],
+    )
+    return [
+        Lease(
+            job=JobId(row["job_id"]),
+            step=StepNumber(row["step"]),
+            number=LeaseNumber(row["number"]),
+            ordinal=row["ordinal"],
+            retries=row["retries"],
+            job_type=row["job_type"],
+            executor=row["executor"],
+            method=row["method"],
+            metadata=row["metadata"],
+            data=row["data"],
+        )
+        for row in rows
+    ]
+
+
+async def extend(database: Database, beats: Mapping[Held, Progress | None], duration: timedelta) -> dict[Held, bool]:
+    """Keep leases and store their progress; returns those still held, and whether each is to stop."""
+    documents = [
+        _name(held) | ({"value": told.value, "total": told.total, "unit": told.unit} if told is not None else {})
+        for held, told in sorted(beats.items(), key=lambda beat: (beat[0].job, beat[0].step))
+    ]
+    rows = await database.rows("step.extend", documents, duration.total_seconds())
+    return {
+        Held(JobId(row["job_id"]), StepNumber(row["step"]), LeaseNumber(row["number"])): row["stop"] for row in rows
+    }
+
+
+async def note(database: Database, notes: Mapping[Held, Sequence[Note]]) -> None:
+    """Add lines to the log of attempts that are still held."""
+    await database.rows("step.note", [_name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
+
+
+async def end(database: Database, ends: Sequence[End]) -> tuple[set[Held], list[JobId]]:
+    """End attempts and move their jobs on, in one transaction; returns what was accepted and the jobs that ended.
+
+    An end that is not accepted had lost its lease and changed nothing.
+    """
+    documents = [
+        _name(end.held)
+        | {"state": end.state.value, "error": end.error, "data": _data(end.data), "delay": end.delay.total_seconds()}
+        | (
+            {"value": end.progress.value, "total": end.progress.total, "unit": end.progress.unit}
+            if end.progress
+            else {}
+        )
+        | {"notes": _notes(end.notes)}
+        for end in ends
+    ]
+    numbers = {(end.held.job, end.held.step): end.held for end in ends}
+    async with database.transaction() as session:
+        await jobs.lock(session, [end.held.job for end in ends])
+        rows = await session.rows("step.end", documents)
+        decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
+        over = await jobs.conclude(session, decisive) if decisive else []
+    return {numbers[row["job_id"], row["step"]] for row in rows}, over
+
+
+async def overdue(database: Database) -> list[Overdue]:
+    """Return the leases that ran out."""
+    return [
+        Overdue(Held(JobId(row["job_id"]), StepNumber(row["step"]), LeaseNumber(row["number"])), row["vanished"])
+        for row in await database.rows("step.overdue")
+    ]
+
+
+async def give_back(database: Database, leases: Sequence[Held], worker: WorkerId | None) -> list[Held]:
+    """Queue steps again whose leases ran out, or that their own worker hands back; returns those it was so for."""
+    numbers = {(held.job, held.step): held for held in leases}
+    async with database.transaction() as session:
+        await jobs.lock(session, [held.job for held in leases])
+        rows = await session.rows("step.give_back", [_name(held) for held in leases], worker)
+        decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
+        if decisive:
+            await jobs.conclude(session, decisive)
+    return [numbers[row["job_id"], row["step"]] for row in rows]
+
+
+async def repair(database: Database, strays: Sequence[JobId]) -> list[str]:
+    """Move jobs on that stand still though nothing holds them; returns what was repaired, in words."""
+    async with database.transaction() as session:
+        await jobs.lock(session, strays)
+        # Looked at again under the lock: most of what looked astray was between two statements of somebody else.
+        still = {JobId(row["id"]) for row in await session.rows("job.stray")} & set(strays)
+        queued = await session.rows("step.repair", sorted(still)) if still else []
+        over = await jobs.conclude(session, sorted(still)) if still else []
+    return [f"step {row['step']} of job {row['job_id']} queued" for row in queued] + [
+        f"job {job} ended" for job in over
+    ]
+
+
+def _name(held: Held) -> dict[str, Any]:
+    return {"job_id": held.job, "step": held.step, "number": held.number}
+
+
+def _data(data: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | None]:
+    return {key: None if values is None else list(values) for key, values in data.items()}
+
+
+def _notes(notes: Sequence[Note]) -> list[dict[str, Any]]:
+    return [{"at": line.at.timestamp(), "text": line.text} for line in notes]
