@@ -1,0 +1,14 @@
+"""vidijob: a job server for media work that speaks the Vidispine (VidiCore) job API.
+
+The floors; a file imports only what stands below it, and rooms beside each other do not know each other::
+
+    9  cli                              the commands
+    8  app        demo                  one process, put together · a first look
+    7  api.vidispine                    a face: one outside job API
+    6  web                              what faces share of HTTP
+    5  engine                           what is done with jobs: verbs, questions, loops
+    4  executors  store                 how a step is carried out · Postgres
+    3  jobs       binding     access    the domain · documents in XML and JSON · who may do what
+    2  settings   resources
+    1  errors
+"""

@@ -7,6 +7,7 @@ Lone surrogates, which no encoding can carry, are written as U+FFFD.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -86,14 +87,10 @@ _EXPRESSIONS = {"float": "decimal(%s)", "datetime": "time(%s)"}
 
 
 def _generate(key: _Key, compiler: Compiler[_Key]) -> str:
-    lines = ["def FUNCTION(document):"]
-    opening: list[str] = []
-    entries = list(plan(key.type).entries)
-    while entries and entries[0].required:
-        entry = entries.pop(0)
-        opening.append(f"{entry.wire!r}: {_expression(entry, f'document.{entry.name}', compiler)}")
-    lines.append(f"    tree = {{{', '.join(opening)}}}")
-    for entry in entries:
+    entries = plan(key.type).entries
+    opening = tuple(takewhile(lambda entry: entry.required, entries))
+    lines = ["def FUNCTION(document):", f"    tree = {_literal(opening, 'document', compiler)}"]
+    for entry in entries[len(opening) :]:
         target, field = f"tree[{entry.wire!r}]", f"document.{entry.name}"
         if entry.repeated:
             items = f"[{_expression(entry, 'item', compiler)} for item in values]"
@@ -108,8 +105,16 @@ def _generate(key: _Key, compiler: Compiler[_Key]) -> str:
     return "\n".join([*lines, "    return tree"])
 
 
+def _literal(entries: tuple[Entry, ...], holder: str, compiler: Compiler[_Key]) -> str:
+    pairs = (f"{entry.wire!r}: {_expression(entry, f'{holder}.{entry.name}', compiler)}" for entry in entries)
+    return f"{{{', '.join(pairs)}}}"
+
+
 def _expression(entry: Entry, value: str, compiler: Compiler[_Key]) -> str:
     if entry.simple is None:
+        inner = plan(entry.type).entries
+        if all(field.required and field.simple for field in inner):
+            return _literal(inner, value, compiler)
         return f"{compiler.name(_Key(entry.type))}({value})"
     return _EXPRESSIONS.get(entry.type.__name__, "%s") % value
 

@@ -59,15 +59,15 @@ def _object(cls: type, tree: Any, path: str, depth: int) -> object:
 
 
 def _value(entry: Entry, found: Any, path: str, depth: int) -> object:
-    if entry.simple is None:
+    if entry.read is None:
         return _object(entry.type, found, path, depth - 1)
     try:
-        return values.reader(entry)(_spelt(entry, found))
+        return entry.read(_spelt(found))
     except ValueError as error:
         raise _refusal(entry.type, path, str(error), found) from None
 
 
-def _spelt(entry: Entry, found: Any) -> str:
+def _spelt(found: Any) -> str:
     """Return a scalar as text, however the client typed it."""
     if isinstance(found, str):
         return found

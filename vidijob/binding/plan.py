@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from vidijob.binding import values
 from vidijob.binding.fields import Branch, Mark, Simple, Wire
 
 #: The simple types that need no word, as XML Schema calls them; a float is a decimal because JSON knows no other.
@@ -46,6 +46,8 @@ class Entry:
     type: type
     #: What the schema calls a simple value; ``None`` for a nested class.
     simple: Simple | None
+    #: Reads a simple value from its text, or raises ``ValueError`` with the reason; ``None`` for a nested class.
+    read: Callable[[str], object] | None
     required: bool
     repeated: bool
     #: Whether JSON prints it even when there is nothing.
@@ -82,9 +84,18 @@ class Plan:
         return None
 
 
-@cache
+_plans: dict[type, Plan] = {}
+
+
 def plan(cls: type) -> Plan:
     """Return the plan of a document class, or raise ``TypeError`` where its annotations make no sense."""
+    try:
+        return _plans[cls]
+    except KeyError:
+        return _plans.setdefault(cls, _plan(cls))
+
+
+def _plan(cls: type) -> Plan:
     if not dataclasses.is_dataclass(cls):
         raise TypeError(f"{cls.__name__} is not a dataclass.")
     hints = get_type_hints(cls, include_extras=True)
@@ -121,12 +132,14 @@ def _entry(cls: type, field: dataclasses.Field[Any], hint: Any) -> Entry:
     if place is not Place.ELEMENT and (repeated or type_ not in _SIMPLE):
         raise TypeError(f"{cls.__name__}.{field.name} must be a single simple value.")
     wire = next((word.name for word in words if isinstance(word, Wire)), _camel(field.name))
+    simple = next((word for word in words if isinstance(word, Simple)), _SIMPLE.get(type_))
     return Entry(
         name=field.name,
         wire="value" if place is Place.TEXT else wire,
         place=place,
         type=type_,
-        simple=next((word for word in words if isinstance(word, Simple)), _SIMPLE.get(type_)),
+        simple=simple,
+        read=None if simple is None else values.reader(type_, simple),
         required=field.default is dataclasses.MISSING and not repeated,
         repeated=repeated,
         always=Mark.ALWAYS in words,
@@ -152,6 +165,18 @@ def _peel(hint: Any, words: list[object]) -> Any:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
+
+
+def nests(cls: type) -> bool:
+    """Tell whether elements of a class may hold others of the same class, at any depth."""
+    reached: set[type] = set()
+    waiting = [cls]
+    while waiting:
+        for entry in plan(waiting.pop()).entries:
+            if entry.simple is None and entry.type not in reached:
+                reached.add(entry.type)
+                waiting.append(entry.type)
+    return cls in reached
 
 
 def _choices(entries: list[Entry]) -> dict[str, dict[str, tuple[Entry, ...]]]:

@@ -7,7 +7,8 @@ carry (NUL, most control characters, lone surrogates) is written as U+FFFD.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +16,7 @@ from vidijob.binding import values, xml_reader
 from vidijob.binding.compiler import Compiler
 from vidijob.binding.fields import Document
 from vidijob.binding.limits import LIMITS, Limits
-from vidijob.binding.plan import Entry, Place, Plan, plan
+from vidijob.binding.plan import Entry, Place, Plan, nests, plan
 
 D = TypeVar("D", bound=Document)
 
@@ -100,83 +101,94 @@ _SPELLINGS = {"int": "{%s}", "bool": "{boolean(%s)}", "float": "{decimal(%s)}", 
 class _Source:
     """The source of one function, grown from left to right; what needs no test is gathered in one f-string."""
 
-    def __init__(self) -> None:
-        self.lines = ["def FUNCTION(document, add):"]
+    def __init__(self, compiler: Compiler[_Key]) -> None:
+        self._lines = ["def FUNCTION(document, add):"]
+        self._depth = 1
         self._pending = ""
+        self._compiler = compiler
+
+    def whole(self) -> str:
+        self._line("return")
+        return "\n".join(self._lines)
 
     def literal(self, text: str) -> None:
         self._pending += text.replace("{", "{{").replace("}", "}}")
 
-    def value(self, entry: Entry, expression: str) -> None:
+    def opening(self, shape: Plan, holder: str, name: str, namespace: str | None) -> None:
+        """Write the start tag of an element whose object the variable ``holder`` names."""
+        self.literal(f"<{name}" + (f' xmlns="{namespace}"' if namespace else ""))
+        for entry in shape.attributes.values():
+            with self._there(entry, holder) as value:
+                self.literal(f' {entry.wire}="')
+                self._value(entry, value)
+                self.literal('"')
+        self.literal(">")
+
+    def field(self, entry: Entry, holder: str) -> None:
+        """Write one field of an object, which is an element, several, none, or the text."""
+        with self._there(entry, holder) as value:
+            if entry.simple is None:
+                self._nested(entry, value)
+            elif entry.place is Place.TEXT:
+                self._value(entry, value)
+            else:
+                self.literal(f"<{entry.wire}>")
+                self._value(entry, value)
+                self.literal(f"</{entry.wire}>")
+
+    def _nested(self, entry: Entry, value: str) -> None:
+        if nests(entry.type):
+            self._line(f"{self._compiler.name(_Key(entry.type, entry.wire))}({value}, add)")
+            return
+        shape = plan(entry.type)
+        self.opening(shape, value, entry.wire, None)
+        for inner in shape.entries:
+            if inner.place is not Place.ATTRIBUTE:
+                self.field(inner, value)
+        self.literal(f"</{entry.wire}>")
+
+    def _value(self, entry: Entry, expression: str) -> None:
         text = "{attribute(%s)}" if entry.place is Place.ATTRIBUTE else "{text(%s)}"
         self._pending += _SPELLINGS.get(entry.type.__name__, text) % expression
 
-    def line(self, line: str) -> None:
-        self.flush("    ")
-        self.lines.append(f"    {line}")
-
-    def flush(self, indent: str) -> None:
-        if self._pending:
-            self.lines.append(f"{indent}add(f{self._pending!r})")
-            self._pending = ""
-
-    def when_there(self, entry: Entry, write: Callable[[str], None]) -> None:
-        """Say ``write`` for the field's value: once, for each item, or not at all."""
+    @contextmanager
+    def _there(self, entry: Entry, holder: str) -> Iterator[str]:
+        """Say the block for the field's value, which it gets the expression of: once, per item, or not at all."""
+        field = f"{holder}.{entry.name}"
         if entry.required:
-            write(f"document.{entry.name}")
+            yield field
             return
-        if entry.repeated:
-            self.line(f"for value in document.{entry.name}:")
-        else:
-            self.line(f"if (value := document.{entry.name}) is not None:")
-        write("value")
-        self.flush("        ")
+        value = f"value{self._depth}"
+        self._line(f"for {value} in {field}:" if entry.repeated else f"if ({value} := {field}) is not None:")
+        self._depth += 1
+        yield value
+        self._flush()
+        self._depth -= 1
+
+    def _line(self, line: str) -> None:
+        self._flush()
+        self._lines.append("    " * self._depth + line)
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._lines.append(f"{'    ' * self._depth}add(f{self._pending!r})")
+            self._pending = ""
 
 
 def _generate(key: _Key, compiler: Compiler[_Key]) -> str:
-    shape, source = plan(key.type), _Source()
-    if key.after is None:
-        _open(source, shape, key)
+    shape, source = plan(key.type), _Source(compiler)
     started = key.after is None
+    if started:
+        source.opening(shape, "document", key.name, key.namespace)
     for entry in shape.entries:
         if entry.wire == key.until:
             break
         if started and entry.place is not Place.ATTRIBUTE:
-            _content(source, entry, compiler)
+            source.field(entry, "document")
         started = started or entry.wire == key.after
     if key.until is None:
         source.literal(f"</{key.name}>")
-    source.line("return")
-    return "\n".join(source.lines)
-
-
-def _open(source: _Source, shape: Plan, key: _Key) -> None:
-    source.literal(f"<{key.name}" + (f' xmlns="{key.namespace}"' if key.namespace else ""))
-    for entry in shape.attributes.values():
-
-        def write(value: str, entry: Entry = entry) -> None:
-            source.literal(f' {entry.wire}="')
-            source.value(entry, value)
-            source.literal('"')
-
-        source.when_there(entry, write)
-    source.literal(">")
-
-
-def _content(source: _Source, entry: Entry, compiler: Compiler[_Key]) -> None:
-    def write(value: str) -> None:
-        if entry.simple is None:
-            call = f"{compiler.name(_Key(entry.type, entry.wire))}({value}, add)"
-            indent = "" if entry.required else "    "
-            source.line(indent + call)
-        elif entry.place is Place.TEXT:
-            source.value(entry, value)
-        else:
-            source.literal(f"<{entry.wire}>")
-            source.value(entry, value)
-            source.literal(f"</{entry.wire}>")
-
-    source.when_there(entry, write)
+    return source.whole()
 
 
 _compiler = Compiler(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 from xml.parsers import expat
 
-from vidijob.binding import values, xsd
+from vidijob.binding import xsd
 from vidijob.binding.fields import Document
 from vidijob.binding.limits import Limits, check_size, excerpt
 from vidijob.binding.plan import Entry, Plan, plan
@@ -34,7 +34,7 @@ def read(cls: type[D], body: bytes, limits: Limits) -> D:
     try:
         return cast(D, reader.read(body))
     except _Misfit as misfit:
-        explanation = f"Line {reader.line}: {misfit.reason}."
+        explanation = f"Line {reader.line}, {misfit.path}: {misfit.reason}."
         # The reader takes more than the schema does; where even it cannot, the schema may know the better words.
         schema = xsd.explain(cls, body)
         if schema:
@@ -150,7 +150,7 @@ class _Reader:
             for name, text in attributes.items():
                 attribute = shape.attributes.get(name)
                 if attribute is not None:
-                    self._take(element, attribute, text, f"{self._path()}/@{name}")
+                    self._take(element, attribute, text, f"/@{name}")
 
     def _characters(self, text: str) -> None:
         if not self._unknown and self._open:
@@ -161,22 +161,18 @@ class _Reader:
             self._unknown -= 1
             return
         element = self._open[-1]
-        text = "".join(element.text)
-        if element.nil:
-            self._open.pop()
-        elif element.plan is None:
-            assert element.entry is not None
-            path = self._path()
-            self._open.pop()
-            self._take(self._open[-1], element.entry, text, path)
-        else:
-            document = self._build(element, element.plan, text)
-            self._open.pop()
-            self._put(element, document)
+        if not element.nil:
+            text = "".join(element.text)
+            if element.plan is None:
+                assert element.entry is not None
+                self._take(self._open[-2], element.entry, text)
+            else:
+                self._put(element.entry, self._build(element, element.plan, text))
+        self._open.pop()
 
     def _build(self, element: _Open, shape: Plan, text: str) -> object:
         if shape.text is not None:
-            self._take(element, shape.text, text, self._path())
+            self._take(element, shape.text, text)
         elif text.strip():
             raise _Misfit(self._path(), "elements are expected, not text", text.strip())
         complaint = shape.complaint(element.values)
@@ -186,26 +182,22 @@ class _Reader:
             **{name: tuple(value) if isinstance(value, list) else value for name, value in element.values.items()}
         )
 
-    def _put(self, element: _Open, document: object) -> None:
-        if element.entry is None:
+    def _put(self, entry: Entry | None, document: object) -> None:
+        if entry is None:
             self._result = document
-        elif element.entry.repeated:
-            self._open[-1].values.setdefault(element.entry.name, []).append(document)
         else:
-            self._open[-1].values[element.entry.name] = document
+            _give(self._open[-2], entry, document)
 
-    def _take(self, holder: _Open, entry: Entry, text: str, path: str) -> None:
+    def _take(self, holder: _Open, entry: Entry, text: str, below: str = "") -> None:
         """Read a simple value into the element that holds it; a blank one that may be missing is missing."""
         if not (entry.required or entry.repeated or entry.type is str or text.strip()):
             return
+        assert entry.read is not None
         try:
-            value = values.reader(entry)(text)
+            value = entry.read(text)
         except ValueError as error:
-            raise _Misfit(path, str(error), text) from None
-        if entry.repeated:
-            holder.values.setdefault(entry.name, []).append(value)
-        else:
-            holder.values[entry.name] = value
+            raise _Misfit(self._path() + below, str(error), text) from None
+        _give(holder, entry, value)
 
     def _path(self) -> str:
         return "/".join(element.wire for element in self._open)
@@ -217,3 +209,10 @@ class _Reader:
         expected = f"{self._cls.__name__} in the namespace {self._namespace or '(none)'}"
         found = f"{excerpt(name)} in the namespace {excerpt(namespace) or '(none)'}"
         return Unreadable(self._cls.__name__, f"The root element must be {expected}; it is {found}.", value=name[:100])
+
+
+def _give(holder: _Open, entry: Entry, value: object) -> None:
+    if entry.repeated:
+        holder.values.setdefault(entry.name, []).append(value)
+    else:
+        holder.values[entry.name] = value

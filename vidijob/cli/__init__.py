@@ -1,0 +1,35 @@
+"""The commands. One file per group of verbs; flags and variables come from ``settings``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from vidijob.cli import demo, migrate, serve, user
+from vidijob.errors import VidijobError
+
+
+class _Commands(click.Group):
+    """Ends an error of ours with its sentence, not with a trace."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except VidijobError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(version("vidijob"), prog_name="vidijob")
+def commands() -> None:
+    """A job server for media work that speaks the Vidispine job API."""
+
+
+for command in (serve.serve, serve.worker, demo.demo, migrate.migrate, user.user):
+    commands.add_command(command)

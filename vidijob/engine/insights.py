@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Job, JobType
+from vidijob.jobs.model import Filter, Job, JobType
 from vidijob.store import jobs, workers
 from vidijob.store.database import Database
-from vidijob.store.jobs import Filter
 from vidijob.store.workers import Worker
 
 

@@ -89,10 +89,14 @@ class Partial:
         with self.storage.enter(self.destination.parent) as at:
             return os.open(self.path.name, os.O_RDWR | _CREATE, 0o666, dir_fd=at)
 
-    def open(self, flags: int = os.O_RDONLY) -> int:
-        """Open it again and return the descriptor, which the caller closes."""
+    def create_empty(self) -> None:
+        """Make it, empty, for a program that opens it by its path."""
+        os.close(self.create())
+
+    def open(self) -> int:
+        """Open it for reading and return the descriptor, which the caller closes."""
         with self.storage.enter(self.destination.parent) as at:
-            return os.open(self.path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            return os.open(self.path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
 
     def receipt(self) -> Receipt:
         """Force its content to the disk and return its receipt."""

@@ -92,12 +92,14 @@ async def run(
             _signal(child.pid, signal.SIGKILL)
             await asyncio.wait({pipe.ended for pipe in pipes}, timeout=_DRAIN)
     finally:
-        await _end(child, leaving, grace)
-        for pipe in pipes:
-            pipe.close()
-        for stream in (child.stdout, child.stderr):
-            if stream is not None:
-                stream.close()
+        try:
+            await _end(child, leaving, grace)
+        finally:
+            for pipe in pipes:
+                pipe.close()
+            for stream in (child.stdout, child.stderr):
+                if stream is not None:
+                    stream.close()
     lines.finish()
     if failure.done():
         failure.result()

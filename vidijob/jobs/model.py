@@ -158,6 +158,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs; ``None`` takes all."""
+
+    owner: str | None = None
+    types: Sequence[str] | None = None
+    states: Sequence[JobState] | None = None
+    priorities: Sequence[Priority] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A worker's hold on a step, with what it needs to know to carry it out."""
 

@@ -12,6 +12,7 @@ from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
     CurrentStep,
+    Filter,
     Job,
     JobData,
     JobId,
@@ -40,25 +41,6 @@ class NewJob:
     steps: Sequence[PlannedStep]
     #: For the event log: ``re-run of VX-3``.
     remark: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which jobs; ``None`` takes all."""
-
-    owner: str | None = None
-    types: Sequence[str] | None = None
-    states: Sequence[JobState] | None = None
-    priorities: Sequence[Priority] | None = None
-
-    def arguments(self) -> tuple[object, ...]:
-        """Return it as the parameters of the queries that list and count."""
-        return (
-            self.owner,
-            None if self.types is None else list(self.types),
-            None if self.states is None else [state.value for state in self.states],
-            None if self.priorities is None else [priority.value for priority in self.priorities],
-        )
 
 
 async def submit(database: Database, jobs: Sequence[NewJob]) -> list[tuple[JobId, datetime]]:
@@ -193,12 +175,18 @@ async def listing(
     database: Database, wanted: Filter, *, newest_first: bool, first: int, number: int
 ) -> tuple[int, list[Job]]:
     """Return how many jobs a filter finds, and one page of them; ``first`` counts from 1."""
+    arguments = (
+        wanted.owner,
+        None if wanted.types is None else list(wanted.types),
+        None if wanted.states is None else [state.value for state in wanted.states],
+        None if wanted.priorities is None else [priority.value for priority in wanted.priorities],
+    )
     async with database.session() as session:
-        hits: int = await session.value("job.hits", *wanted.arguments())
+        hits: int = await session.value("job.hits", *arguments)
         if not number:
             return hits, []
         name = "job.list_newest" if newest_first else "job.list_oldest"
-        rows = await session.rows(name, *wanted.arguments(), first - 1, number)
+        rows = await session.rows(name, *arguments, first - 1, number)
     return hits, [_job(row, None) for row in rows]
 
 

@@ -30,7 +30,9 @@ async def succeed(step: StepContext) -> Outcome:
     return Done()
 
 
-def task(number: int, method: str = "work", *, critical: bool = True, cleanup: bool = False, **metadata: str) -> TaskDefinition:
+def task(
+    number: int, method: str = "work", *, critical: bool = True, cleanup: bool = False, **metadata: str
+) -> TaskDefinition:
     """Return a task definition that follows the one before it."""
     return TaskDefinition(
         StepNumber(number),
@@ -115,9 +117,7 @@ class Engine:
     async def events(self) -> Sequence[tuple[int, int | None, str | None, str]]:
         """Return the event log: job, step, old state, new state."""
         async with self.database.session() as session:
-            rows = await session._connection.fetch(
-                "SELECT job_id, step, old_state, new_state FROM event ORDER BY id"
-            )
+            rows = await session._connection.fetch("SELECT job_id, step, old_state, new_state FROM event ORDER BY id")
         return [tuple(row) for row in rows]
 
 

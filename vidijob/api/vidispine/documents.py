@@ -216,6 +216,22 @@ class SimpleMetadataDocument(VidispineDocument):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A part of the server and its version."""
+
+    name: str
+    site_id: str | None = None
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDocument(VidispineDocument):
+    """Which server this is."""
+
+    component: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotFound:
     """Nothing has that id."""
 

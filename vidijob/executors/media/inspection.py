@@ -1,7 +1,8 @@
 """Runs as a process of its own: opens one media file with PyAV and prints as JSON what is in it.
 
 ``python -I inspection.py FORMATS FILE``. It imports nothing of ours. A hostile file may crash, hang or bloat the libraries
-that read it; here it takes nothing else with it. The answer is ``{"error": …}`` or the facts that ``probing.py`` reads.
+that read it; here it takes nothing else with it. It prints a line for each stream and then one for the file, or, when it
+cannot be read, only ``{"error": …}``.
 """
 
 import json
@@ -17,6 +18,8 @@ _MEMORY = 4 * 1024**3
 _SECONDS = 60
 #: Seconds to look for the end of a file whose container does not tell how long it lasts.
 _MEASURING = 20
+#: How many streams are told of.
+_STREAMS = 64
 
 
 def main() -> None:
@@ -25,16 +28,17 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        answer = inspect(sys.argv[1], sys.argv[2])
+        answers = inspect(sys.argv[1], sys.argv[2])
     except ImportError as error:
-        answer = {"missing": str(error)}
+        answers = [{"missing": str(error)}]
     except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"}
-    sys.stdout.write(json.dumps(answer) + "\n")
+        answers = [{"error": getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"}]
+    for answer in answers:
+        sys.stdout.write(json.dumps(answer) + "\n")
 
 
-def inspect(formats: str, path: str) -> dict[str, Any]:
-    """Return the facts of a media file in one of the formats that are allowed."""
+def inspect(formats: str, path: str) -> list[dict[str, Any]]:
+    """Return the facts of the streams and of the file, which must be in one of the formats that are allowed."""
     import av
 
     av.logging.set_level(None)
@@ -46,13 +50,15 @@ def inspect(formats: str, path: str) -> dict[str, Any]:
             duration = max((facts["duration"] for facts in streams if facts["duration"]), default=None)
         if duration is None and streams:
             duration = _measure(container)
-        return {
-            "container": container.format.name,
-            "duration": duration,
-            "size": os.path.getsize(path),
-            "bitRate": container.bit_rate or None,
-            "streams": streams,
-        }
+        return [
+            *streams[:_STREAMS],
+            {
+                "container": container.format.name,
+                "duration": duration,
+                "size": os.path.getsize(path),
+                "bitRate": container.bit_rate or None,
+            },
+        ]
 
 
 def _stream(stream: Any) -> dict[str, Any] | None:

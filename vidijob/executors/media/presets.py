@@ -25,10 +25,10 @@ _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 #: ffmpeg's own words, which would change what the rest of the command means.
-_NOT_OPTIONS = frozenset(
-    "an attach c codec copy dn dump_attachment f filter filter_complex filter_complex_script filter_script i lavfi map "
-    "n nostats nostdin passlogfile progress re report reinit_filter sdp_file shortest sn stats stream_loop t to vf af vn "
-    "vstats vstats_file y".split()
+_NOT_OPTIONS = re.compile(
+    r"an|attach|c|codec|copy|dn|dump_attachment|f|filter|filter_complex|filter_complex_script|filter_script|i|lavfi|map|n"
+    r"|nostats|nostdin|passlogfile|progress|re|report|reinit_filter|sdp_file|shortest|sn|stats|stream_loop|t|to|vf|af|vn"
+    r"|vstats|vstats_file|y"
 )
 _PRESET_KEYS = {"description", "extension", "format", "muxing", "video", "audio"}
 _ENCODING_KEYS = {"codec", "options", "filter", "streams"}
@@ -167,7 +167,7 @@ def _options(table: object, what: str) -> Mapping[str, str]:
     if not isinstance(table, dict):
         raise ValueError(f"{what} must be a table")
     for name, value in table.items():
-        if not _WORD.fullmatch(name) or name in _NOT_OPTIONS:
+        if not _WORD.fullmatch(name) or _NOT_OPTIONS.fullmatch(name):
             raise ValueError(f"{what} may not set {shown(name)}")
         if not isinstance(value, str) or "\0" in value:
             raise ValueError(f"{what} must give {name} as a text in quotes")

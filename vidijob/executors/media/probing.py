@@ -14,10 +14,10 @@ from vidijob.executors import process
 from vidijob.executors.storage import shown
 
 #: The containers that are read. Playlists, scripts and the like are not among them: they make a reader open other files.
-FORMATS = ",".join(
-    "aac ac3 aiff amr ape asf asf_o au avi av1 caf dirac dnxhd dsf dts dtshd dv eac3 flac flv gif gxf h261 h263 h264 hevc "
-    "iff ivf m4v matroska,webm mjpeg mlp mov,mp4,m4a,3gp,3g2,mj2 mp3 mpeg mpegts mpegvideo mxf nut obu ogg oma "
-    "rm rso smjpeg sox swf truehd tta voc vvc w64 wav wtv wv yuv4mpegpipe".split()
+FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,asf_o,au,avi,av1,caf,dirac,dnxhd,dsf,dts,dtshd,dv,eac3,flac,flv,gif,gxf,h261,h263,h264,hevc,"
+    "iff,ivf,m4v,matroska,webm,mjpeg,mlp,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,oma,"
+    "rm,rso,smjpeg,sox,swf,truehd,tta,voc,vvc,w64,wav,wtv,wv,yuv4mpegpipe"
 )
 _INSPECTION = str(Path(__file__).with_name("inspection.py"))
 #: Seconds.
@@ -72,35 +72,40 @@ class MediaInfo:
         return json.dumps(_without_nothing(facts), separators=(",", ":"))
 
 
-async def probe(path: Path, key: str = "sourceUri") -> MediaInfo:
-    """Return what is in a media file; raise ``Invalid`` for one that is none, complaining about ``key``."""
+async def probe(path: Path, key: str = "sourceUri", name: str | None = None) -> MediaInfo:
+    """Return what is in a media file; raise ``Invalid`` for one that is none.
+
+    The complaint is about the data key ``key`` and calls the file ``name``, or else by its path.
+    """
+    name = name or shown(path)
     lines: list[str] = []
     command = [sys.executable, "-I", _INSPECTION, FORMATS, str(path)]
     try:
         async with asyncio.timeout(_LONGEST):
             ended = await process.run(command, on_line=lines.append)
     except TimeoutError:
-        raise Invalid(key, f"{shown(path)} cannot be read as media: it kept the reader busy for too long.") from None
-    try:
-        answer = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        raise Invalid(key, f"{shown(path)} is damaged: it ends its reader ({_how(ended)}).") from None
+        raise Invalid(key, f"{name} cannot be read as media: it kept the reader busy for too long.") from None
+    streams: list[dict[str, Any]] = []
+    answer: dict[str, Any] = {}
+    if ended.code == 0:
+        *streams, answer = map(json.loads, lines)
     if "missing" in answer:
         raise SetupError(f"Media files cannot be read here ({answer['missing']}); install vidijob[media].")
     if "error" in answer:
-        raise Invalid(key, f"{shown(path)} is not a media file that can be read here ({answer['error']}).")
-    info = _media_info(answer)
+        raise Invalid(key, f"{name} is not a media file that can be read here ({answer['error']}).")
+    if "container" not in answer:
+        raise Invalid(key, f"{name} is damaged: it ends its reader ({_how(ended)}).")
+    info = _media_info(answer, streams)
     if not info.streams:
-        raise Invalid(key, f"{shown(path)} has neither picture nor sound.")
+        raise Invalid(key, f"{name} has neither picture nor sound.")
     return info
 
 
-def _media_info(answer: dict[str, Any]) -> MediaInfo:
-    streams = []
-    for facts in answer["streams"]:
-        if not facts.pop("picture", False):
-            streams.append(Stream(facts.pop("kind"), facts.pop("codec"), facts))
-    return MediaInfo(answer["container"], answer["duration"], answer["size"], answer["bitRate"], tuple(streams))
+def _media_info(answer: dict[str, Any], found: list[dict[str, Any]]) -> MediaInfo:
+    streams = tuple(
+        Stream(facts.pop("kind"), facts.pop("codec"), facts) for facts in found if not facts.pop("picture", False)
+    )
+    return MediaInfo(answer["container"], answer["duration"], answer["size"], answer["bitRate"], streams)
 
 
 def _without_nothing(facts: Any) -> Any:

@@ -91,10 +91,11 @@ def _initdb(new: Path, install: Install, account: Account) -> None:
     with os.fdopen(write, "w") as pipe:
         pipe.write(word)
     command = [
-        install.programs / "initdb",
+        str(install.programs / "initdb"),
         *("-D", cluster_argument(str(new)), "-U", NAME, f"--pwfile=/dev/fd/{read}", "-A", "scram-sha-256"),
         *("-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
-        *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")),
+        # For this run; the rest is written afterwards, as initdb starts slower with large buffers.
+        *("-c", f"scram_iterations={SETTINGS['scram_iterations']}"),
     ]
     try:
         done = subprocess.run(
@@ -118,11 +119,14 @@ def _initdb(new: Path, install: Install, account: Account) -> None:
         if os.strerror(errno.ENOSPC) in done.stderr:
             reason = os.strerror(errno.ENOSPC)
         raise SetupError(f"{new.parent} cannot be filled with a new Postgres: {reason or done.returncode}.")
-    secret = new / PASSWORD
-    secret.touch(0o600)
-    _give(secret, account)
-    secret.write_text(word)
-    _sync(secret)
+    (new / PASSWORD).touch(0o600)
+    _give(new / PASSWORD, account)
+    settings = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+    for name, text in ((PASSWORD, word), ("postgresql.conf", f"\n# Chosen by vidijob when this was made.\n{settings}")):
+        with (new / name).open("a") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _give(what: Path | int, account: Account) -> None:

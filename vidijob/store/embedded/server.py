@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -26,6 +27,8 @@ WATCH_SECONDS = 0.25
 PAUSE_SECONDS = 0.01
 #: After so long without a sign of life from a starting server, or of progress in a stopping one, give up.
 PATIENCE_SECONDS = 60.0
+#: A server on a full disk had this long to start in spite of it.
+FULL_DISK_SECONDS = 2.0
 # The longest path of a Unix socket, with the zero at its end: 108 on Linux, 104 elsewhere.
 _SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 # A wrong password means that a stranger has had our last port since.
@@ -34,6 +37,7 @@ _NOT_THERE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,
 )
 
@@ -113,7 +117,8 @@ class EmbeddedPostgres:
 
     async def _connect(self) -> None:
         """Wait until the server takes connections to our database, which the first one creates."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        began = time.monotonic()
+        end = began + PATIENCE_SECONDS
         looked = 0.0
         pause = PAUSE_SECONDS
         while True:
@@ -134,12 +139,21 @@ class EmbeddedPostgres:
                 reason = str(error)
             except _NOT_THERE as error:
                 reason = str(error)
-            with contextlib.suppress(OSError):
-                why = self._path(supervisor.FAILURE).read_text()
+            if why := self._failure(time.monotonic() - began):
                 raise SetupError(f"Postgres does not start: {why}. Mend that; {self._path(supervisor.LOG)} says more.")
             if time.monotonic() > end:
                 raise Unavailable("The embedded Postgres", reason)
             await asyncio.sleep(pause)
+
+    def _failure(self, waited_seconds: float) -> str | None:
+        with contextlib.suppress(OSError):
+            return self._path(supervisor.FAILURE).read_text()
+        if waited_seconds > FULL_DISK_SECONDS:
+            # Then there is no room for word of it either.
+            disk = os.statvfs(self._folder)
+            if disk.f_bavail * disk.f_frsize < 64 * 1024:
+                return os.strerror(errno.ENOSPC)
+        return None
 
     async def _create_database(self) -> None:
         connection = await asyncpg.connect(self.url, database="postgres", timeout=PATIENCE_SECONDS)

@@ -257,13 +257,14 @@ class Supervisor:
 
     def _choose_port(self) -> int:
         """Take the last port, so that addresses people hold stay good, or another one that is free."""
-        port = self._last_port()
+        port = last = self._last_port()
         for _ in range(100):
             if port and _is_open(port):
                 break
             # Below the range from which systems hand out ports, so that it is likely free at the next start too.
             port = 20_000 + int.from_bytes(os.urandom(4)) % 12_000
-        self._write(PORT, str(port))
+        if port != last:
+            self._write(PORT, str(port))
         return port
 
     def _last_port(self) -> int:

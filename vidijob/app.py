@@ -1,0 +1,200 @@
+"""The composition root: builds the parts of one process, starts them in order, stops them in the other. It knows
+everybody and no rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Literal
+
+from aiohttp import web
+
+from vidijob import access
+from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.engine.accounts import Accounts
+from vidijob.engine.bell import Bell
+from vidijob.engine.commands import Commands
+from vidijob.engine.insights import Insights
+from vidijob.engine.rescuer import Rescuer
+from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.worker import Worker
+from vidijob.errors import SetupError
+from vidijob.executors.file import FileExecutor
+from vidijob.executors.media.executor import MediaExecutor
+from vidijob.executors.media.presets import Presets
+from vidijob.executors.registry import Registry
+from vidijob.executors.storage import Storage
+from vidijob.jobs.catalogue import JOB_TYPES
+from vidijob.settings import Settings
+from vidijob.store.database import Database, until_available
+from vidijob.store.embedded import EmbeddedPostgres
+from vidijob.store.migrate import migrate, require_current
+from vidijob.web import keys, middleware, monitor
+
+_log = logging.getLogger(__name__)
+
+Role = Literal["api", "scheduler", "worker"]
+ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
+#: A body beyond this is refused with 413.
+LARGEST_BODY = 10 * 1024 * 1024
+_DATABASE_WAIT = 60.0
+
+
+async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
+    """Open the database that the settings name, or the embedded one, and see to it that its schema is current."""
+    if settings.database_url is not None:
+        address = settings.database_url.get_secret_value()
+        database = Database(lambda: address)
+    else:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        embedded = EmbeddedPostgres(settings.data_dir.absolute())
+        await embedded.start()
+        stack.push_async_callback(embedded.stop)
+        database = Database(lambda: embedded.url)
+    await until_available(database.open, seconds=_DATABASE_WAIT)
+    stack.push_async_callback(database.close)
+    if settings.database_url is None:
+        await migrate(database)
+    else:
+        await require_current(database)
+    return database
+
+
+class Server:
+    """One process in one or several roles. ``start`` once, ``stop`` once."""
+
+    def __init__(self, settings: Settings, roles: Collection[Role] = ROLES) -> None:
+        self._settings = settings
+        self._roles = frozenset(roles)
+        self._stack = AsyncExitStack()
+        #: Where the API can be reached, once it is started.
+        self.address: str | None = None
+        #: The password of the first user, if this start made it up.
+        self.first_password: str | None = None
+
+    async def start(self) -> None:
+        """Start every part; what was started is stopped again when one cannot be."""
+        async with AsyncExitStack() as stack:
+            await self._build(stack)
+            self._stack = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Take no more requests, hand back what runs, let go of the database."""
+        await self._stack.aclose()
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        registry = _registry(settings) if "worker" in self._roles else None
+        database = await open_database(stack, settings)
+        bell = Bell(database)
+        bell.start()
+        stack.push_async_callback(bell.stop)
+        if "scheduler" in self._roles:
+            scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs)
+            rescuer = Rescuer(database, bell, lambda: scheduler.leads)
+            self._run(stack, scheduler)
+            self._run(stack, rescuer)
+        if registry is not None:
+            self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
+        if "api" in self._roles:
+            accounts = Accounts(database)
+            self.first_password = await ensure_first_user(accounts, settings)
+            await self._serve(stack, database, bell, accounts)
+
+    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
+        part.start()
+        stack.push_async_callback(part.stop)
+
+    async def _serve(self, stack: AsyncExitStack, database: Database, bell: Bell, accounts: Accounts) -> None:
+        settings = self._settings
+        application = web.Application(middlewares=[middleware.identify], client_max_size=LARGEST_BODY)
+        application[keys.ACCOUNTS] = accounts
+        application[keys.COMMANDS] = Commands(database, bell, JOB_TYPES, settings.site)
+        application[keys.INSIGHTS] = Insights(database, list(JOB_TYPES.values()), settings.site)
+        application[keys.SITE] = settings.site
+        application.add_routes([*monitor.ROUTES, *vidispine_routes()])
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SetupError(
+                f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another --port."
+            ) from error
+        host, port = runner.addresses[0][:2]
+        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _registry(settings: Settings) -> Registry:
+    for root in settings.roots:
+        root.mkdir(parents=True, exist_ok=True)
+    storage = Storage(settings.roots)
+    return Registry(
+        {
+            "media": MediaExecutor(storage, Presets.load(settings.preset_dir)),
+            "file": FileExecutor(storage),
+        }
+    )
+
+
+def password_file(settings: Settings) -> Path:
+    """Return where the first password is kept when nobody gave one."""
+    return settings.data_dir / "admin-password"
+
+
+async def ensure_first_user(accounts: Accounts, settings: Settings) -> str | None:
+    """Make the user ``admin`` if there are no users; returns the password if one was made up for it.
+
+    Two processes that start at once end with the same password, the one in the file.
+    """
+    if settings.admin_password is not None:
+        await accounts.ensure_first(settings.admin_password.get_secret_value())
+        return None
+    if await accounts.listing():
+        return None
+    file = password_file(settings)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(access.new_password() + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+    except FileExistsError:
+        pass
+    password = file.read_text().strip()
+    return password if await accounts.ensure_first(password) else None
+
+
+async def run(settings: Settings, roles: Collection[Role], announce: Callable[[Server], None]) -> None:
+    """Run until SIGTERM or SIGINT; ``announce`` is called when everything has started."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    server = Server(settings, roles)
+    starting = asyncio.create_task(server.start())
+    await _first(starting, stopping.wait())
+    if not starting.done():
+        starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
+        return
+    await starting
+    announce(server)
+    await stopping.wait()
+    _log.info("stopping")
+    await server.stop()
+
+
+async def _first(task: asyncio.Task[None], other: Awaitable[object]) -> None:
+    waiting = asyncio.ensure_future(other)
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()

@@ -1,0 +1,108 @@
+"""``vidijob user …``: users and roles, on the database itself, so that it works before anybody can log in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from vidijob import access, settings
+from vidijob.app import open_database
+from vidijob.cli.options import setting
+from vidijob.engine.accounts import Accounts
+
+T = TypeVar("T")
+
+_where = setting("database_url", "data_dir")
+_roles = click.argument("roles", nargs=-1, required=True)
+_name = click.argument("name")
+_password = click.password_option(
+    help="Asked for when it is not given; flags can be seen by others, so better not.", envvar="VIDIJOB_PASSWORD"
+)
+
+
+@click.group()
+def user() -> None:
+    """Users and their roles."""
+
+
+@user.command()
+@_name
+@_password
+@click.option("--role", "roles", multiple=True, help="A role to begin with; repeatable. See: vidijob user roles.")
+@_where
+def add(name: str, password: str, roles: tuple[str, ...], **flags: Any) -> None:
+    """Make a user."""
+    _with(flags, lambda accounts: accounts.add(name, password, roles))
+    click.echo(f"The user {name} is there, with {', '.join(roles) or 'no roles'}.")
+
+
+@user.command("list")
+@_where
+def list_users(**flags: Any) -> None:
+    """Show the users and their roles."""
+    table = Table("user", "roles", "since")
+    for account in _with(flags, lambda accounts: accounts.listing()):
+        table.add_row(account.name, ", ".join(account.roles), f"{account.created_at:%Y-%m-%d %H:%M}")
+    Console().print(table)
+
+
+@user.command()
+def roles() -> None:
+    """Show the roles there are, and what each is needed for."""
+    table = Table("role", "needed to")
+    for role, purpose in access.ROLES.items():
+        table.add_row(role, purpose)
+    Console().print(table)
+
+
+@user.command()
+@_name
+@_roles
+@_where
+def grant(name: str, roles: tuple[str, ...], **flags: Any) -> None:
+    """Give a user roles."""
+    _with(flags, lambda accounts: accounts.grant(name, roles))
+    click.echo(f"The user {name} has {', '.join(roles)}.")
+
+
+@user.command()
+@_name
+@_roles
+@_where
+def revoke(name: str, roles: tuple[str, ...], **flags: Any) -> None:
+    """Take roles from a user."""
+    _with(flags, lambda accounts: accounts.revoke(name, roles))
+    click.echo(f"The user {name} no longer has {', '.join(roles)}.")
+
+
+@user.command()
+@_name
+@_password
+@_where
+def password(name: str, password: str, **flags: Any) -> None:
+    """Give a user another password."""
+    _with(flags, lambda accounts: accounts.set_password(name, password))
+    click.echo(f"The user {name} has a new password.")
+
+
+@user.command()
+@_name
+@_where
+def delete(name: str, **flags: Any) -> None:
+    """Take a user out; its jobs stay."""
+    _with(flags, lambda accounts: accounts.delete(name))
+    click.echo(f"The user {name} is gone.")
+
+
+def _with(flags: dict[str, Any], act: Callable[[Accounts], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with AsyncExitStack() as stack:
+            return await act(Accounts(await open_database(stack, settings.load(flags))))
+
+    return asyncio.run(run())

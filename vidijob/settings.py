@@ -1,0 +1,102 @@
+"""Every setting once: name, type, default, help. Default < ``vidijob.toml`` < ``VIDIJOB_*`` < flag. It does not know who
+reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from vidijob.errors import SetupError
+
+FILE = "vidijob.toml"
+PREFIX = "VIDIJOB_"
+
+
+class Settings(BaseSettings):
+    """The settings of one process. The description of a field is its help text, everywhere."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, toml_file=FILE, frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None,
+        description="A Postgres 15 or newer, postgresql://user:password@host/name; without it an embedded one runs.",
+    )
+    data_dir: Path = Field(
+        Path("vidijob-data"),
+        description="The folder of the embedded Postgres, the first password and the default storage.",
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 for any that is free.")
+    site: str = Field(
+        "VX", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,9}$", description="The site in the ids of jobs: VX in VX-80."
+    )
+    concurrent_jobs: int = Field(3, ge=1, le=10_000, description="How many jobs run at once, IMMEDIATE ones aside.")
+    worker_slots: int = Field(
+        0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
+    )
+    storage_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="The folders that jobs may read and write, separated by ':'; without it storage/ in the data folder.",
+    )
+    preset_dir: Path | None = Field(None, description="A folder with presets of your own, as *.toml.")
+    admin_password: SecretStr | None = Field(
+        None,
+        description="The password of the first user, admin; without it one is made, printed and kept in the data folder.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    @field_validator("storage_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the strongest first."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Return the storage roots as absolute paths."""
+        return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
+
+    @property
+    def slots(self) -> int:
+        """Return how many steps a worker of this machine runs at once."""
+        return self.worker_slots or max(2 * (os.cpu_count() or 1), 4)
+
+
+def load(flags: Mapping[str, Any]) -> Settings:
+    """Read the settings; flags that are ``None`` or empty were not given. Raises ``SetupError`` with every fault."""
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise SetupError(
+            f"The settings (flags, {PREFIX}*, {FILE}) cannot be taken. " + "; ".join(faults) + "."
+        ) from None
+    except (SettingsError, ValueError) as error:
+        raise SetupError(f"The settings (flags, {PREFIX}*, {FILE}) cannot be read: {error}.") from None

@@ -1,0 +1,46 @@
+"""What is true of every request, whatever the face: an id, a line in the log, no secret in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from vidijob.web.keys import REQUEST_ID
+
+_log = logging.getLogger("vidijob.http")
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@web.middleware
+async def identify(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Give the request an id, taken from ``X-Request-Id`` if that is a sane one, and log how it was answered."""
+    given = request.headers.get("X-Request-Id", "")
+    request[REQUEST_ID] = given if _ID.fullmatch(given) else secrets.token_hex(8)
+    began = time.perf_counter()
+    status = 500
+    try:
+        response = await handler(request)
+        status = response.status
+        if not response.prepared:
+            response.headers["X-Request-Id"] = request[REQUEST_ID]
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        _log.debug(
+            "%s %s → %d in %.1f ms [%s]",
+            request.method,
+            request.rel_url.raw_path,
+            status,
+            (time.perf_counter() - began) * 1000,
+            request[REQUEST_ID],
+        )

@@ -1,0 +1,27 @@
+"""Is the process up, and can it work: two questions that a machine asks."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from vidijob.errors import Unavailable
+from vidijob.web.keys import INSIGHTS
+
+
+async def health(request: web.Request) -> web.Response:
+    """Answer 200 as long as the process runs."""
+    return web.json_response({"status": "up"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Answer 200 when requests can be served, 503 and the reason when not."""
+    try:
+        await request.app[INSIGHTS].alive()
+    except Unavailable as error:
+        return web.json_response(
+            {"status": "not ready", "reason": error.what}, status=503, headers={"Retry-After": "1"}
+        )
+    return web.json_response({"status": "ready"})
+
+
+ROUTES = (web.get("/health", health), web.get("/ready", ready))

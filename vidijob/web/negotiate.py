@@ -1,0 +1,70 @@
+"""Which form a client sends and wants: XML, JSON or text. Pure; it does not know what is in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+
+class Form(Enum):
+    """A form that a document can have on the wire, by its media type."""
+
+    XML = "application/xml"
+    JSON = "application/json"
+    TEXT = "text/plain"
+
+
+_ALSO = {"text/xml": Form.XML, "text/json": Form.JSON}
+
+
+def wanted(accept: str | None, offered: Sequence[Form]) -> Form | None:
+    """Choose among the forms on offer by an ``Accept`` header (RFC 9110 12.5.1); ``None``: none is acceptable.
+
+    What the client likes equally well is decided by the order of the offer. No header accepts all.
+    """
+    if accept is None or not accept.strip():
+        return offered[0]
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    best: Form | None = None
+    best_quality = 0.0
+    for form in offered:
+        quality = _quality(form, ranges)
+        if quality > best_quality:
+            best, best_quality = form, quality
+    return best
+
+
+def sent(content_type: str | None) -> Form | None:
+    """Return the form that a ``Content-Type`` header names, parameters aside; ``None``: one we cannot read."""
+    media = (content_type or "").split(";")[0].strip().lower()
+    if media in _ALSO:
+        return _ALSO[media]
+    if media.endswith("+xml"):
+        return Form.XML
+    if media.endswith("+json"):
+        return Form.JSON
+    return next((form for form in Form if form.value == media), None)
+
+
+def _range(part: str) -> tuple[str, float]:
+    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    quality = 1.0
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                quality = min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                quality = 0.0
+    return media, quality
+
+
+def _quality(form: Form, ranges: Sequence[tuple[str, float]]) -> float:
+    names = {form.value, *(name for name, other in _ALSO.items() if other is form)}
+    kind = form.value.split("/")[0]
+    # The most specific range that fits decides, wherever it stands.
+    for fits in (names, {f"{kind}/*"}, {"*/*", "*"}):
+        qualities = [quality for media, quality in ranges if media in fits]
+        if qualities:
+            return max(qualities)
+    return 0.0

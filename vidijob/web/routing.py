@@ -1,0 +1,103 @@
+"""A table of routes: method, path, handler, role. No route can be entered without saying which role it needs.
+
+Paths are matched segment by segment, undecoded, with the matrix part (``;name=value``) cut off before, which aiohttp's
+own router cannot do (contract 4.5); a trailing slash does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+from urllib.parse import unquote
+
+from vidijob.errors import Invalid
+from vidijob.web.negotiate import Form
+
+Handler = TypeVar("Handler")
+
+
+class Open(Enum):
+    """Who may use a route that needs no role."""
+
+    #: Whoever has logged in.
+    TO_USERS = "to users"
+    #: Everybody.
+    TO_ALL = "to all"
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[Handler]):
+    """One operation."""
+
+    method: str
+    #: ``/job/{id}/re-run``; a name in braces takes one segment.
+    path: str
+    handler: Handler
+    #: The role it needs.
+    role: str | Open
+    #: The forms of its answer, the first for whoever has no preference; none: the answer is empty.
+    produces: Sequence[Form] = ()
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Return the path in parts."""
+        return tuple(part for part in self.path.split("/") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The path of a request, taken apart."""
+
+    segments: tuple[str, ...]
+    #: ``name=value`` pairs of the matrix part, still encoded.
+    matrix: tuple[str, ...]
+
+
+def target(raw_path: str) -> Target:
+    """Take an undecoded path apart; raises ``Invalid`` for bytes that are not UTF-8."""
+    segments, matrix = [], []
+    for part in raw_path.split("/"):
+        name, *pairs = part.split(";")
+        matrix += [pair for pair in pairs if pair]
+        if name:
+            try:
+                segments.append(unquote(name, errors="strict"))
+            except UnicodeDecodeError:
+                raise Invalid("path", "The path is not UTF-8.", value=name) from None
+    return Target(tuple(segments), tuple(matrix))
+
+
+class RouteTable(Generic[Handler]):
+    """The routes of one face."""
+
+    def __init__(self, routes: Sequence[Route[Handler]]) -> None:
+        self.routes = tuple(routes)
+
+    def find(self, method: str, segments: Sequence[str]) -> tuple[Route[Handler] | None, Mapping[str, str], list[str]]:
+        """Return the route, the values of its names, and the methods that the path knows at all.
+
+        A fixed segment goes before a name: ``/job/problem`` is not the job ``problem``.
+        """
+        fitting = [(route, names) for route in self.routes if (names := _match(route.segments, segments)) is not None]
+        fitting.sort(key=lambda found: len(found[1]))
+        allowed = sorted({route.method for route, _ in fitting})
+        # HEAD is GET without its body; the server leaves the body out.
+        wanted = "GET" if method == "HEAD" else method
+        for route, names in fitting:
+            if route.method == wanted:
+                return route, names, allowed
+        return None, {}, allowed
+
+
+def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    if len(pattern) != len(segments):
+        return None
+    names = {}
+    for part, segment in zip(pattern, segments, strict=True):
+        if part.startswith("{"):
+            names[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return names
