@@ -8,6 +8,7 @@ Data out: ``fileUri``, ``fileSize`` and ``checksum``, one of each per source in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from vidijob.executors import jobdata
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
 from vidijob.executors.copying import ALGORITHM, SourceChanged, checksum_of, copy
 from vidijob.executors.outcomes import answer
-from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep, sweep_destinations
+from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
@@ -71,8 +72,7 @@ class FileExecutor:
             lacking = _lacking_space(destinations, sizes)
             if lacking is not None:
                 return Retry(lacking)
-            for folder in {destination.parent for destination in destinations}:
-                sweep(self._storage, folder, step.job, before=step.lease)
+            sweep(self._storage, destinations, step.job, before=step.lease)
 
             told = 0.0
 
@@ -152,8 +152,12 @@ class FileExecutor:
         return Done({"fileUri": await in_thread(finish)})
 
     async def _clean_up(self, step: StepContext) -> Done:
-        uris = jobdata.values(step.data, "destinationUri")
-        await in_thread(lambda stop: sweep_destinations(self._storage, uris, step.job))
+        def clean_up(stop: Stop) -> None:
+            # Where the data is wrong, setting up has refused it, and nothing was made.
+            with contextlib.suppress(Invalid):
+                sweep(self._storage, self._destinations(step), step.job)
+
+        await in_thread(clean_up)
         return Done({_RECEIPT: None})
 
     def _sources(self, step: StepContext) -> list[Path]:

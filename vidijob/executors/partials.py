@@ -21,16 +21,15 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors.storage import Storage, shown
 
-_NAME = re.compile(
-    rb"\..*\.vidijob-(?P<job>[A-Za-z0-9_.-]*?)-(?P<lease>\d+)\.part(?P<end>\.[A-Za-z0-9]{1,16})?", re.DOTALL
-)
+_REST = re.compile(rb"(?P<lease>\d+)\.part(?P<end>\.[A-Za-z0-9]{1,15})?")
+_NAME = re.compile(rb"\..*\.vidijob-[^/]*-" + _REST.pattern, re.DOTALL)
 _LONGEST = 255
 _CLAIM = ".claim"
 _UNSUPPORTED = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EMLINK})
@@ -143,37 +142,20 @@ class Partial:
                 os.unlink(self.destination.name, dir_fd=at)
 
 
-def sweep(storage: Storage, folder: Path, job: str, *, before: int | None = None) -> int:
-    """Remove a job's partial files from a folder and return how many there were.
+def sweep(storage: Storage, destinations: Iterable[Path], job: str, *, before: int | None = None) -> None:
+    """Remove what a job's attempts have left beside its destinations.
 
-    With ``before``, only those of attempts with an older lease: a late attempt cannot take away what a newer one makes.
+    With ``before``, only what attempts with an older lease left: a late one cannot take away what a newer one makes.
     """
-    removed = 0
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), storage.enter(folder) as at:
-        for name in [os.fsencode(entry) for entry in os.listdir(at)]:
-            found = _NAME.fullmatch(name)
-            if found is None or os.fsdecode(found["job"]) != job:
-                continue
-            if before is not None and int(found["lease"]) >= before:
-                continue
-            if found["end"] == os.fsencode(_CLAIM):
-                _give_up_claim(at, name)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=at)
-                removed += 1
-    return removed
-
-
-def sweep_destinations(storage: Storage, uris: Iterable[str], job: str) -> int:
-    """Remove all partial files of a job from the folders of its destinations and return how many there were.
-
-    A destination that no step could have written to has none.
-    """
-    folders = set()
-    for uri in uris:
-        with contextlib.suppress(Invalid):
-            folders.add(storage.folder(uri) if uri.endswith("/") else storage.destination(uri).parent)
-    return sum(sweep(storage, folder, job) for folder in folders)
+    for destination in destinations:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), storage.enter(destination.parent) as at:
+            found = [entry for entry in _left(at, destination.name, job) if before is None or entry.lease < before]
+            unplaced = {entry.lease for entry in found if not entry.claim}
+            for entry in found:
+                if entry.claim and entry.lease in unplaced:
+                    _give_up_claim(at, destination.name)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(entry.name, dir_fd=at)
 
 
 def publish_all(made: Sequence[tuple[Partial, Receipt]]) -> None:
@@ -194,15 +176,38 @@ def is_partial(path: Path) -> bool:
     return _NAME.fullmatch(os.fsencode(path.name)) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What an attempt has left."""
+
+    name: bytes
+    lease: int
+    #: Whether it is a note that the attempt holds the destination's name with an empty file.
+    claim: bool
+
+
+def _left(at: int, target: str, job: str) -> Iterator[_Left]:
+    starts = [os.fsencode(start) for start in _starts(target, job)]
+    for name in map(os.fsencode, os.listdir(at)):
+        for start in starts:
+            found = _REST.fullmatch(name.removeprefix(start)) if name.startswith(start) else None
+            if found is not None:
+                yield _Left(name, int(found["lease"]), found["end"] == _CLAIM.encode())
+
+
+def _starts(target: str, job: str) -> tuple[str, str]:
+    """Return the starts of partial names: the one that people can read, and the one where the target's name is too long."""
+    digest = hashlib.sha256(os.fsencode(target)).hexdigest()[:32]
+    return f".{target}.vidijob-{job}-", f".{digest}.vidijob-{job}-"
+
+
 def _name(target: str, job: str, lease: int) -> str:
     # ffmpeg and people look at the ending, so the partial name keeps it where it is an ordinary one.
     ending = Path(target).suffix
     ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,15}", ending) and ending != _CLAIM else ""
-    tail = f".vidijob-{job}-{lease}.part{ending}"
-    whole = f".{target}{tail}"
-    if len(os.fsencode(whole)) + len(_CLAIM) <= _LONGEST:
-        return whole
-    return f".{hashlib.sha256(os.fsencode(target)).hexdigest()[:32]}{tail}"
+    readable, short = _starts(target, job)
+    whole = f"{readable}{lease}.part{ending}"
+    return whole if len(os.fsencode(whole)) + len(_CLAIM) <= _LONGEST else f"{short}{lease}.part{ending}"
 
 
 def _status(at: int, name: str) -> os.stat_result | None:
@@ -241,12 +246,7 @@ def _claim(at: int, name: str, target: str) -> None:
     """Take the name with an empty file of our own, then rename over that; a note beside it says that it is ours."""
     note = _claim_name(name)
     claimed = _status(at, note) is not None
-    descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at)
-    try:
-        os.write(descriptor, os.fsencode(target))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at))
     try:
         os.close(os.open(target, os.O_WRONLY | _CREATE, 0o666, dir_fd=at))
     except FileExistsError:
@@ -258,17 +258,11 @@ def _claim(at: int, name: str, target: str) -> None:
     os.unlink(note, dir_fd=at)
 
 
-def _give_up_claim(at: int, note: bytes) -> None:
-    """Remove the empty file that a note speaks of."""
-    with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(note, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-        try:
-            target = os.fsdecode(os.read(descriptor, 4096))
-        finally:
-            os.close(descriptor)
-        status = _status(at, target) if target and "/" not in target else None
-        if status is not None and _empty(status):
-            os.unlink(target, dir_fd=at)
+def _give_up_claim(at: int, target: str) -> None:
+    """Remove the empty file that holds a name for us."""
+    status = _status(at, target)
+    if status is not None and _empty(status):
+        os.unlink(target, dir_fd=at)
 
 
 def _empty(status: os.stat_result) -> bool:

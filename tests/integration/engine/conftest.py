@@ -74,9 +74,13 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.bell = Bell(self.database)
+        self.know_types()
+        self.bell.start()
+
+    def know_types(self) -> None:
+        """Take over the job types as they are now."""
         self.commands = Commands(self.database, self.bell, self.types, "VX")
         self.insights = Insights(self.database, list(self.types.values()), "VX")
-        self.bell.start()
 
     def scheduler(self) -> Scheduler:
         """Start a scheduler with its rescuer."""

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.integration.executors.steps import Job
-from vidijob.executors import copying
 from vidijob.executors.base import Done, Fail, Retry
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
@@ -134,7 +133,7 @@ async def test_what_the_system_refuses_leaves_nothing(
     job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(root / "out.mov"))
     await job.until("transfer")
     with monkeypatch.context() as patched:
-        patched.setattr(copying.os, "write", refuse)
+        patched.setattr(os, "write", refuse)
         outcome = await job.attempt("transfer")
     assert isinstance(outcome, kind)
     assert os.listdir(root) == ["in.mov"]
@@ -154,7 +153,7 @@ async def test_a_source_that_grows_is_tried_again(
         monkeypatch.undo()
         return write(descriptor, content)
 
-    monkeypatch.setattr(copying.os, "write", write_to_both)
+    monkeypatch.setattr(os, "write", write_to_both)
     outcome = await job.attempt("transfer")
     assert outcome == Retry(f"{root}/in.mov changed while it was copied; wait until nobody writes to it.")
     assert isinstance(await job.attempt("transfer"), Done)

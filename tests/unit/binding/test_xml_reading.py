@@ -141,7 +141,23 @@ def test_values_of_the_wrong_type(inside: str, words: str, value: str) -> None:
         xml.read(JobSearchDocument, f"<JobSearchDocument {NS}>{inside}</JobSearchDocument>".encode())
     assert words in refusal.value.explanation
     assert refusal.value.value == value
-    assert "The schema says: " in refusal.value.explanation
+
+
+def test_the_schema_lends_its_words() -> None:
+    body = f"<JobSearchDocument {NS}><facet count='maybe'><field>type</field></facet></JobSearchDocument>"
+    with pytest.raises(Unreadable) as refusal:
+        xml.read(JobSearchDocument, body.encode())
+    assert refusal.value.explanation == (
+        "Line 1, JobSearchDocument/facet[1]/@count: true or false is expected. The schema says: "
+        "/JobSearchDocument/facet: attribute count='maybe': 'maybe' is not a boolean value"
+    )
+
+
+def test_the_schema_is_not_asked_about_a_large_document() -> None:
+    body = f"<JobSearchDocument {NS}>{' ' * 70_000}<facet/></JobSearchDocument>"
+    with pytest.raises(Unreadable) as refusal:
+        xml.read(JobSearchDocument, body.encode())
+    assert refusal.value.explanation == "Line 1, JobSearchDocument/facet[1]: field is required and missing."
 
 
 @pytest.mark.parametrize(

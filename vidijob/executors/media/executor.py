@@ -7,6 +7,7 @@ Data out: ``duration`` (seconds) and ``mediaInfo`` (JSON) of the source; ``fileU
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from vidijob.executors.media.outputs import Output, outputs, source
 from vidijob.executors.media.presets import Preset, Presets
 from vidijob.executors.media.probing import MediaInfo, probe
 from vidijob.executors.outcomes import answer
-from vidijob.executors.partials import Partial, Receipt, publish_all, sweep, sweep_destinations
+from vidijob.executors.partials import Partial, Receipt, publish_all, sweep
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
@@ -104,8 +105,7 @@ class MediaExecutor:
         """Clear away what older attempts left, make the files that ffmpeg will write to, and return the source."""
         ffmpeg.find()
         wanted = self._outputs(step)
-        for folder in {output.destination.parent for output in wanted}:
-            sweep(self._storage, folder, step.job, before=step.lease)
+        sweep(self._storage, [output.destination for output in wanted], step.job, before=step.lease)
         for output in wanted:
             partial = Partial(self._storage, output.destination, step.job, step.lease)
             partial.create_empty()
@@ -166,8 +166,12 @@ class MediaExecutor:
         )
 
     async def _clean_up(self, step: StepContext) -> Done:
-        uris = jobdata.values(step.data, "destinationUri")
-        await in_thread(lambda stop: sweep_destinations(self._storage, uris, step.job))
+        def clean_up(stop: Stop) -> None:
+            # Where the data is wrong, setting up has refused it, and nothing was made.
+            with contextlib.suppress(Invalid):
+                sweep(self._storage, [output.destination for output in self._outputs(step)], step.job)
+
+        await in_thread(clean_up)
         return Done({_RECEIPT: None})
 
     def _outputs(self, step: StepContext) -> list[Output]:

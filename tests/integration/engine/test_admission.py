@@ -1,0 +1,184 @@
+"""Who is admitted, and how many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
+from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.jobs.model import JobType, Priority
+from vidijob.jobs.policy import Admission
+from vidijob.jobs.states import JobState
+from vidijob.store import jobs, workers
+
+
+class Counting:
+    """Counts how many jobs run at once."""
+
+    def __init__(self, seconds: float = 0.02) -> None:
+        self.now = 0
+        self.most = 0
+        self._seconds = seconds
+
+    async def __call__(self, step: StepContext) -> Outcome:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(self._seconds)
+        self.now -= 1
+        return Done()
+
+
+def most_started(events: list[tuple[int, int | None, str | None, str]]) -> int:
+    """Return how many jobs were STARTED at once at most, by the event log."""
+    now = most = 0
+    for _, step, old, new in events:
+        if step is None:
+            now += (new == "STARTED") - (old == "STARTED")
+            most = max(most, now)
+    return most
+
+
+async def test_never_more_than_the_limit(engine: Engine) -> None:
+    engine.concurrent_jobs = 2
+    work = Counting()
+    for _ in range(3):
+        engine.worker(ScriptedExecutor(work=work), slots=8)
+    for _ in range(3):
+        engine.scheduler()
+    ids = [await engine.submit() for _ in range(20)]
+    for id in ids:
+        await engine.until(id, seconds=30)
+    assert work.most == 2
+    assert most_started(list(await engine.events())) == 2
+
+
+async def test_an_immediate_job_starts_although_the_limit_and_the_slots_are_full(engine: Engine) -> None:
+    engine.concurrent_jobs = 1
+    go_on = asyncio.Event()
+
+    async def work(step: StepContext) -> Outcome:
+        if step.job == first:
+            await go_on.wait()
+        return Done()
+
+    executor = ScriptedExecutor(work=work)
+    engine.worker(executor, slots=1)
+    engine.scheduler()
+    first = await engine.submit()
+    await engine.until(first, JobState.STARTED)
+    waiting = await engine.submit(priority=Priority.HIGHEST)
+    began = asyncio.get_running_loop().time()
+    urgent = await engine.submit(priority=Priority.IMMEDIATE)
+    job = await engine.until(urgent)
+    assert job.state is JobState.FINISHED
+    assert asyncio.get_running_loop().time() - began < 2
+    assert (await engine.insights.job(waiting)).state is JobState.READY
+    go_on.set()
+    await engine.until(waiting)
+
+
+async def test_a_job_raised_to_immediate_is_admitted_and_frees_its_slot(engine: Engine) -> None:
+    engine.concurrent_jobs = 1
+    go_on = asyncio.Event()
+
+    async def work(step: StepContext) -> Outcome:
+        await go_on.wait()
+        return Done()
+
+    engine.worker(ScriptedExecutor(work=work))
+    engine.scheduler()
+    first = await engine.submit()
+    await engine.until(first, JobState.STARTED)
+    second = await engine.submit()
+    await engine.commands.prioritise(ADMIN, first, Priority.IMMEDIATE)
+    await engine.until(second, JobState.STARTED)
+    go_on.set()
+    await engine.until(first)
+    await engine.until(second)
+
+
+async def test_a_queued_job_that_is_raised_goes_first(engine: Engine) -> None:
+    engine.types["ONE"] = JobType("ONE", (task(100),))
+    engine.know_types()
+    engine.concurrent_jobs = 1
+    ids = [await engine.submit("ONE") for _ in range(5)]
+    await engine.commands.prioritise(ADMIN, ids[3], Priority.HIGH)
+    await engine.commands.prioritise(ADMIN, ids[0], Priority.LOW)
+    executor = ScriptedExecutor()
+    engine.worker(executor)
+    engine.scheduler()
+    for id in ids:
+        await engine.until(id)
+    assert [job for job, _ in executor.calls] == [ids[3], ids[1], ids[2], ids[4], ids[0]]
+
+
+async def test_a_stale_leader_admits_nothing(engine: Engine) -> None:
+    id = await engine.submit()
+    old, new = uuid4(), uuid4()
+    term = await workers.campaign(engine.database, "scheduler", old, timedelta(seconds=-1))
+    assert term == 1
+    assert await workers.campaign(engine.database, "scheduler", new, timedelta(seconds=60)) == 2
+    await jobs.resize(engine.database, 3)
+    job = (await engine.insights.job(id)).id
+    for holder, stale_term in ((old, 1), (old, 2), (new, 1)):
+        assert await jobs.admit(engine.database, holder, stale_term, [Admission(job, 1)]) == []
+    assert (await engine.insights.job(id)).state is JobState.READY
+    assert await jobs.admit(engine.database, new, 2, [Admission(job, 1)]) == [job]
+
+
+async def test_the_database_refuses_a_job_without_a_free_slot(engine: Engine) -> None:
+    holder = uuid4()
+    await workers.campaign(engine.database, "scheduler", holder, timedelta(seconds=60))
+    await jobs.resize(engine.database, 1)
+    first = (await engine.insights.job(await engine.submit())).id
+    second = (await engine.insights.job(await engine.submit())).id
+    assert await jobs.admit(engine.database, holder, 1, [Admission(first, 1)]) == [first]
+    for slot in (1, 2, None):
+        assert await jobs.admit(engine.database, holder, 1, [Admission(second, slot)]) == []
+
+
+async def test_another_leads_when_the_leader_goes(engine: Engine) -> None:
+    first = engine.scheduler()
+    async with asyncio.timeout(5):
+        while not first.leads:
+            await asyncio.sleep(0.01)
+    second = engine.scheduler()
+    await asyncio.sleep(0.1)
+    assert not second.leads
+    await first.stop()
+    async with asyncio.timeout(5):
+        while not second.leads:
+            await asyncio.sleep(0.01)
+
+
+async def test_another_leads_within_five_seconds_when_the_leader_is_killed(engine: Engine) -> None:
+    dead = uuid4()
+    from vidijob.engine.scheduler import TERM
+
+    await workers.campaign(engine.database, "scheduler", dead, TERM)
+    scheduler = engine.scheduler()
+    async with asyncio.timeout(5):
+        while not scheduler.leads:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_smaller_limit_holds_as_slots_become_free(engine: Engine) -> None:
+    work = Counting(0.05)
+    engine.worker(ScriptedExecutor(work=work), slots=16)
+    engine.concurrent_jobs = 6
+    first = engine.scheduler()
+    ids = [await engine.submit() for _ in range(12)]
+    await engine.until(ids[0], JobState.STARTED, JobState.FINISHED)
+    engine.parts.remove(first)
+    await first.stop()
+    engine.concurrent_jobs = 2
+    engine.scheduler()
+    for id in ids:
+        await engine.until(id, seconds=30)
+    work.most = 0
+    more = [await engine.submit() for _ in range(6)]
+    for id in more:
+        await engine.until(id, seconds=30)
+    assert work.most == 2
