@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Literal
@@ -31,6 +31,7 @@ from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
 from vidijob.executors.storage import Storage
 from vidijob.jobs.catalogue import JOB_TYPES
+from vidijob.jobs.model import JobType
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
@@ -113,12 +114,7 @@ class Server:
 
     async def _serve(self, stack: AsyncExitStack, database: Database, bell: Bell, accounts: Accounts) -> None:
         settings = self._settings
-        application = web.Application(middlewares=[middleware.identify], client_max_size=LARGEST_BODY)
-        application[keys.ACCOUNTS] = accounts
-        application[keys.COMMANDS] = Commands(database, bell, JOB_TYPES, settings.site)
-        application[keys.INSIGHTS] = Insights(database, list(JOB_TYPES.values()), settings.site)
-        application[keys.SITE] = settings.site
-        application.add_routes([*monitor.ROUTES, *vidispine_routes()])
+        application = build_application(database, bell, accounts, site=settings.site)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -131,6 +127,19 @@ class Server:
             ) from error
         host, port = runner.addresses[0][:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def build_application(
+    database: Database, bell: Bell, accounts: Accounts, *, site: str, job_types: Mapping[str, JobType] = JOB_TYPES
+) -> web.Application:
+    """Return the HTTP server with every face."""
+    application = web.Application(middlewares=[middleware.identify], client_max_size=LARGEST_BODY)
+    application[keys.ACCOUNTS] = accounts
+    application[keys.COMMANDS] = Commands(database, bell, job_types, site)
+    application[keys.INSIGHTS] = Insights(database, list(job_types.values()), site)
+    application[keys.SITE] = site
+    application.add_routes([*monitor.ROUTES, *vidispine_routes()])
+    return application
 
 
 def _registry(settings: Settings) -> Registry:

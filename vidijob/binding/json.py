@@ -15,9 +15,9 @@ import orjson
 from vidijob.binding import json_reader, values
 from vidijob.binding.compiler import Compiler
 from vidijob.binding.fields import Document
+from vidijob.binding.frame import Frame
 from vidijob.binding.limits import LIMITS, Limits
 from vidijob.binding.plan import Entry, plan
-from vidijob.binding.xml import Frame
 
 D = TypeVar("D", bound=Document)
 
@@ -44,8 +44,9 @@ def frame(document: Document, name: str) -> Frame:
 
     For at least one child: JSON has no key for an empty list, so a list without any is written whole.
     """
-    order = [entry.wire for entry in plan(type(document)).entries]
-    place = order.index(name)
+    shape = plan(type(document))
+    order = [entry.wire for entry in shape.entries]
+    place = order.index(shape.elements[name].wire)
     tree = _tree(document)
     before = _dump({key: value for key, value in tree.items() if order.index(key) < place})[1:-1]
     after = _dump({key: value for key, value in tree.items() if order.index(key) > place})[1:-1]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from vidijob.binding import values, xml_reader
 from vidijob.binding.compiler import Compiler
 from vidijob.binding.fields import Document
+from vidijob.binding.frame import Frame
 from vidijob.binding.limits import LIMITS, Limits
 from vidijob.binding.plan import Entry, Place, Plan, nests, plan
 
@@ -41,19 +41,9 @@ def fragment(item: object, name: str) -> bytes:
     return _render(item, _Key(type(item), name))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A document around the children of one field, which are written one by one: a list that is streamed."""
-
-    head: bytes
-    #: Stands between two children.
-    between: bytes
-    tail: bytes
-
-
 def frame(document: Document, name: str) -> Frame:
     """Return what stands before and after the children ``name``; those of the document itself are left out."""
-    key = _key(type(document))
+    key, name = _key(type(document)), plan(type(document)).elements[name].wire
     return Frame(
         head=_HEAD + _render(document, key._replace(until=name)),
         between=b"",
@@ -108,7 +98,7 @@ class _Source:
         self._compiler = compiler
 
     def whole(self) -> str:
-        self._line("return")
+        self._flush()
         return "\n".join(self._lines)
 
     def literal(self, text: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from vidijob import resources
@@ -36,7 +37,8 @@ def explain(cls: type[Document], body: bytes) -> str | None:
     import xmlschema
 
     try:
-        error = next(iter(load(schema).iter_errors(body)), None)
+        # As a stream: bytes that do not look like XML would be taken for the name of a file.
+        error = next(iter(load(schema).iter_errors(BytesIO(body), use_location_hints=False)), None)
     except (xmlschema.XMLSchemaException, ValueError, SyntaxError):
         return None
     if error is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -30,6 +31,8 @@ _CHUNK = 64 * 1024
 _LONGEST_LINE = 16 * 1024
 _TAIL = 64 * 1024
 _POLL = 0.02
+#: Errors that say nothing about the program: the system is short of something, and may not be later.
+_SHORT_OF = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 #: What a child may know of our environment; nothing here holds a secret.
 _INHERITED = (
@@ -74,7 +77,8 @@ async def run(
     """Run a program to its end and return how it ended.
 
     ``on_line`` gets every line of standard output, cut where one is longer than 16 KiB. Cancelling ends the whole group:
-    it is asked to, and killed ``grace`` seconds later. Raise ``SetupError`` when the program cannot be started.
+    it is asked to, and killed ``grace`` seconds later. Raise ``SetupError`` when the program cannot be started, and ``OSError``
+    when the system is short of processes, memory or descriptors.
     """
     loop = asyncio.get_running_loop()
     lines, complaints, failure = _Lines(on_line), _Tail(), loop.create_future()
@@ -123,6 +127,8 @@ def _start(arguments: Sequence[str], folder: Path | None, environment: Mapping[s
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _SHORT_OF:
+            raise
         raise SetupError(f"The program {arguments[0]} cannot be started: {error}.") from error
 
 

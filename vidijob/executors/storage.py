@@ -44,11 +44,6 @@ class Storage:
                 raise SetupError(f"The storage root {shown(root)} must be an absolute path.")
         self._roots = tuple(roots)
 
-    @property
-    def roots(self) -> tuple[Path, ...]:
-        """Return the roots as they were given."""
-        return self._roots
-
     def source(self, uri: str, key: str = "sourceUri") -> Path:
         """Return the real path of an existing file; ``key`` is the data key to complain about."""
         path = self._inside(Path(os.path.realpath(_path(uri, key))), uri, key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -38,7 +39,10 @@ async def in_thread(work: Callable[[Stop], Result]) -> Result:
     writes to a file that somebody else already clears away. A thread of its own, since the loop's few are for short work.
     """
     stop, done = Stop(), Future[Result]()
-    threading.Thread(target=_carry_out, args=(work, stop, done), name="vidijob-work", daemon=True).start()
+    try:
+        threading.Thread(target=_carry_out, args=(work, stop, done), name="vidijob-work", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(errno.EAGAIN, str(error)) from error
     answer = asyncio.wrap_future(done)
     cancelled = False
     while not answer.done():

@@ -134,15 +134,18 @@ async def test_abort_against_finish_has_one_winner(engine: Engine) -> None:
 
     async def race(n: int) -> None:
         id = await engine.submit("BARE")
-        await asyncio.sleep(0.02 * (n % 20))
+        # Around the time that a job takes, sooner or later.
+        await asyncio.sleep(0.004 * n)
         with suppress(TransitionRefused):
             await engine.commands.abort(ADMIN, id, reason=None, cleanup=n % 2 == 0)
         await engine.until(id)
 
-    await asyncio.gather(*(race(n) for n in range(60)))
+    for _ in range(6):
+        await asyncio.gather(*(race(n) for n in range(10)))
+        await asyncio.gather(*(race(n * 10) for n in range(0, 10, 3)))
     ends = [event for event in await engine.events() if event[1] is None and event[3] in ("FINISHED", "ABORTED")]
-    assert len(ends) == 60
-    assert len({job for job, *_ in ends}) == 60
+    assert len(ends) == 84
+    assert len({job for job, *_ in ends}) == 84
     assert {state for *_, state in ends} == {"FINISHED", "ABORTED"}, "both sides of the race were seen"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -164,7 +165,7 @@ async def test_an_error_of_the_reader_ends_the_child(tmp_path: Path) -> None:
 
 
 async def test_many_at_once_leave_nothing() -> None:
-    before = descriptors()
+    before, kept = descriptors(), children()
     tasks = [
         asyncio.create_task(run(sh(f"echo {number}; sleep 0.0{number % 10}; exit {number}"))) for number in range(40)
     ]
@@ -176,7 +177,7 @@ async def test_many_at_once_leave_nothing() -> None:
     assert codes == list(range(40))
     assert all(task.cancelled() for task in others)
     assert descriptors() == before
-    assert children() == []
+    assert children() == kept
 
 
 async def test_works_without_descriptors_for_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -190,10 +191,20 @@ async def test_works_without_descriptors_for_processes(monkeypatch: pytest.Monke
 
 
 async def test_a_timeout_is_told_as_one() -> None:
+    kept = children()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await run(sh("sleep 60"))
-    assert children() == []
+    assert children() == kept
+
+
+async def test_a_system_short_of_processes_is_not_the_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        await run(sh("true"))
 
 
 async def test_killing_the_parent_kills_the_child(tmp_path: Path) -> None:

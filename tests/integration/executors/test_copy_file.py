@@ -64,7 +64,7 @@ async def test_copies_several_into_a_folder(files: FileExecutor, root: Path) -> 
 
 async def test_abort_is_quick_and_leaves_nothing(files: FileExecutor, root: Path) -> None:
     with (root / "in.mov").open("wb") as file:
-        file.truncate(8 * 1024 * MEBIBYTE)
+        file.truncate(2 * 1024 * MEBIBYTE)
     job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(root / "out.mov"))
     await job.until("transfer")
     before = len(os.listdir("/proc/self/fd"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidijob.api.vidispine.documents import (
@@ -197,6 +197,7 @@ _TREES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_TREES)
 def test_any_tree(tree: object) -> None:
     import json as standard
@@ -204,6 +205,7 @@ def test_any_tree(tree: object) -> None:
     _read_or_refuse(standard.dumps(tree).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_bytes(body: bytes) -> None:
     _read_or_refuse(body)

@@ -42,17 +42,19 @@ def job(**fields: Any) -> JobDocument:
     return JobDocument(job_id="VX-29", status="READY", type="EXPORT", priority="MEDIUM", **fields)
 
 
+@settings(deadline=None)
 @given(any_document(CARRIED))
 def test_what_is_written_is_read_again(document: Any) -> None:
     assert json.read(type(document), json.write(document)) == document
 
 
+@settings(deadline=None)
 @given(any_document(ANYTHING))
 def test_whatever_is_written_is_json(document: Any) -> None:
     assert isinstance(standard.loads(json.write(document)), dict)
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(documents(JobListDocument, depth=1).filter(lambda document: bool(document.job)))
 def test_a_streamed_list_equals_the_whole(document: JobListDocument) -> None:
     frame = json.frame(document, "job")
@@ -134,3 +136,8 @@ def test_what_is_missing_is_left_out() -> None:
 def test_a_lone_surrogate_is_replaced() -> None:
     document = SimpleMetadataDocument(field=(KeyValue(key="name", value="a\udcffb"),))
     assert json.write(document) == '{"field":[{"key":"name","value":"a\ufffdb"}]}'.encode()
+
+
+def test_a_list_of_unknown_children_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        json.frame(JobListDocument(), "jobs")

@@ -19,6 +19,19 @@ The locks are flock: the kernel drops them with their holder, be it by kill -9, 
 
 from __future__ import annotations
 
-from vidijob.store.embedded.server import EmbeddedPostgres
+import sys
+
+if sys.platform == "win32":
+    from pathlib import Path
+
+    from vidijob.errors import SetupError
+
+    class EmbeddedPostgres:
+        """What there is of it on Windows: a sentence."""
+
+        def __init__(self, data_dir: Path) -> None:
+            raise SetupError("The embedded Postgres does not run on Windows; give --database-url.")
+else:
+    from vidijob.store.embedded.server import EmbeddedPostgres
 
 __all__ = ["EmbeddedPostgres"]

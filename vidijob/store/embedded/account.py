@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -49,27 +50,29 @@ def choose(cluster: Path) -> Account:
     owner = cluster.stat().st_uid if cluster.exists() else None
     mine = os.geteuid()
     if mine != 0:
-        if owner not in (None, mine):
+        if owner is not None and owner != mine:
             raise SetupError(
                 f"{cluster} belongs to the user {_name(owner)} and this server runs as {_name(mine)}: run it as the "
                 "same user as before, or give the whole data folder to this one (chown -R)."
             )
-        return _account(mine)
+        return Account(mine, os.getegid(), _name(mine))
     if owner == 0:
         raise SetupError(
             f"{cluster} belongs to root, and Postgres refuses to run as root; "
             f"give it to another user: chown -R {_for_root().name} {cluster}"
         )
-    return _account(owner) if owner is not None else _for_root()
+    return Account(owner, cluster.stat().st_gid, _name(owner)) if owner is not None else _for_root()
 
 
 def _for_root() -> Account:
-    for attempt in (None, *_ways_to_add()):
-        if attempt is not None:
-            # Another process may have been faster, which is as good.
-            subprocess.run(attempt, capture_output=True, check=False, env={"PATH": _SYSTEM_PATH})
-        if (account := _lookup(NAME)) is not None:
-            return account
+    for way in (None, *_ways_to_add()):
+        # Somebody else may be adding users right now, perhaps the same one, which is as good.
+        for pause in (0, 0.3, 0.6) if way else (0,):
+            time.sleep(pause)
+            if way:
+                subprocess.run(way, capture_output=True, check=False, env={"PATH": _SYSTEM_PATH})
+            if (account := _lookup(NAME)) is not None:
+                return account
     for name in STAND_INS:
         if (account := _lookup(name)) is not None:
             return account
@@ -96,19 +99,8 @@ def _lookup(name: str) -> Account | None:
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
 
 
-def _account(uid: int) -> Account:
+def _name(uid: int) -> str:
     try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        raise SetupError(
-            f"The user id {uid} has no name on this system, and Postgres insists on one; "
-            "add it to /etc/passwd, run vidijob as another user, or give --database-url."
-        ) from None
-    return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
-
-
-def _name(uid: int | None) -> str:
-    try:
-        return pwd.getpwuid(uid or 0).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)

@@ -115,6 +115,11 @@ def _initdb(new: Path, install: Install, account: Account) -> None:
         os.close(read)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line and not line.startswith("initdb: removing")]
+        if "could not look up effective user ID" in done.stderr:
+            raise SetupError(
+                f"The user id {account.uid} has no name on this system, and Postgres wants one for its first start: "
+                "add it to /etc/passwd, run vidijob as another user, or give --database-url."
+            )
         reason = next((line for line in lines if "error:" in line or "FATAL" in line), lines[-1] if lines else "")
         if os.strerror(errno.ENOSPC) in done.stderr:
             reason = os.strerror(errno.ENOSPC)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 #: How often a user looks whether its supervisor is alive.
 WATCH_SECONDS = 0.25
 #: How often it asks while it waits for something that takes milliseconds.
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.005
 #: After so long without a sign of life from a starting server, or of progress in a stopping one, give up.
 PATIENCE_SECONDS = 60.0
 #: A server on a full disk had this long to start in spite of it.
@@ -94,12 +94,12 @@ class EmbeddedPostgres:
             await self._await_end()
 
     def _prepare_folder(self) -> None:
-        if sys.platform == "win32":
-            raise SetupError("The embedded Postgres does not run on Windows; give --database-url.")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in (supervisor.USERS_LOCK, supervisor.SUPERVISOR_LOCK, supervisor.SERVER_LOCK, supervisor.LOG):
                 os.close(os.open(self._path(name), os.O_RDWR | os.O_CREAT, 0o600))
+            # There are network file systems without locks.
+            supervisor.is_free(self._name(supervisor.SERVER_LOCK))
         except OSError as error:
             raise SetupError(
                 f"The data folder {self._folder} cannot be written ({error.strerror}): "
@@ -164,13 +164,16 @@ class EmbeddedPostgres:
             await connection.close()
 
     def _watch(self) -> None:
+        told: str | None = None
         while not self._released.wait(WATCH_SECONDS):
             try:
                 self._supervise()
-            except (SetupError, OSError):
-                log.exception(
-                    "The embedded Postgres lost its supervisor, and another one cannot be started; trying on."
-                )
+                why = self._failure(0)
+                if why and why != told:
+                    log.error("The embedded Postgres does not start again and is tried on: %s", why)
+                told = why
+            except Exception:
+                log.exception("The embedded Postgres has no supervisor and cannot be given one; trying on.")
                 self._released.wait(5)
 
     def _supervise(self) -> None:
@@ -217,7 +220,7 @@ class EmbeddedPostgres:
             await asyncio.sleep(PAUSE_SECONDS)
         while self._child is not None and time.monotonic() < end:
             self._reap()
-            await asyncio.sleep(PAUSE_SECONDS / 10)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     def _reap(self) -> None:
         if self._child is not None:

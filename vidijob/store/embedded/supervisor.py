@@ -37,23 +37,25 @@ FAILURE = "failure"
 LOG = "log"
 
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
-#: A fast shutdown writes a checkpoint, an immediate one leaves the work to the next start.
-FAST_SECONDS = 30.0
+#: A fast shutdown writes a checkpoint, an immediate one leaves the work to the next start and loses nothing either.
+#: Postgres may sit on a fast one for ever, if it comes in the middle of its own recovery.
+FAST_SECONDS = 15.0
 IMMEDIATE_SECONDS = 5.0
+#: The fast shutdown of a server whose supervisor was killed, while its users wait for another one.
+ORPHANED_FAST_SECONDS = 5.0
 #: How long orphaned backends may take to notice that their postmaster died.
 ORPHAN_SECONDS = 1.0
 #: A server that ran for this long was started well.
 STEADY_SECONDS = 5.0
 #: So many bad starts in a row are reported to the users.
 FAILURES_REPORTED = 3
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 60
 
 Answer = TypeVar("Answer")
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
-_GENTLE = ((signal.SIGINT, FAST_SECONDS), (signal.SIGQUIT, IMMEDIATE_SECONDS))
 # All are blocked and taken by sigwait. The first three are only swallowed: Ctrl-C and a service manager's SIGTERM
 # reach the users too, and these still need the database while they go down.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGALRM)
@@ -138,6 +140,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Keep Postgres running until nobody uses it; return when it is down."""
+        os.dup2(self._log, 2)
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         for number in _SIGNALS:
             # A pending signal whose default is to be ignored may be thrown away even while it is blocked.
@@ -151,7 +154,7 @@ class Supervisor:
                 os.unlink(self._path(FAILURE))
             try:
                 status = self._run_once()
-            except OSError as error:
+            except (OSError, subprocess.SubprocessError) as error:
                 self._say(f"FATAL:  vidijob cannot run Postgres: {error}")
                 status = 1
             steady = time.monotonic() - began > STEADY_SECONDS
@@ -169,6 +172,8 @@ class Supervisor:
         if held is None:
             return 1
         try:
+            if self._unused.is_set():
+                return 0
             server = self._start(self._choose_port(), held)
         finally:
             os.close(held)
@@ -180,7 +185,11 @@ class Supervisor:
         if not self._unused.is_set():
             self._say(f"LOG:  Postgres ended by itself, exit status {server.returncode}; vidijob starts it again")
             return server.returncode
-        for number, seconds in (*_GENTLE, (signal.SIGKILL, 60.0)):
+        for number, seconds in (
+            (signal.SIGINT, FAST_SECONDS),
+            (signal.SIGQUIT, IMMEDIATE_SECONDS),
+            (signal.SIGKILL, 60),
+        ):
             server.send_signal(number)
             if _wait(lambda: server.poll() is not None, seconds):
                 break
@@ -198,7 +207,7 @@ class Supervisor:
         path = self._path(SERVER_LOCK)
         held = lock(path)
         postmaster = _recorded_postmaster(self._cluster)
-        for number, seconds in _GENTLE:
+        for number, seconds in ((signal.SIGINT, ORPHANED_FAST_SECONDS), (signal.SIGQUIT, IMMEDIATE_SECONDS)):
             if held is None and postmaster in server_processes(self._cluster):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(postmaster, number)

@@ -38,7 +38,7 @@ def test_every_root_of_the_schema_has_a_class() -> None:
     ],
 )
 def test_enumerations_equal_the_schema(name: str, values: list[str]) -> None:
-    assert xsd.load("vidispine.xsd").types[name].enumeration == values
+    assert getattr(xsd.load("vidispine.xsd").types[name], "enumeration", None) == values
 
 
 def test_the_contract_counts_the_states() -> None:

@@ -1,0 +1,40 @@
+"""Executors by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from vidijob.errors import NotFound
+from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.executors.file import FileExecutor
+from vidijob.executors.media.executor import MediaExecutor
+from vidijob.executors.media.presets import Presets
+from vidijob.executors.registry import Registry
+from vidijob.executors.storage import Storage
+from vidijob.jobs.catalogue import JOB_TYPES
+
+
+class Idle:
+    methods = frozenset({"rest"})
+
+    async def run(self, step: StepContext) -> Outcome:
+        return Done()
+
+
+def test_knows_its_executors_and_what_they_can_do() -> None:
+    idle = Idle()
+    registry = Registry({"idle": idle})
+    assert registry.names == ("idle",)
+    assert registry.get("idle") is idle
+    assert registry.has("idle", "rest")
+    assert not registry.has("idle", "work") and not registry.has("busy", "rest")
+    with pytest.raises(NotFound, match="no Executor busy"):
+        registry.get("busy")
+
+
+def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    storage = Storage([tmp_path_factory.getbasetemp()])
+    registry = Registry({"file": FileExecutor(storage), "media": MediaExecutor(storage, Presets.load())})
+    for type in JOB_TYPES.values():
+        for task in type.tasks:
+            assert registry.has(task.executor, task.method), (type.name, task.step)
