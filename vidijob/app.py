@@ -17,6 +17,7 @@ from aiohttp import web
 
 from vidijob import access
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
@@ -114,6 +115,8 @@ class Server:
 
     async def _serve(self, stack: AsyncExitStack, database: Database, bell: Bell, accounts: Accounts) -> None:
         settings = self._settings
+        # Otherwise the first document that is refused would wait for it.
+        await asyncio.to_thread(xsd.load, "vidispine.xsd")
         application = build_application(database, bell, accounts, site=settings.site)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -148,7 +151,7 @@ def _registry(settings: Settings) -> Registry:
     storage = Storage(settings.roots)
     return Registry(
         {
-            "media": MediaExecutor(storage, Presets.load(settings.preset_dir)),
+            "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
             "file": FileExecutor(storage),
         }
     )

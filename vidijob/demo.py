@@ -136,17 +136,7 @@ async def _server(folder: Path, *, keep: bool, out: Console) -> AsyncIterator[_A
     command = [sys.executable, "-m", "vidijob", "serve", "--port", str(port), "--data-dir", str(folder)]
     command += ["--storage-roots", str(folder / "storage")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDIJOB_")}
-    with log.open("ab") as file:
-        # In a session of its own: Ctrl-C in this terminal ends the demo, which ends the server in order.
-        server = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
+    server = await asyncio.to_thread(_start, command, environment, folder, log)
     done = False
     try:
         began = time.monotonic()
@@ -159,6 +149,21 @@ async def _server(folder: Path, *, keep: bool, out: Console) -> AsyncIterator[_A
     finally:
         if not (keep and done):
             await asyncio.to_thread(_end, server)
+
+
+def _start(command: list[str], environment: dict[str, str], folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    # Only for its owner: at the first start the server prints a password.
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
+        # In a session of its own: Ctrl-C in this terminal ends the demo, which ends the server in order.
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
@@ -174,7 +179,8 @@ async def _until_ready(session: aiohttp.ClientSession, url: str, server: subproc
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         if server.poll() is not None:
-            raise SetupError(f"The server ended at once; its last words ({log}):\n" + log.read_text()[-2000:])
+            words = await asyncio.to_thread(log.read_text)
+            raise SetupError(f"The server ended at once; its last words ({log}):\n{words[-2000:]}")
         try:
             async with session.get(f"{url}/ready") as answer:
                 if answer.status == 200:

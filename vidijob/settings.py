@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         """Return how many steps a worker of this machine runs at once."""
         return self.worker_slots or max(2 * (os.cpu_count() or 1), 4)
 
+    @property
+    def threads(self) -> int:
+        """Return how many threads one ffmpeg may use, so that the jobs that run at once share the processors."""
+        processors = os.cpu_count() or 1
+        return max(1, min(processors // min(self.concurrent_jobs, self.slots), 8))
+
 
 def load(flags: Mapping[str, Any]) -> Settings:
     """Read the settings; flags that are ``None`` or empty were not given. Raises ``SetupError`` with every fault."""

@@ -11,6 +11,7 @@ from vidijob.access import User
 from vidijob.engine.batch import Batch
 from vidijob.engine.bell import Bell
 from vidijob.errors import Invalid, NotFound, TransitionRefused
+from vidijob.jobs.catalogue import is_result
 from vidijob.jobs.graph import PlannedStep, plan
 from vidijob.jobs.identity import job_name, parse_job
 from vidijob.jobs.model import Job, JobData, JobId, JobType, Priority
@@ -52,7 +53,7 @@ class Commands:
             raise NotFound("Job", text)
         type, old_priority, data = known
         # What the first job found out is not an order to the second.
-        orders = {key: values for key, values in data.items() if not _is_result(key)}
+        orders = {key: values for key, values in data.items() if not is_result(key)}
         name = job_name(self._site, first)
         return await self._submit(
             user, type, priority or old_priority, {**orders, "rerunOf": [name]}, f"re-run of {name}"
@@ -157,14 +158,6 @@ def _one(found: Mapping[JobId, tuple[JobState, Priority]], job: JobId, text: str
         return found[job]
     except KeyError:
         raise NotFound("Job", text) from None
-
-
-def _is_result(key: str) -> bool:
-    return key.startswith(("errorMessage", "vidijob_")) or key in _RESULTS
-
-
-#: Data that steps write; a job that is run again finds it out anew.
-_RESULTS = frozenset({"fileUri", "checksum", "checksumAlgorithm", "duration", "outputDuration", "mediaInfo", "rerunOf"})
 
 
 def _check_data(data: JobData) -> None:

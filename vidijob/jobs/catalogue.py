@@ -78,3 +78,26 @@ UNUSED = frozenset({"NONE", "IMPORT"})
 JOB_TYPES: Mapping[str, JobType] = MappingProxyType(
     {name: JobType(name, _TASKS.get(name, ())) for name in DESCRIPTIONS}
 )
+
+#: Job data that steps write; a job that is run again finds it out anew.
+RESULTS = frozenset(
+    {
+        "checksum",
+        "checksumAlgorithm",
+        "duration",
+        "errorMessage",
+        "fileSize",
+        "fileUri",
+        "mediaInfo",
+        "outputDuration",
+        "outputMediaInfo",
+        "rerunOf",
+        "transcodeProgress",
+        "transcodeWallTime",
+    }
+)
+
+
+def is_result(key: str) -> bool:
+    """Tell whether a key of job data is written by steps, not by whoever submits the job."""
+    return key in RESULTS or key.startswith(("errorMessage-", "vidijob_"))

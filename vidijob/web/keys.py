@@ -12,4 +12,4 @@ ACCOUNTS = web.AppKey("accounts", Accounts)
 COMMANDS = web.AppKey("commands", Commands)
 INSIGHTS = web.AppKey("insights", Insights)
 SITE = web.AppKey("site", str)
-REQUEST_ID = "request_id"
+REQUEST_ID = web.RequestKey("request_id", str)

@@ -20,17 +20,18 @@ _ALSO = {"text/xml": Form.XML, "text/json": Form.JSON}
 def wanted(accept: str | None, offered: Sequence[Form]) -> Form | None:
     """Choose among the forms on offer by an ``Accept`` header (RFC 9110 12.5.1); ``None``: none is acceptable.
 
-    What the client likes equally well is decided by the order of the offer. No header accepts all.
+    Of what the client likes equally well, a form that it names goes before one that only a wildcard covers (browsers'
+    clients send ``application/json, text/plain, */*``), then the order of the offer decides. No header accepts all.
     """
     if accept is None or not accept.strip():
         return offered[0]
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     best: Form | None = None
-    best_quality = 0.0
+    best_liking = (0.0, 0)
     for form in offered:
-        quality = _quality(form, ranges)
-        if quality > best_quality:
-            best, best_quality = form, quality
+        liking = _liking(form, ranges)
+        if liking[0] > 0 and liking > best_liking:
+            best, best_liking = form, liking
     return best
 
 
@@ -59,12 +60,12 @@ def _range(part: str) -> tuple[str, float]:
     return media, quality
 
 
-def _quality(form: Form, ranges: Sequence[tuple[str, float]]) -> float:
+def _liking(form: Form, ranges: Sequence[tuple[str, float]]) -> tuple[float, int]:
+    """Return the quality of the most specific range that fits, and how specific that is."""
     names = {form.value, *(name for name, other in _ALSO.items() if other is form)}
     kind = form.value.split("/")[0]
-    # The most specific range that fits decides, wherever it stands.
-    for fits in (names, {f"{kind}/*"}, {"*/*", "*"}):
+    for specific, fits in ((3, names), (2, {f"{kind}/*"}), (1, {"*/*", "*"})):
         qualities = [quality for media, quality in ranges if media in fits]
         if qualities:
-            return max(qualities)
-    return 0.0
+            return max(qualities), specific
+    return 0.0, 0

@@ -6,6 +6,7 @@ is refused has changed nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 D = TypeVar("D", bound=Document)
 _ERROR_FORMS = (Form.XML, Form.JSON, Form.TEXT)
+_LARGE = 256 * 1024
 _NOBODY = User("", frozenset())
 
 
@@ -55,13 +57,15 @@ class Call:
             return None
         match sent(self._request.headers.get("Content-Type")):
             case Form.XML:
-                return xml.read(cls, body)
+                read: Callable[[type[D], bytes], D] = xml.read
             case Form.JSON:
-                return json.read(cls, body)
+                read = json.read
             case _:
                 raise web.HTTPUnsupportedMediaType(
                     reason=f"A {cls.__name__} is sent as application/xml or application/json."
                 )
+        # A large one, hostile perhaps, must not keep everybody else waiting.
+        return read(cls, body) if len(body) <= _LARGE else await asyncio.to_thread(read, cls, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,12 @@ FAILURE = "failure"
 LOG = "log"
 
 LOG_LIMIT_BYTES = 8 * 1024 * 1024
-#: A fast shutdown writes a checkpoint, an immediate one leaves the work to the next start and loses nothing either.
-#: Postgres may sit on a fast one for ever, if it comes in the middle of its own recovery.
-FAST_SECONDS = 15.0
-IMMEDIATE_SECONDS = 5.0
-#: The fast shutdown of a server whose supervisor was killed, while its users wait for another one.
-ORPHANED_FAST_SECONDS = 5.0
+#: How to end Postgres, and how long to wait each time. SIGINT is its fast shutdown, which writes a checkpoint, and on
+#: which it sits for ever if it comes in the middle of a recovery; SIGQUIT leaves the work to the next start and loses
+#: nothing either.
+ENDINGS = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 60.0))
+#: The same for a server whose supervisor was killed, while its users wait for another one.
+ORPHAN_ENDINGS = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 5.0))
 #: How long orphaned backends may take to notice that their postmaster died.
 ORPHAN_SECONDS = 1.0
 #: A server that ran for this long was started well.
@@ -75,11 +75,10 @@ def lock(path: str, how: int = fcntl.LOCK_EX) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            return None
         raise
     return descriptor
 
@@ -185,16 +184,11 @@ class Supervisor:
         if not self._unused.is_set():
             self._say(f"LOG:  Postgres ended by itself, exit status {server.returncode}; vidijob starts it again")
             return server.returncode
-        for number, seconds in (
-            (signal.SIGINT, FAST_SECONDS),
-            (signal.SIGQUIT, IMMEDIATE_SECONDS),
-            (signal.SIGKILL, 60),
-        ):
+        for number, seconds in ENDINGS:
             server.send_signal(number)
             if _wait(lambda: server.poll() is not None, seconds):
                 break
-        left = self._take_cluster()
-        if left is not None:
+        if (left := self._take_cluster()) is not None:
             os.close(left)
         return 0
 
@@ -207,7 +201,7 @@ class Supervisor:
         path = self._path(SERVER_LOCK)
         held = lock(path)
         postmaster = _recorded_postmaster(self._cluster)
-        for number, seconds in ((signal.SIGINT, ORPHANED_FAST_SECONDS), (signal.SIGQUIT, IMMEDIATE_SECONDS)):
+        for number, seconds in ORPHAN_ENDINGS:
             if held is None and postmaster in server_processes(self._cluster):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(postmaster, number)
@@ -221,8 +215,11 @@ class Supervisor:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 held = _wait(lambda: lock(path), 0.5)
-        if held is None:
-            self._say("FATAL:  another Postgres works in this folder and cannot be ended from here")
+        # Who does not hold our lock was started by hand, and is not ours to end.
+        if held is None or server_processes(self._cluster):
+            self._say("FATAL:  another Postgres works in this folder; end it first")
+            if held is not None:
+                os.close(held)
             return None
         # Nobody is alive who could own these; the pid in the first may be a zombie's, or somebody else's by now.
         socket_name = f".s.PGSQL.{self._last_port()}"
@@ -240,7 +237,7 @@ class Supervisor:
             if _LINUX and (self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT) != 0 or os.getppid() != mine):
                 os._exit(1)
 
-        drop = os.geteuid() == 0
+        drop = os.geteuid() != self._uid
         settings = {
             "port": port,
             "listen_addresses": "127.0.0.1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -15,12 +16,13 @@ from lxml import etree
 from yarl import URL
 
 from tests.integration.engine.conftest import Engine, ScriptedExecutor, task
-from vidijob import resources
+from vidijob import access, resources
 from vidijob.access import ROLES
 from vidijob.app import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.jobs.model import JobType
+from vidijob.store import users
 from vidijob.store.database import Database
 
 NAMESPACE = "http://xml.vidispine.com/schema/vidispine"
@@ -34,6 +36,8 @@ USERS = {
     "nobody": [],
     **{role.strip("_"): [role] for role in ROLES},
 }
+# Made once: argon2 is slow by design.
+_HASH = access.hash_password(PASSWORD)
 _SCHEMA = etree.XMLSchema(etree.parse(resources.schemas() / "vidispine.xsd"))
 
 
@@ -82,7 +86,7 @@ class Api:
         path: str,
         *,
         accept: str | None = XML,
-        body: bytes | str | None = None,
+        body: bytes | str | BytesIO | None = None,
         type: str | None = None,
         user: str | None = "admin",
         password: str = PASSWORD,
@@ -125,9 +129,9 @@ async def engine(database: Database, job_types: dict[str, JobType]) -> AsyncIter
 @pytest.fixture
 async def api(engine: Engine, database: Database) -> AsyncIterator[Api]:
     """A client of a server with a few users, each with one role and the like."""
-    accounts = Accounts(database)
     for name, roles in USERS.items():
-        await accounts.add(name, PASSWORD, roles)
+        await users.add(database, name, _HASH, roles)
+    accounts = Accounts(database)
     application = build_application(database, engine.bell, accounts, site="VX", job_types=engine.types)
     async with TestClient(TestServer(application)) as client:
         yield Api(client)

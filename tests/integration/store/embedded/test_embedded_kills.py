@@ -14,6 +14,7 @@ import pytest
 from tests.integration.store.embedded.folder import (
     LOST,
     Folder,
+    command,
     eventually,
     fetch,
     kill,

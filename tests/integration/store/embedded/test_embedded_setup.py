@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.integration.store.embedded.folder import (
     until,
 )
 from vidijob.errors import SetupError
-from vidijob.store.embedded import EmbeddedPostgres, install, supervisor
+from vidijob.store.embedded import EmbeddedPostgres, account, install, supervisor
 
 pytestmark = needs_linux
 
@@ -60,6 +61,24 @@ async def test_a_server_that_cannot_start_says_why(folder: Folder) -> None:
     with pytest.raises(SetupError, match=r"does not start: .*configuration file"):
         await server.start()
     until(folder.all_gone)
+
+
+async def test_a_postgres_that_was_started_by_hand_is_left_alone(folder: Folder, tmp_path: Path) -> None:
+    who = account.choose(folder.cluster)
+    programs = install.find(who).programs
+    byhand = subprocess.Popen(
+        [programs / "postgres", "-D", supervisor.cluster_argument(str(folder.cluster)), "-h", "", "-k", "."],
+        cwd=folder.cluster,
+        stderr=subprocess.DEVNULL,
+        **who.switch,
+    )
+    until((folder.cluster / "postmaster.pid").exists)
+    with pytest.raises(SetupError, match="another Postgres works in this folder"):
+        await EmbeddedPostgres(folder.path).start()
+    assert byhand.poll() is None
+    assert folder.postmaster() == byhand.pid
+    byhand.send_signal(signal.SIGQUIT)
+    byhand.wait(10)
 
 
 @needs_root
