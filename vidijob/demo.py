@@ -27,7 +27,7 @@ from vidijob.errors import SetupError, Unavailable
 from vidijob.executors import process
 from vidijob.executors.media import ffmpeg, probing
 
-_CLIP_SECONDS = 20
+_CLIP_SECONDS = 12
 _START_SECONDS = 60.0
 _JOB_SECONDS = 300.0
 _ENDED = ("FINISHED", "FINISHED_WARNING", "FAILED_TOTAL", "ABORTED")

@@ -1,0 +1,75 @@
+"""Ids of jobs, as users know them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidijob.errors import Invalid, NotFound
+from vidijob.jobs.identity import MalformedId, check_site, job_name, parse_job
+from vidijob.jobs.model import JobId
+
+LARGEST = 2**63 - 1
+SITES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True)
+
+
+@given(site=SITES, number=st.integers(1, LARGEST), prefix=st.sampled_from(["", "JOB-"]))
+def test_what_is_named_is_found_again(site: str, number: int, prefix: str) -> None:
+    assert parse_job(check_site(site), prefix + job_name(site, JobId(number))) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("VX-80", 80), ("JOB-VX-80", 80), ("VX-0080", 80), (f"VX-{LARGEST}", LARGEST), ("VX-" + "0" * 31 + "1", 1)],
+)
+def test_an_id_is_read(text: str, number: int) -> None:
+    assert parse_job("VX", text) == number
+
+
+def test_a_site_called_job_is_no_trap() -> None:
+    assert parse_job("JOB", "JOB-7") == parse_job("JOB", "JOB-JOB-7") == 7
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "80", "VX80", "VX_80", "VX-", "-80", "VX--80", "VX-+80", "VX-8O", "VX-80 ", " VX-80", "VX-80\n", "VX-٨٠",
+        "ITEM-VX-80", "JOB-80x", "job-VX-80", "JOB-JOB-VX-80", "9X-80", "V X-80", "VX-8.0", "VX-80\x00", "*",
+        "VX-" + "0" * 32 + "1",
+    ],
+)  # fmt: skip
+def test_what_is_no_id_says_so(text: str) -> None:
+    with pytest.raises(MalformedId) as refused:
+        parse_job("VX", text)
+    assert (refused.value.kind, refused.value.id) == ("Job", text)
+
+
+@pytest.mark.parametrize("text", ["KP-80", "vx-80", "VX-0", "VX-000", f"VX-{LARGEST + 1}", "VX-" + "9" * 32])
+def test_an_id_that_no_job_here_has_is_not_found(text: str) -> None:
+    with pytest.raises(NotFound) as refused:
+        parse_job("VX", text)
+    assert type(refused.value) is NotFound
+    assert refused.value.id == text
+
+
+@given(st.text() | st.from_regex(r"(JOB-)?[A-Z]{1,2}-[0-9]{1,40}", fullmatch=True))
+def test_reading_an_id_refuses_or_answers_one_that_a_row_can_have(text: str) -> None:
+    try:
+        number = parse_job("VX", text)
+    except NotFound as refused:
+        assert refused.id == text
+    else:
+        assert 0 < number <= LARGEST
+
+
+@pytest.mark.parametrize("site", ["VX", "_", "a1_", "A234567890"])
+def test_a_site_is_taken(site: str) -> None:
+    assert check_site(site) == site
+
+
+@pytest.mark.parametrize("site", ["", "1X", "V-X", "A2345678901", "VX\n", "Ä", "V X"])
+def test_a_site_is_refused(site: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_site(site)
+    assert (refused.value.context, refused.value.value) == ("site", site)
