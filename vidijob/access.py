@@ -18,9 +18,17 @@ from vidijob.errors import Invalid, RoleMissing
 #: Role → what it is needed for.
 ROLES: dict[str, str] = {
     "_job_read": "read jobs and problems",
-    "_job_write": "submit, change, abort, re-run and delete jobs",
+    "_job_write": "submit, change, abort, re-run and delete jobs, resolve problems",
     "_job_search": "search jobs with facets",
+    "_job_notification_read": "read the notifications of jobs",
+    "_job_notification_write": "define the notifications of jobs",
+    "_placeholder_notification_read": "read placeholder notifications",
+    "_placeholder_notification_write": "define placeholder notifications",
+    "_taskdefinition_read": "read job types and task definitions",
+    "_taskdefinition_write": "define job types and task definitions",
+    "_configuration_read": "read the configuration",
     "_super_access_user": "give jobs the priority IMMEDIATE",
+    "_runas": "act as another user",
     "_administrator": "configure the server and its users",
 }
 

@@ -137,9 +137,11 @@ def build_application(
 ) -> web.Application:
     """Return the HTTP server with every face."""
     application = web.Application(middlewares=[middleware.identify], client_max_size=LARGEST_BODY)
-    application[keys.ACCOUNTS] = accounts
-    application[keys.COMMANDS] = Commands(database, bell, job_types, site)
-    application[keys.INSIGHTS] = Insights(database, list(job_types.values()), site)
+    application[keys.SERVICES] = keys.Services(
+        accounts=accounts,
+        commands=Commands(database, bell, job_types, site),
+        insights=Insights(database, list(job_types.values()), site),
+    )
     application[keys.SITE] = site
     application.add_routes([*monitor.ROUTES, *vidispine_routes()])
     return application

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from vidijob.errors import Unavailable
-from vidijob.web.keys import INSIGHTS
+from vidijob.web.keys import SERVICES
 
 
 async def health(request: web.Request) -> web.Response:
@@ -16,7 +16,7 @@ async def health(request: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """Answer 200 when requests can be served, 503 and the reason when not."""
     try:
-        await request.app[INSIGHTS].alive()
+        await request.app[SERVICES].insights.alive()
     except Unavailable as error:
         return web.json_response(
             {"status": "not ready", "reason": error.what}, status=503, headers={"Retry-After": "1"}

@@ -15,14 +15,13 @@ from typing import TypeVar
 from aiohttp import web
 
 from vidijob.access import User
-from vidijob.api.vidispine import translate
+from vidijob.api.vidispine.translate import faults
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
-from vidijob.engine.commands import Commands
-from vidijob.engine.insights import Insights
 from vidijob.errors import VidijobError
 from vidijob.web import auth, keys
 from vidijob.web.failures import status
+from vidijob.web.keys import Services
 from vidijob.web.negotiate import Form, sent, wanted
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Open, Route, RouteTable, target
@@ -43,8 +42,7 @@ class Call:
     #: The values of the names in the path.
     path: Mapping[str, str]
     parameters: Parameters
-    commands: Commands
-    insights: Insights
+    services: Services
     site: str
     #: Whether the answer is wanted as plain text.
     as_text: bool
@@ -113,8 +111,7 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         user=user,
         path=names,
         parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
-        commands=request.app[keys.COMMANDS],
-        insights=request.app[keys.INSIGHTS],
+        services=request.app[keys.SERVICES],
         site=request.app[keys.SITE],
         as_text=form is Form.TEXT,
         _request=request,
@@ -125,7 +122,7 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
 async def _user(request: web.Request, route: Route[Handler] | None) -> User:
     if route is not None and route.role is Open.TO_ALL:
         return _NOBODY
-    user = await auth.authenticate(request.app[keys.ACCOUNTS], request.headers.get("Authorization"))
+    user = await auth.authenticate(request.app[keys.SERVICES].accounts, request.headers.get("Authorization"))
     if route is not None and isinstance(route.role, str):
         user.require(route.role)
     return user
@@ -147,13 +144,13 @@ def _body(document: Document, form: Form, status: int = 200) -> web.Response:
 def _failure(request: web.Request, error: Exception) -> web.Response:
     code = status(error)
     form = wanted(request.headers.get("Accept"), _ERROR_FORMS) or Form.XML
-    document = translate.exception_document(error, request.path)
+    document = faults.exception_document(error, request.path)
     if isinstance(error, web.HTTPNotFound) and form is Form.JSON:
         # The recorded answer to a path that is not there (contract 4.6).
         response = web.json_response({"code": 404, "message": "HTTP 404 Not Found"}, status=404)
     elif form is Form.TEXT:
         response = web.Response(
-            text=translate.exception_text(code, document), status=code, content_type="text/plain", charset="utf-8"
+            text=faults.exception_text(code, document), status=code, content_type="text/plain", charset="utf-8"
         )
     else:
         response = _body(document, form, code)

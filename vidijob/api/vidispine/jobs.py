@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vidijob.api.vidispine import translate
 from vidijob.api.vidispine.call import Answer, Call
 from vidijob.api.vidispine.documents import SimpleMetadataDocument
+from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.binding import text
 from vidijob.errors import Invalid, NotFound
 from vidijob.jobs.identity import job_name
@@ -27,7 +27,7 @@ async def create(call: Call) -> Answer:
         raise NotFound("Notification", placeholder)
     priority = given.choice("priority", Priority) or Priority.MEDIUM
     data = translate.job_data(given.all("jobmetadata"), await call.document(SimpleMetadataDocument))
-    job = await call.commands.submit(call.user, type, priority, data)
+    job = await call.services.commands.submit(call.user, type, priority, data)
     return Answer(lambda: translate.created(call.site, job))
 
 
@@ -43,7 +43,7 @@ async def listing(call: Call) -> Answer:
     metadata, id_only = given.flag("metadata", False), given.flag("idonly", False)
     fields = given.list("field")
     default = _ALL if call.as_text else _PAGE
-    page = await call.insights.page(
+    page = await call.services.insights.page(
         wanted,
         newest_first=_newest_first(given.text("sort"), given.text("sort-order")),
         first=max(given.number("first", 1), 1),
@@ -58,7 +58,7 @@ async def listing(call: Call) -> Answer:
 async def get(call: Call) -> Answer:
     """GET /job/{id}: one job; as text only its state (spec "Retrieve a job")."""
     metadata, fields = call.parameters.flag("metadata", False), call.parameters.list("field")
-    job = await call.insights.job(call.path["id"])
+    job = await call.services.insights.job(call.path["id"])
     return Answer(
         lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields), lambda: job.state.value
     )
@@ -67,13 +67,13 @@ async def get(call: Call) -> Answer:
 async def change(call: Call) -> Answer:
     """PUT /job/{id}: another priority (spec "Modify a job")."""
     priority = call.parameters.choice("priority", Priority) or Priority.MEDIUM
-    await call.commands.prioritise(call.user, call.path["id"], priority)
+    await call.services.commands.prioritise(call.user, call.path["id"], priority)
     return Answer()
 
 
 async def abort(call: Call) -> Answer:
     """DELETE /job/{id}: abort, not delete (spec "Abort a job")."""
-    await call.commands.abort(
+    await call.services.commands.abort(
         call.user,
         call.path["id"],
         reason=call.parameters.text("reason"),
@@ -84,13 +84,13 @@ async def abort(call: Call) -> Answer:
 
 async def rerun(call: Call) -> Answer:
     """POST /job/{id}/re-run: a copy of a job (spec "Create a duplicate job")."""
-    job = await call.commands.rerun(call.user, call.path["id"], call.parameters.choice("priority", Priority))
+    job = await call.services.commands.rerun(call.user, call.path["id"], call.parameters.choice("priority", Priority))
     return Answer(lambda: translate.created(call.site, job))
 
 
 async def delete(call: Call) -> Answer:
     """DELETE /job?id=…: delete jobs that have ended, all or none (spec "Delete one or several jobs")."""
-    await call.commands.delete(call.user, call.parameters.list("id") or ())
+    await call.services.commands.delete(call.user, call.parameters.list("id") or ())
     return Answer()
 
 

@@ -13,8 +13,7 @@ from vidijob.jobs.states import JobState, StepState
 ROOTS: list[type[Document]] = [
     value
     for value in vars(documents).values()
-    if isinstance(value, type) and value.__name__.endswith("Document") and value.__module__ == documents.__name__
-    if value is not documents.VidispineDocument
+    if isinstance(value, type) and issubclass(value, Document) and value is not documents.VidispineDocument
 ]
 
 
