@@ -1,8 +1,18 @@
 -- The whole database as it is today: read this first. The way here is migrations/; a test proves the two equal.
 --
---   account ── account_role          who may do what
+--   account ─┬─ account_role         who may do what
+--            ├─ user_group_member      … by its groups, user_group ── user_group_role
+--            └─ token                  logins for a while
+--   property, job_pool, job_type_priority, configuration, task_group
+--                                    what administrators configured                       (small)
+--   job_type ─┬─ task_definition ── script    the kinds of jobs, their steps, the scripts of these
+--             └─ shipped_step        which steps came with the program
+--   catalogue                        one row: the version of the job types
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
 --        └─ event                    what happened to both, in order                       (history: grows)
+--   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
+--   job_external_id, notification_external_id     names that others gave to jobs and notifications
+--   problem ── problem_job           why jobs wait                                         (small)
 --   job_queue                        jobs that wait for admission                          (small: live jobs only)
 --   step_queue                       steps that wait for a worker                          (small)
 --   lease                            steps that a worker holds, with progress              (small, narrow, hot)
@@ -13,9 +23,10 @@
 -- state of a job or of its steps holds the lock on the job's row; only a claim takes a step without it, by deleting the
 -- step's row in step_queue.
 
+-- In this order: a list sorted by state is sorted by its name.
 CREATE TYPE job_state AS ENUM (
-  'READY', 'HOLD', 'STARTED', 'VIDINET_JOB', 'WAITING', 'ABORTED_PENDING',
-  'FINISHED', 'FINISHED_WARNING', 'FAILED_TOTAL', 'ABORTED'
+  'ABORTED', 'ABORTED_PENDING', 'FAILED_TOTAL', 'FINISHED', 'FINISHED_WARNING', 'HOLD', 'READY', 'STARTED',
+  'VIDINET_JOB', 'WAITING'
 );
 
 CREATE TYPE step_state AS ENUM (
@@ -36,14 +47,155 @@ CREATE TABLE schema_version (
 
 CREATE TABLE account (
   name text PRIMARY KEY CHECK (name <> ''),
+  -- argon2; md5$ before it where it is that of an MD5 digest; empty: there is no password yet.
   password_hash text NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  real_name text,
+  disabled boolean NOT NULL DEFAULT false
 );
 
 CREATE TABLE account_role (
   account text NOT NULL REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE,
   role text NOT NULL,
   PRIMARY KEY (account, role)
+);
+
+CREATE TABLE job_type (
+  -- 20000 to 30000 where an administrator made it.
+  id integer PRIMARY KEY CHECK (id > 0),
+  name text NOT NULL UNIQUE CHECK (name <> ''),
+  -- Whether it came with the program.
+  shipped boolean NOT NULL,
+  CHECK (shipped = (id < 20000))
+);
+
+-- The JavaScript of script tasks, by its SHA-256 in hex. Nothing here changes or goes: a job keeps the script that it was
+-- submitted with.
+CREATE TABLE script (
+  digest text PRIMARY KEY,
+  source text NOT NULL
+);
+
+CREATE TABLE task_definition (
+  id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  job_type integer NOT NULL REFERENCES job_type ON DELETE CASCADE,
+  step smallint NOT NULL CHECK (step > 0),
+  description text NOT NULL,
+  executor text NOT NULL,
+  method text NOT NULL,
+  plugin boolean,
+  script text REFERENCES script,
+  CHECK (script IS NULL OR (executor = 'script' AND method = 'run' AND plugin IS NULL)),
+  after_step smallint NOT NULL CHECK (after_step >= 0),
+  after_previous boolean NOT NULL,
+  after_all_previous boolean NOT NULL,
+  -- The same three for parallelDependency.
+  beside_step smallint NOT NULL CHECK (beside_step >= 0),
+  beside_previous boolean NOT NULL,
+  beside_all_previous boolean NOT NULL,
+  critical boolean NOT NULL,
+  cleanup boolean NOT NULL,
+  metadata jsonb NOT NULL CHECK (jsonb_typeof(metadata) = 'object'),
+  -- Opaque; kept and given back.
+  flags bigint,
+  extradata text,
+  UNIQUE (job_type, step)
+);
+
+-- The steps that the program has brought to a type. One that an administrator changed or deleted is theirs for good.
+CREATE TABLE shipped_step (
+  job_type integer NOT NULL REFERENCES job_type ON DELETE CASCADE,
+  step smallint NOT NULL,
+  touched boolean NOT NULL,
+  PRIMARY KEY (job_type, step)
+);
+
+-- One row. Whoever changes a job type locks it first and raises version when done, so that a reader sees cheaply whether
+-- what it knows is current.
+CREATE TABLE catalogue (
+  sole boolean PRIMARY KEY DEFAULT true CHECK (sole),
+  version bigint NOT NULL DEFAULT 0,
+  -- Of the program's own list; a program with an older list leaves the types alone.
+  edition integer NOT NULL DEFAULT 0
+);
+
+INSERT INTO catalogue DEFAULT VALUES;
+
+CREATE TABLE user_group (
+  name text PRIMARY KEY CHECK (name <> ''),
+  description text,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE user_group_member (
+  user_group text NOT NULL REFERENCES user_group ON DELETE CASCADE ON UPDATE CASCADE,
+  account text NOT NULL REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE,
+  PRIMARY KEY (user_group, account)
+);
+
+CREATE INDEX user_group_member_account ON user_group_member (account);
+
+-- The roles that every member of a group has.
+CREATE TABLE user_group_role (
+  user_group text NOT NULL REFERENCES user_group ON DELETE CASCADE ON UPDATE CASCADE,
+  role text NOT NULL,
+  PRIMARY KEY (user_group, role)
+);
+
+-- Who may do what: a user's own roles and those of its groups.
+CREATE VIEW effective_role AS
+SELECT account, role FROM account_role
+UNION
+SELECT m.account, r.role FROM user_group_member m JOIN user_group_role r ON r.user_group = m.user_group;
+
+CREATE TABLE token (
+  -- SHA-256 of the token; the token itself, 256 random bits, is not kept.
+  digest bytea PRIMARY KEY,
+  account text NOT NULL REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE,
+  -- How long it lasts from its making, or from its last refresh.
+  seconds integer NOT NULL CHECK (seconds > 0),
+  auto_refresh boolean NOT NULL,
+  refreshed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL
+) WITH (fillfactor = 70);
+
+CREATE INDEX token_account ON token (account);
+CREATE INDEX token_expiry ON token (expires_at);
+
+CREATE TABLE property (
+  key text PRIMARY KEY CHECK (key <> ''),
+  value text NOT NULL,
+  changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE job_pool (
+  -- So many of the slots are kept for jobs of at least this priority.
+  threshold job_priority PRIMARY KEY CHECK (threshold <> 'IMMEDIATE'),
+  size integer NOT NULL CHECK (size > 0)
+);
+
+CREATE TABLE job_type_priority (
+  type text PRIMARY KEY CHECK (type <> ''),
+  priority job_priority NOT NULL
+);
+
+-- Documents that are configured as a whole: cors.
+CREATE TABLE configuration (
+  name text PRIMARY KEY,
+  document jsonb NOT NULL
+);
+
+CREATE TABLE task_group (
+  name text PRIMARY KEY CHECK (name <> ''),
+  -- Tried from the highest to the lowest, then by name; null counts as MEDIUM.
+  priority job_priority,
+  -- How many of its jobs run at once; null: as many as there are slots.
+  max_concurrency integer CHECK (max_concurrency >= 0),
+  -- Which jobs are its own: [{"type": […], "priority": […], "user": […], "group": […], "data": [[key, value], …]}, …]
+  filters jsonb NOT NULL DEFAULT '[]',
+  transcoders text[] NOT NULL DEFAULT '{}',
+  -- Key -> list of values.
+  metadata jsonb NOT NULL DEFAULT '{}'
 );
 
 CREATE SEQUENCE job_id AS bigint;
@@ -55,8 +207,8 @@ CREATE TABLE job (
   priority job_priority NOT NULL,
   -- The user it belongs to; no reference, since a job outlives its user.
   owner text NOT NULL,
-  -- When it was submitted.
-  started timestamptz NOT NULL DEFAULT now(),
+  -- When it was submitted. In milliseconds, as on the wire, so that a time that was read finds its job again.
+  started timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
   finished timestamptz,
   -- Key -> list of values.
   data jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(data) = 'object'),
@@ -68,8 +220,14 @@ CREATE TABLE job (
   CHECK (finished IS NULL OR state = verdict)
 ) WITH (fillfactor = 85);
 
-CREATE INDEX job_owner ON job (owner, id);
-CREATE INDEX job_type_state ON job (type, state, id);
+-- One for each order that a list can be asked for, and for the filters that go with it.
+CREATE INDEX job_by_type ON job (type, id);
+CREATE INDEX job_by_state ON job (state, id);
+CREATE INDEX job_by_owner ON job (owner, id);
+CREATE INDEX job_by_started ON job (started, id);
+CREATE INDEX job_by_finished ON job (finished, id);
+CREATE INDEX job_by_priority ON job (priority, id);
+CREATE INDEX job_data ON job USING gin (data jsonb_path_ops);
 CREATE INDEX job_live ON job (state, id) WHERE finished IS NULL;
 
 CREATE TABLE step (
@@ -95,9 +253,11 @@ CREATE TABLE step (
   -- Whether unlocks_parallel was honoured already, by a signal.
   signalled boolean NOT NULL DEFAULT false,
   -- Tries so far, tries that ended in a retry, tries whose worker vanished.
-  tries smallint NOT NULL DEFAULT 0,
-  retries smallint NOT NULL DEFAULT 0,
-  vanished smallint NOT NULL DEFAULT 0,
+  tries integer NOT NULL DEFAULT 0,
+  retries integer NOT NULL DEFAULT 0,
+  vanished integer NOT NULL DEFAULT 0,
+  -- Why a waiting step is to fail as soon as its job goes on: an operator said so.
+  doom text,
   PRIMARY KEY (job_id, number)
 ) WITH (fillfactor = 85);
 
@@ -106,7 +266,7 @@ CREATE TABLE attempt (
   job_id bigint NOT NULL,
   step smallint NOT NULL,
   -- Tries before this one.
-  ordinal smallint NOT NULL,
+  ordinal integer NOT NULL,
   state step_state NOT NULL,
   -- When it got into this state.
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -121,6 +281,31 @@ CREATE TABLE attempt (
   UNIQUE (job_id, step, ordinal),
   FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
 ) WITH (fillfactor = 85);
+
+-- Why jobs wait: one row for each condition, however many jobs wait for it.
+CREATE TABLE problem (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  type text NOT NULL,
+  -- What exactly is wrong: {"storage": "file:///media"}. A problem with the same type and data is the same problem.
+  data jsonb NOT NULL,
+  -- In a sentence, for people.
+  reason text NOT NULL,
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- When somebody looks again whether it is gone.
+  next_check timestamptz NOT NULL,
+  UNIQUE (type, data)
+);
+
+CREATE TABLE problem_job (
+  job_id bigint NOT NULL,
+  step smallint NOT NULL,
+  problem_id bigint NOT NULL REFERENCES problem ON DELETE CASCADE,
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (job_id, step),
+  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
+);
+
+CREATE INDEX problem_job_problem ON problem_job (problem_id, job_id);
 
 CREATE TABLE event (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -191,8 +376,15 @@ CREATE TABLE slot (
   -- Only jobs of at least this priority may take it.
   least_priority job_priority NOT NULL DEFAULT 'LOWEST',
   -- A job holds at most one slot, and a slot at most one job: the limit cannot be exceeded, nor a slot leak unseen.
-  job_id bigint UNIQUE REFERENCES job
+  job_id bigint UNIQUE REFERENCES job,
+  -- The group that the job counts against, and which of its places it has; they mean nothing without a job.
+  task_group text,
+  group_place integer CHECK (group_place > 0),
+  CHECK ((task_group IS NULL) = (group_place IS NULL))
 ) WITH (fillfactor = 50);
+
+-- A job of a task group takes one of its places with its slot, and gives it back with it: no two jobs have one place.
+CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place) WHERE job_id IS NOT NULL;
 
 CREATE TABLE leader (
   role text PRIMARY KEY,
@@ -211,3 +403,65 @@ CREATE TABLE worker (
   started_at timestamptz NOT NULL DEFAULT now(),
   seen_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
+
+CREATE TABLE notification (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  -- Which jobs it can be about: any, the one of job_id, those that name it.
+  scope text NOT NULL CHECK (scope IN ('jobs', 'job', 'placeholder')),
+  job_id bigint REFERENCES job ON DELETE CASCADE,
+  CHECK ((job_id IS NOT NULL) = (scope = 'job')),
+  -- The user who defined it; no reference, since it outlives its user.
+  owner text NOT NULL,
+  -- How that user reached this server.
+  base_uri text NOT NULL,
+  -- What happened before is not told.
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  trigger text NOT NULL CHECK (trigger IN ('create', 'update', 'stop', 'finished', 'fail')),
+  -- Only for jobs that name it, whatever its scope.
+  placeholder boolean NOT NULL,
+  -- Filters; empty or null: all.
+  types text[] NOT NULL,
+  step integer,
+  data_key text,
+  data_key_regex boolean,
+  data_value text,
+  data_value_regex boolean,
+  CHECK (num_nulls(data_key, data_key_regex, data_value, data_value_regex) IN (0, 4)),
+  -- What the payload is limited to; empty: it is not.
+  content text[] NOT NULL,
+  -- The call. The URL may hold a password.
+  url text NOT NULL,
+  method text CHECK (method IN ('POST', 'PUT')),
+  content_type text,
+  -- Null or 0: no limit.
+  timeout_seconds integer CHECK (timeout_seconds >= 0),
+  retry integer CHECK (retry >= 0),
+  synchronous boolean NOT NULL,
+  call_group text,
+  extra_data text
+);
+
+CREATE INDEX notification_place ON notification (scope, job_id, id);
+CREATE INDEX notification_job ON notification (job_id) WHERE job_id IS NOT NULL;
+
+CREATE TABLE job_notification (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  -- The notification that the job names; no reference, since a job outlives it.
+  notification_id bigint,
+  -- Key -> list of values: what every payload about the job holds besides.
+  data jsonb NOT NULL CHECK (jsonb_typeof(data) = 'object')
+);
+
+CREATE TABLE job_external_id (
+  external_id text PRIMARY KEY CHECK (external_id <> ''),
+  job_id bigint NOT NULL REFERENCES job ON DELETE CASCADE
+);
+
+CREATE INDEX job_external_id_job ON job_external_id (job_id);
+
+CREATE TABLE notification_external_id (
+  external_id text PRIMARY KEY CHECK (external_id <> ''),
+  notification_id bigint NOT NULL REFERENCES notification ON DELETE CASCADE
+);
+
+CREATE INDEX notification_external_id_notification ON notification_external_id (notification_id);

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from vidijob.engine.jobtypes import JobTypes
 from vidijob.store.database import Database
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate
@@ -66,6 +67,7 @@ def template(postgres: str) -> Iterator[str]:
         database = Database(lambda: database_url(postgres, _TEMPLATE), connections=1)
         await database.open()
         await migrate(database)
+        await JobTypes(database).ship()
         await database.close()
 
     asyncio.run(make())

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import tempfile
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Literal
@@ -21,23 +22,31 @@ from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
+from vidijob.engine.configuration import Configuration
+from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.groups import Groups
+from vidijob.engine.health import Health
 from vidijob.engine.insights import Insights
+from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.notifications import Notifications
+from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
+from vidijob.executors import shipped
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
 from vidijob.executors.storage import Storage
-from vidijob.jobs.catalogue import JOB_TYPES
-from vidijob.jobs.model import JobType
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web import keys, middleware, monitor
+from vidijob.web import cors, keys, middleware, monitor
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +55,9 @@ ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
 #: A body beyond this is refused with 413.
 LARGEST_BODY = 10 * 1024 * 1024
 _DATABASE_WAIT = 60.0
+_API_CONNECTIONS = 10
+#: A request's statement is given up after so many seconds.
+_API_LONGEST = 15.0
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
@@ -94,6 +106,7 @@ class Server:
         settings = self._settings
         registry = _registry(settings) if "worker" in self._roles else None
         database = await open_database(stack, settings)
+        await JobTypes(database).ship()
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
@@ -105,9 +118,13 @@ class Server:
         if registry is not None:
             self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
         if "api" in self._roles:
-            accounts = Accounts(database)
+            # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
+            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
+            await api_database.open()
+            stack.push_async_callback(api_database.close)
+            accounts = Accounts(api_database)
             self.first_password = await ensure_first_user(accounts, settings)
-            await self._serve(stack, database, bell, accounts)
+            await self._serve(stack, api_database, bell, accounts)
 
     def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
         part.start()
@@ -117,7 +134,17 @@ class Server:
         settings = self._settings
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
-        application = build_application(database, bell, accounts, site=settings.site)
+        application = build_application(
+            database,
+            bell,
+            accounts,
+            site=settings.site,
+            public_url=settings.public_url,
+            configuration=Configuration(
+                database, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
+            ),
+            health=_health(database, settings, self._roles),
+        )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -133,18 +160,46 @@ class Server:
 
 
 def build_application(
-    database: Database, bell: Bell, accounts: Accounts, *, site: str, job_types: Mapping[str, JobType] = JOB_TYPES
+    database: Database,
+    bell: Bell,
+    accounts: Accounts,
+    *,
+    site: str,
+    public_url: str | None = None,
+    configuration: Configuration | None = None,
+    health: Health | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face."""
-    application = web.Application(middlewares=[middleware.identify], client_max_size=LARGEST_BODY)
+    application = web.Application(
+        middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
+    )
+    application.on_response_prepare.append(cors.tell)
+    job_types = JobTypes(database, shipped.METHODS)
+    external_ids = ExternalIds(database, site)
     application[keys.SERVICES] = keys.Services(
         accounts=accounts,
-        commands=Commands(database, bell, job_types, site),
-        insights=Insights(database, list(job_types.values()), site),
+        commands=Commands(database, bell, job_types.plans.of, site),
+        configuration=configuration or Configuration(database),
+        groups=Groups(database, accounts),
+        health=health or Health(database),
+        task_groups=TaskGroups(database),
+        insights=Insights(database, site),
+        job_types=job_types,
+        external_ids=external_ids,
+        notifications=Notifications(database, external_ids, site),
+        problems=Problems(database, bell, site),
     )
     application[keys.SITE] = site
+    application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     application.add_routes([*monitor.ROUTES, *vidispine_routes()])
     return application
+
+
+def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:
+    """Return the tests of a process: files and ffmpeg are the business of one that works."""
+    if "worker" not in roles:
+        return Health(database)
+    return Health(database, storage_roots=settings.roots, find_ffmpeg=ffmpeg.find)
 
 
 def _registry(settings: Settings) -> Registry:
@@ -176,23 +231,37 @@ async def ensure_first_user(accounts: Accounts, settings: Settings) -> str | Non
         return None
     file = password_file(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(access.new_password() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-    except FileExistsError:
-        pass
+    _keep_password(file)
     password = file.read_text().strip()
     return password if await accounts.ensure_first(password) else None
 
 
+def _keep_password(file: Path) -> None:
+    """Write a new password to a file for its owner only, whole or not at all, if it is not there yet."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".admin-password-")
+    try:
+        with os.fdopen(descriptor, "w") as out:
+            out.write(access.new_password() + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileExistsError):
+            os.link(name, file)
+    finally:
+        os.unlink(name)
+
+
 async def run(settings: Settings, roles: Collection[Role], announce: Callable[[Server], None]) -> None:
-    """Run until SIGTERM or SIGINT; ``announce`` is called when everything has started."""
+    """Run until SIGTERM or SIGINT; ``announce`` is called when everything has started. A second signal ends it at once."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(130)
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     server = Server(settings, roles)
     starting = asyncio.create_task(server.start())
     await _first(starting, stopping.wait())

@@ -8,7 +8,9 @@
     │   ├── Invalid               a value that cannot be taken
     │   │   └── Unreadable        a document that cannot be read
     │   ├── Refused               the thing is not in a state that allows it
-    │   │   └── TransitionRefused
+    │   │   ├── TransitionRefused
+    │   │   └── Conflict          another has that name or id already
+    │   ├── NotImplementedHere    this server cannot do that
     │   └── Denied
     │       ├── NotAuthenticated  nobody we know
     │       └── RoleMissing       known, but without the role
@@ -76,6 +78,19 @@ class TransitionRefused(Refused):
     """The state machine knows no such step from the present state."""
 
 
+class Conflict(Refused):
+    """Another thing has that name or id already."""
+
+
+class NotImplementedHere(CallerError):
+    """Something that the interface knows and this server, as it is installed, cannot do."""
+
+    def __init__(self, reason: str) -> None:
+        #: What is missing, in a sentence.
+        self.reason = reason
+        super().__init__(reason)
+
+
 class Denied(CallerError):
     """The caller may not."""
 
@@ -83,8 +98,10 @@ class Denied(CallerError):
 class NotAuthenticated(Denied):
     """No login, or a wrong one."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
         self.message = message
+        #: Why, where a header of its own says so.
+        self.reason = reason
         super().__init__(message)
 
 

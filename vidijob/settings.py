@@ -5,6 +5,7 @@ reads it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,10 +41,24 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 for any that is free.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="What URLs in answers begin with, https://jobs.example.org; without it, what the client called.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Web pages of these origins may use the API, https://admin.example.org, separated by ','; or *.",
+    )
     site: str = Field(
         "VX", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,9}$", description="The site in the ids of jobs: VX in VX-80."
     )
-    concurrent_jobs: int = Field(3, ge=1, le=10_000, description="How many jobs run at once, IMMEDIATE ones aside.")
+    concurrent_jobs: int = Field(
+        3,
+        ge=1,
+        le=10_000,
+        description="How many jobs run at once, IMMEDIATE ones aside, until an administrator sets concurrentJobs by the API.",
+    )
     worker_slots: int = Field(
         0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
     )
@@ -61,8 +76,26 @@ class Settings(BaseSettings):
     @field_validator("storage_roots", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
+        given = (value,) if isinstance(value, str) else value
+        if isinstance(given, tuple | list):
+            return tuple(part for one in given for part in str(one).split(os.pathsep) if part)
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part for part in value.split(os.pathsep) if part)
+            value = value.split(",")
+        if isinstance(value, (list, tuple)):
+            return tuple(part.strip() for one in value for part in str(one).split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\-_\[\]:]{1,300}", origin):
+                raise ValueError(f"{origin} is no origin: http(s)://host[:port], without a path, or *")
         return value
 
     @classmethod

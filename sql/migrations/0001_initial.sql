@@ -1,9 +1,10 @@
 -- The first schema: jobs, steps, queues, leases, users.
 -- breaking: yes
 
+-- In this order: a list sorted by state is sorted by its name.
 CREATE TYPE job_state AS ENUM (
-  'READY', 'HOLD', 'STARTED', 'VIDINET_JOB', 'WAITING', 'ABORTED_PENDING',
-  'FINISHED', 'FINISHED_WARNING', 'FAILED_TOTAL', 'ABORTED'
+  'ABORTED', 'ABORTED_PENDING', 'FAILED_TOTAL', 'FINISHED', 'FINISHED_WARNING', 'HOLD', 'READY', 'STARTED',
+  'VIDINET_JOB', 'WAITING'
 );
 
 CREATE TYPE step_state AS ENUM (
@@ -43,8 +44,8 @@ CREATE TABLE job (
   priority job_priority NOT NULL,
   -- The user it belongs to; no reference, since a job outlives its user.
   owner text NOT NULL,
-  -- When it was submitted.
-  started timestamptz NOT NULL DEFAULT now(),
+  -- When it was submitted. In milliseconds, as on the wire, so that a time that was read finds its job again.
+  started timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
   finished timestamptz,
   -- Key -> list of values.
   data jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(data) = 'object'),
@@ -56,8 +57,14 @@ CREATE TABLE job (
   CHECK (finished IS NULL OR state = verdict)
 ) WITH (fillfactor = 85);
 
-CREATE INDEX job_owner ON job (owner, id);
-CREATE INDEX job_type_state ON job (type, state, id);
+-- One for each order that a list can be asked for, and for the filters that go with it.
+CREATE INDEX job_by_type ON job (type, id);
+CREATE INDEX job_by_state ON job (state, id);
+CREATE INDEX job_by_owner ON job (owner, id);
+CREATE INDEX job_by_started ON job (started, id);
+CREATE INDEX job_by_finished ON job (finished, id);
+CREATE INDEX job_by_priority ON job (priority, id);
+CREATE INDEX job_data ON job USING gin (data jsonb_path_ops);
 CREATE INDEX job_live ON job (state, id) WHERE finished IS NULL;
 
 CREATE TABLE step (
@@ -83,9 +90,9 @@ CREATE TABLE step (
   -- Whether unlocks_parallel was honoured already, by a signal.
   signalled boolean NOT NULL DEFAULT false,
   -- Tries so far, tries that ended in a retry, tries whose worker vanished.
-  tries smallint NOT NULL DEFAULT 0,
-  retries smallint NOT NULL DEFAULT 0,
-  vanished smallint NOT NULL DEFAULT 0,
+  tries integer NOT NULL DEFAULT 0,
+  retries integer NOT NULL DEFAULT 0,
+  vanished integer NOT NULL DEFAULT 0,
   PRIMARY KEY (job_id, number)
 ) WITH (fillfactor = 85);
 
@@ -94,7 +101,7 @@ CREATE TABLE attempt (
   job_id bigint NOT NULL,
   step smallint NOT NULL,
   -- Tries before this one.
-  ordinal smallint NOT NULL,
+  ordinal integer NOT NULL,
   state step_state NOT NULL,
   -- When it got into this state.
   at timestamptz NOT NULL DEFAULT clock_timestamp(),

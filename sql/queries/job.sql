@@ -25,31 +25,35 @@ WITH input AS MATERIALIZED (
 ), logged AS (
   INSERT INTO event (job_id, new_state, actor, remark)
   SELECT i.id, i.doc->>'state', i.doc->>'owner', i.doc->>'remark' FROM input i ORDER BY i.place
+), asked AS (
+  INSERT INTO job_notification (job_id, notification_id, data)
+  SELECT id, (doc->'asked'->>'notification')::bigint, doc->'asked'->'data' FROM input WHERE doc ? 'asked'
 )
 SELECT made.id, made.started FROM made JOIN input USING (id) ORDER BY input.place;
 
 -- name: lock(ids) :many
 -- Lock jobs for a change, always in the same order.
-SELECT id, state, priority, type, owner, verdict FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: head(limit) :many
 -- The next jobs in the queue.
 SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
 
--- name: admit(holder, term, jobs, slots, allowed_from) :many
--- Start queued jobs, each in its slot (none for IMMEDIATE), if the caller still leads; needs the jobs locked.
+-- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places) :many
+-- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads;
+-- needs the jobs locked.
 WITH lead AS (
   SELECT role FROM leader
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
   FOR SHARE
 ), pick AS (
-  SELECT j.id, j.priority, j.state, p.slot
-  FROM unnest($3::bigint[], $4::smallint[]) AS p (job_id, slot)
+  SELECT j.id, j.priority, j.state, CASE WHEN j.priority <> 'IMMEDIATE' THEN p.slot END AS slot, p.task_group, p.place
+  FROM unnest($3::bigint[], $4::smallint[], $6::text[], $7::integer[]) AS p (job_id, slot, task_group, place)
   JOIN job_queue q USING (job_id)
   JOIN job j ON j.id = p.job_id AND j.state = ANY ($5::text[]::job_state[])
   WHERE EXISTS (SELECT FROM lead) AND (p.slot IS NOT NULL OR j.priority = 'IMMEDIATE')
 ), taken AS (
-  UPDATE slot SET job_id = pick.id
+  UPDATE slot SET job_id = pick.id, task_group = pick.task_group, group_place = pick.place
   FROM pick
   WHERE slot.number = pick.slot AND slot.job_id IS NULL AND slot.least_priority <= pick.priority
   RETURNING pick.id
@@ -64,18 +68,34 @@ WITH lead AS (
   FROM started j
   WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
   RETURNING s.job_id, s.number, s.executor
+), doomed AS (
+  UPDATE step s SET state = 'FAILED_FATAL'
+  FROM started j
+  WHERE s.job_id = j.id AND s.state = 'WAITING' AND s.doom IS NOT NULL
+  RETURNING s.job_id, s.number, s.doom
+), told AS (
+  UPDATE attempt t SET state = 'FAILED_FATAL', error = d.doom, at = clock_timestamp()
+  FROM doomed d JOIN step s ON s.job_id = d.job_id AND s.number = d.number
+  WHERE t.job_id = d.job_id AND t.step = d.number AND t.ordinal = s.tries - 1
 ), queued AS (
+  -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, urgent, priority)
   SELECT r.job_id, r.number, r.executor, a.priority = 'IMMEDIATE', a.priority
-  FROM ready r JOIN admitted a ON a.id = r.job_id
+  FROM (SELECT * FROM ready
+        UNION ALL
+        SELECT s.job_id, s.number, s.executor FROM step s JOIN started j ON s.job_id = j.id
+        WHERE s.state = 'WAITING' AND s.doom IS NULL) r
+  JOIN admitted a ON a.id = r.job_id
   ORDER BY a.priority DESC, a.id, r.number
 ), logged AS (
-  INSERT INTO event (job_id, step, old_state, new_state, actor)
-  SELECT id, NULL::smallint, state::text, 'STARTED', 'scheduler' FROM admitted
+  INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
+  SELECT id, NULL::smallint, state::text, 'STARTED', 'scheduler', NULL FROM admitted
   UNION ALL
-  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM ready
+  SELECT job_id, number, 'NONE', 'READY', 'scheduler', NULL FROM ready
+  UNION ALL
+  SELECT job_id, number, 'WAITING', 'FAILED_FATAL', 'scheduler', doom FROM doomed
 )
-SELECT id FROM started;
+SELECT id, id IN (SELECT job_id FROM doomed) AS decisive FROM started;
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.
@@ -98,6 +118,9 @@ WITH fact AS (
   FROM fact
 ), judged AS (
   UPDATE job j SET verdict = c.verdict FROM certain c WHERE j.id = c.id AND j.verdict IS DISTINCT FROM c.verdict
+), relieved AS (
+  -- It waits for nothing any more.
+  DELETE FROM problem_job p USING certain c WHERE c.verdict IS NOT NULL AND p.job_id = c.id
 ), dropped AS (
   DELETE FROM step_queue q USING certain c, step s
   WHERE c.verdict IS NOT NULL AND q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step AND NOT s.cleanup
@@ -118,10 +141,13 @@ WITH fact AS (
   LEFT JOIN lease l ON l.job_id = s.job_id AND l.step = s.number
   WHERE j.id = ANY ($1::bigint[]) AND j.verdict IS NOT NULL AND j.finished IS NULL
   GROUP BY j.id
+), running AS MATERIALIZED (
+  SELECT l.job_id, l.step
+  FROM lease l JOIN fact f ON f.id = l.job_id JOIN step s ON s.job_id = l.job_id AND s.number = l.step
+  WHERE f.running AND NOT l.stop AND NOT s.cleanup
+  ORDER BY l.job_id, l.step FOR UPDATE OF l
 ), stopped AS (
-  UPDATE lease l SET stop = true
-  FROM fact f, step s
-  WHERE f.running AND l.job_id = f.id AND NOT l.stop AND s.job_id = l.job_id AND s.number = l.step AND NOT s.cleanup
+  UPDATE lease l SET stop = true FROM running r WHERE l.job_id = r.job_id AND l.step = r.step
 ), ready AS (
   UPDATE step s SET state = 'READY'
   FROM fact f
@@ -135,7 +161,7 @@ WITH fact AS (
   FROM fact
   WHERE NOT running AND NOT cleaning AND next IS NULL
 ), ended AS (
-  UPDATE job j SET state = o.verdict, verdict = o.verdict, finished = clock_timestamp()
+  UPDATE job j SET state = o.verdict, verdict = o.verdict, finished = date_trunc('milliseconds', clock_timestamp())
   FROM over o
   WHERE j.id = o.id
   RETURNING j.id
@@ -149,6 +175,23 @@ WITH fact AS (
 )
 SELECT id FROM ended;
 
+-- name: park(ids) :many
+-- Let jobs wait of which nothing runs and nothing can, but that have a step that waits. Needs the jobs locked.
+WITH parked AS (
+  UPDATE job j SET state = 'WAITING'
+  FROM job old
+  WHERE j.id = ANY ($1::bigint[]) AND old.id = j.id AND j.state IN ('STARTED', 'VIDINET_JOB') AND j.verdict IS NULL
+    AND EXISTS (SELECT FROM step s WHERE s.job_id = j.id AND s.state = 'WAITING')
+    AND NOT EXISTS (SELECT FROM lease l WHERE l.job_id = j.id)
+    AND NOT EXISTS (SELECT FROM step_queue q WHERE q.job_id = j.id)
+  RETURNING j.id, old.state
+), freed AS (
+  UPDATE slot SET job_id = NULL FROM parked p WHERE slot.job_id = p.id
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, state::text, 'WAITING', 'scheduler' FROM parked
+)
+SELECT id FROM parked;
+
 -- name: abort(id, drop_from, abort_from, cleanup, actor, reason) :many
 -- Mark one job for abortion, or as aborted at once where nothing has to be cleaned up; needs the job locked.
 WITH target AS (
@@ -158,7 +201,7 @@ WITH target AS (
   FROM job WHERE id = $1::bigint
 ), aborted AS (
   UPDATE job j
-  SET state = t.new, verdict = 'ABORTED', finished = CASE WHEN t.new = 'ABORTED' THEN clock_timestamp() END
+  SET state = t.new, verdict = 'ABORTED', finished = CASE WHEN t.new = 'ABORTED' THEN date_trunc('milliseconds', clock_timestamp()) END
   FROM target t
   WHERE j.id = t.id AND t.new IS NOT NULL
   RETURNING j.id, t.state AS old, j.state
@@ -200,81 +243,42 @@ WITH gone AS (
 SELECT id FROM gone;
 
 -- name: get(id) :one_or_none
--- One job with where it is.
-SELECT j.id, j.type, j.owner, j.state, j.priority, j.started, j.finished, j.data, j.total_steps,
-       c.description AS current_description, c.number AS current_number, c.state AS current_state
-FROM job j
-LEFT JOIN LATERAL (
-  SELECT s.description, s.state,
-         (SELECT count(*) FROM step p WHERE p.job_id = j.id AND NOT p.cleanup AND p.number <= s.number) AS number
-  FROM step s
-  WHERE s.job_id = j.id AND NOT s.cleanup AND s.state NOT IN ('NONE', 'READY')
-  ORDER BY s.number DESC
-  LIMIT 1
-) c ON true
-WHERE j.id = $1::bigint;
+-- One job.
+SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = $1::bigint;
 
--- name: log(id) :many
--- Every attempt of a job's steps, in order; clean-up only where it failed.
-SELECT a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes,
+-- name: current(ids) :many
+-- Where jobs are: the last of their steps that has begun, and its place among all.
+SELECT DISTINCT ON (s.job_id) s.job_id, s.description, s.state,
+       (SELECT count(*) FROM step p WHERE p.job_id = s.job_id AND NOT p.cleanup AND p.number <= s.number) AS number
+FROM step s
+WHERE s.job_id = ANY ($1::bigint[]) AND NOT s.cleanup AND s.state NOT IN ('NONE', 'READY')
+ORDER BY s.job_id, s.number DESC;
+
+-- name: log(ids) :many
+-- Every attempt of the steps of jobs, in order; clean-up only where it failed.
+SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes,
        coalesce(l.progress_value, a.progress_value) AS progress_value,
        coalesce(l.progress_total, a.progress_total) AS progress_total,
        coalesce(l.progress_unit, a.progress_unit) AS progress_unit
 FROM attempt a
 JOIN step s ON s.job_id = a.job_id AND s.number = a.step
 LEFT JOIN lease l ON l.job_id = a.job_id AND l.step = a.step AND l.attempt = a.id
-WHERE a.job_id = $1::bigint AND (NOT s.cleanup OR a.state IN ('FAILED_RETRY', 'FAILED_FATAL'))
-ORDER BY a.step, a.ordinal;
-
--- name: list_newest(owner, types, states, priorities, first, number) :many
--- A page of jobs, newest first; a filter that is null takes all.
-SELECT id, type, owner, state, priority, started, finished, data, total_steps
-FROM job
-WHERE ($1::text IS NULL OR owner = $1)
-  AND ($2::text[] IS NULL OR type = ANY ($2))
-  AND ($3::text[] IS NULL OR state = ANY ($3::job_state[]))
-  AND ($4::text[] IS NULL OR priority = ANY ($4::job_priority[]))
-ORDER BY id DESC
-OFFSET $5::bigint LIMIT $6::bigint;
-
--- name: list_oldest(owner, types, states, priorities, first, number) :many
--- A page of jobs, oldest first; a filter that is null takes all.
-SELECT id, type, owner, state, priority, started, finished, data, total_steps
-FROM job
-WHERE ($1::text IS NULL OR owner = $1)
-  AND ($2::text[] IS NULL OR type = ANY ($2))
-  AND ($3::text[] IS NULL OR state = ANY ($3::job_state[]))
-  AND ($4::text[] IS NULL OR priority = ANY ($4::job_priority[]))
-ORDER BY id
-OFFSET $5::bigint LIMIT $6::bigint;
-
--- name: hits(owner, types, states, priorities) :value
--- How many jobs a filter finds.
-SELECT count(*)
-FROM job
-WHERE ($1::text IS NULL OR owner = $1)
-  AND ($2::text[] IS NULL OR type = ANY ($2))
-  AND ($3::text[] IS NULL OR state = ANY ($3::job_state[]))
-  AND ($4::text[] IS NULL OR priority = ANY ($4::job_priority[]));
+WHERE a.job_id = ANY ($1::bigint[]) AND (NOT s.cleanup OR a.state IN ('FAILED_RETRY', 'FAILED_FATAL'))
+ORDER BY a.job_id, a.step, a.ordinal;
 
 -- name: duplicate_of(id) :one_or_none
 -- What a re-run needs of the first job.
-SELECT type, priority, data FROM job WHERE id = $1::bigint;
-
--- name: resize(concurrent_jobs) :none
--- Make as many slots as jobs may run at once; one that is taken goes when its job ends.
-WITH wanted AS (
-  INSERT INTO slot (number) SELECT generate_series(1, $1::smallint)::smallint ON CONFLICT DO NOTHING
-)
-DELETE FROM slot WHERE number > $1::smallint AND job_id IS NULL;
-
--- name: free_slots(concurrent_jobs) :many
--- The slots that a job may be put in.
-SELECT number, least_priority FROM slot WHERE job_id IS NULL AND number <= $1::smallint;
+SELECT j.type, j.priority, j.data, n.notification_id, n.data AS notification_data
+FROM job j LEFT JOIN job_notification n ON n.job_id = j.id
+WHERE j.id = $1::bigint;
 
 -- name: stray() :many
--- Jobs that should have moved on and did not: started, nothing queued, nothing held. There should be none.
+-- Jobs that should have moved on and did not: started, nothing queued, nothing held; or waiting for nothing. There
+-- should be none.
 SELECT j.id FROM job j
-WHERE j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING')
+WHERE j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING') AND j.finished IS NULL
   AND NOT EXISTS (SELECT FROM lease l WHERE l.job_id = j.id)
-  AND NOT EXISTS (SELECT FROM step_queue q WHERE q.job_id = j.id);
+  AND NOT EXISTS (SELECT FROM step_queue q WHERE q.job_id = j.id)
+UNION ALL
+SELECT j.id FROM job j
+WHERE j.state = 'WAITING' AND j.finished IS NULL AND NOT EXISTS (SELECT FROM problem_job p WHERE p.job_id = j.id);

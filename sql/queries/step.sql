@@ -5,7 +5,9 @@
 WITH candidate AS MATERIALIZED (
   SELECT job_id, step
   FROM step_queue
-  WHERE executor = ANY ($2::text[]) AND ready_at <= clock_timestamp() AND (urgent OR NOT $4::boolean)
+  -- Not "= ANY": with stale statistics that looks so selective that the whole queue is read and sorted.
+  WHERE array_position($2::text[], executor) IS NOT NULL AND ready_at <= clock_timestamp()
+    AND (urgent OR NOT $4::boolean)
   ORDER BY urgent DESC, priority DESC, ready_seq
   LIMIT $3::integer
   FOR UPDATE SKIP LOCKED
@@ -16,7 +18,7 @@ WITH candidate AS MATERIALIZED (
   FROM taken t
   JOIN step old ON old.job_id = t.job_id AND old.number = t.step
   WHERE s.job_id = t.job_id AND s.number = t.step AND s.state = ANY ($6::text[]::step_state[])
-  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.tries, s.retries, old.state AS old
+  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, old.state AS old
 ), tried AS (
   INSERT INTO attempt (job_id, step, ordinal, state, worker)
   SELECT job_id, number, tries - 1, 'STARTED_ASYNCHRONOUS', $1::uuid FROM started
@@ -30,7 +32,7 @@ WITH candidate AS MATERIALIZED (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
   SELECT job_id, number, old::text, 'STARTED_ASYNCHRONOUS', $1::uuid::text FROM started
 )
-SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.retries, s.tries - 1 AS ordinal,
+SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
        j.type AS job_type, j.data
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
@@ -38,13 +40,20 @@ JOIN job j ON j.id = l.job_id;
 
 -- name: extend(beats, lease_seconds) :many
 -- Keep leases, and store the progress told since; answers those still held and whether they are to stop.
+WITH beat AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS b (job_id bigint, step smallint, number bigint,
+                                                    value float8, total float8, unit text)
+), mine AS MATERIALIZED (
+  -- Locked in one order, as everywhere, so that nothing deadlocks.
+  SELECT l.job_id, l.step FROM lease l JOIN beat b USING (job_id, step, number)
+  ORDER BY l.job_id, l.step FOR UPDATE OF l
+)
 UPDATE lease l
 SET expires_at = clock_timestamp() + make_interval(secs => $2::float8),
     progress_value = coalesce(b.value, l.progress_value),
     progress_total = coalesce(b.total, l.progress_total),
     progress_unit = coalesce(b.unit, l.progress_unit)
-FROM jsonb_to_recordset($1::jsonb) AS b (job_id bigint, step smallint, number bigint,
-                                         value float8, total float8, unit text)
+FROM beat b JOIN mine m USING (job_id, step)
 WHERE l.job_id = b.job_id AND l.step = b.step AND l.number = b.number
 RETURNING l.job_id, l.step, l.number, l.stop;
 
@@ -55,16 +64,20 @@ SET notes = a.notes || n.notes
 FROM jsonb_to_recordset($1::jsonb) AS n (job_id bigint, step smallint, number bigint, notes jsonb), lease l
 WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND a.id = l.attempt;
 
--- name: end(ends) :many
+-- name: end(ends, expired_only) :many
 -- End attempts that are still held, free what waited for them, queue what is to be tried again. Needs the jobs locked.
 -- Answers the ones accepted; an end that names an old lease has no effect.
 WITH input AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (
     job_id bigint, step smallint, number bigint, state step_state, error text, data jsonb, delay float8,
     value float8, total float8, unit text, notes jsonb)
+), mine AS MATERIALIZED (
+  SELECT l.job_id, l.step FROM lease l JOIN input i USING (job_id, step, number)
+  WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()
+  ORDER BY l.job_id, l.step FOR UPDATE OF l
 ), held AS (
-  DELETE FROM lease l USING input i
-  WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number
+  DELETE FROM lease l USING input i, mine m
+  WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number AND m.job_id = l.job_id AND m.step = l.step
   RETURNING i.*, l.attempt, l.worker, l.progress_value, l.progress_total, l.progress_unit
 ), ended AS (
   UPDATE step s
@@ -122,7 +135,7 @@ WITH input AS MATERIALIZED (
   UNION ALL
   SELECT job_id, number, 'NONE', 'READY', 'scheduler', NULL FROM ready
 )
-SELECT e.job_id, e.number AS step,
+SELECT e.job_id, e.number AS step, e.state,
        -- Whether the job has to be judged: nothing follows this end by itself.
        e.cleanup OR e.closing OR NOT EXISTS (SELECT FROM ready r WHERE r.job_id = e.job_id) AS decisive
 FROM ended e;
@@ -139,10 +152,13 @@ ORDER BY l.job_id, l.step;
 -- jobs locked. A lease that did not run out can only be given back by its holder.
 WITH input AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (job_id bigint, step smallint, number bigint)
+), mine AS MATERIALIZED (
+  SELECT l.job_id, l.step FROM lease l JOIN input i USING (job_id, step, number)
+  WHERE l.worker = $2::uuid OR l.expires_at < clock_timestamp()
+  ORDER BY l.job_id, l.step FOR UPDATE OF l
 ), held AS (
-  DELETE FROM lease l USING input i
-  WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number
-    AND (l.worker = $2::uuid OR l.expires_at < clock_timestamp())
+  DELETE FROM lease l USING input i, mine m
+  WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number AND m.job_id = l.job_id AND m.step = l.step
   RETURNING l.*
 ), gone AS (
   UPDATE step s
@@ -171,9 +187,10 @@ SELECT job_id, number AS step, closing AS decisive FROM gone;
 -- name: repair(ids) :many
 -- Derive anew which steps may start, from what has ended; needs the jobs locked. Every row answered was a bug.
 WITH open AS (
-  SELECT s.job_id, s.number, s.executor, s.state, j.priority
+  SELECT s.job_id, s.number, s.executor, s.cleanup, s.state, j.priority
   FROM step s JOIN job j ON j.id = s.job_id
-  WHERE s.job_id = ANY ($1::bigint[]) AND j.state IN ('STARTED', 'VIDINET_JOB') AND j.verdict IS NULL AND NOT s.cleanup
+  WHERE s.job_id = ANY ($1::bigint[]) AND j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING')
+    AND (s.cleanup OR j.verdict IS NULL)
     AND (s.state IN ('READY', 'FAILED_RETRY', 'DISAPPEARED')
          OR s.state = 'NONE' AND (
               s.waiting IS NOT NULL AND NOT EXISTS (
@@ -188,9 +205,10 @@ WITH open AS (
   UPDATE step s SET state = 'READY' FROM open o WHERE s.job_id = o.job_id AND s.number = o.number AND s.state = 'NONE'
 ), queued AS (
   INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT job_id, number, executor, priority = 'IMMEDIATE', priority FROM open
+  SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority FROM open
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
-  SELECT job_id, number, state::text, 'READY', 'scheduler', 'repaired' FROM open
+  SELECT job_id, number, state::text, CASE WHEN state = 'NONE' THEN 'READY' ELSE state::text END, 'scheduler', 'repaired'
+  FROM open
 )
 SELECT job_id, number AS step FROM open;

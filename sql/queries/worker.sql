@@ -38,6 +38,10 @@ UPDATE leader SET expires_at = '-infinity' WHERE role = $1::text AND holder = $2
 -- Wake whoever listens; sent by a connection that writes nothing.
 SELECT pg_notify($1::text, '');
 
+-- name: is_led(role) :value
+-- Whether somebody leads.
+SELECT EXISTS (SELECT FROM leader WHERE role = $1::text AND expires_at > clock_timestamp());
+
 -- name: alive() :value
 -- Whether the database answers.
 SELECT 1;

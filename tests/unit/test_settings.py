@@ -46,6 +46,14 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ("port", "port = 1", "2", 3, (1, 2, 3)),
     ("host", 'host = "a"', "b", "c", ("a", "b", "c")),
     ("site", 'site = "A"', "B", "C", ("A", "B", "C")),
+    ("public_url", 'public_url = "http://a"', "https://b/c", "http://d:1", ("http://a", "https://b/c", "http://d:1")),
+    (
+        "cors_origins",
+        'cors_origins = ["http://a", "*"]',
+        "http://b, https://c:1",
+        ("http://d",),
+        (("http://a", "*"), ("http://b", "https://c:1"), ("http://d",)),
+    ),
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("worker_slots", 'worker_slots = "1"', "2", 3, (1, 2, 3)),
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
@@ -168,6 +176,7 @@ BAD: list[tuple[str, list[object]]] = [
     ("worker_slots", ["-1", "1001"]),
     ("site", ["1X", "V X", "TOO_LONG_SITE", "V-X", "VX\n"]),
     ("log_level", ["loud", "INFO"]),
+    ("public_url", ["jobs.example.org", "ftp://a", "https://", "https://a b", "https://a?b", "https://user:secret@a"]),
 ]
 CASES = [(name, value) for name, values in BAD for value in values]
 

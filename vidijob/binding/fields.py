@@ -48,6 +48,10 @@ class Branch:
     branch: str
     #: Whether the branch is incomplete without this field.
     needed: bool = True
+    #: Whether an empty text counts; HTML forms send every branch, with the unused ones empty.
+    blank: bool = True
+    #: Whether the field alone makes the branch the one that is meant.
+    opens: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +88,5 @@ class Document:
 
     __slots__ = ()
     vocabulary: ClassVar[Vocabulary] = Vocabulary()
+    #: Other names of the root element that readers take, where clients mix them up.
+    also_named: ClassVar[tuple[str, ...]] = ()

@@ -50,7 +50,7 @@ def _object(cls: type, tree: Any, path: str, depth: int) -> object:
             given[entry.name] = tuple(
                 _value(entry, item, f"{place}[{index}]", depth) for index, item in enumerate(items)
             )
-        elif entry.required or entry.type is str or found != "":
+        elif entry.required or entry.keeps_blank or found != "":
             given[entry.name] = _value(entry, found, place, depth)
     complaint = shape.complaint(given)
     if complaint:

@@ -54,6 +54,11 @@ class Entry:
     always: bool
     branch: Branch | None
 
+    @property
+    def keeps_blank(self) -> bool:
+        """Tell whether an empty text is a value, not a missing one."""
+        return self.type is str and (self.branch is None or self.branch.blank)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -74,7 +79,7 @@ class Plan:
             if entry.required and entry.name not in given:
                 return f"{entry.wire} is required and missing"
         for branches in self.choices.values():
-            begun = [fields for fields in branches.values() if any(entry.name in given for entry in fields)]
+            begun = [fields for fields in branches.values() if any(_opens(entry, given) for entry in fields)]
             if len(begun) != 1:
                 names = ", ".join(fields[0].wire for fields in branches.values())
                 return f"exactly one of {names} is expected, not {len(begun)}"
@@ -82,6 +87,10 @@ class Plan:
                 if entry.branch is not None and entry.branch.needed and entry.name not in given:
                     return f"{entry.wire} is required beside {begun[0][0].wire} and missing"
         return None
+
+
+def _opens(entry: Entry, given: Collection[str]) -> bool:
+    return entry.name in given and entry.branch is not None and entry.branch.opens
 
 
 _plans: dict[type, Plan] = {}

@@ -125,7 +125,7 @@ class _Reader:
         namespace, _, name = tag.rpartition(" ")
         known = namespace in ("", self._namespace)
         if not self._open:
-            if not known or name != self._cls.__name__:
+            if not known or name not in (self._cls.__name__, *self._cls.also_named):
                 raise self._wrong_root(namespace, name)
             self._enter(name, None, plan(self._cls), attributes)
             return
@@ -192,7 +192,7 @@ class _Reader:
 
     def _take(self, holder: _Open, entry: Entry, text: str, below: str = "") -> None:
         """Read a simple value into the element that holds it; a blank one that may be missing is missing."""
-        if not (entry.required or entry.repeated or entry.type is str or text.strip()):
+        if not (entry.required or entry.repeated or entry.keeps_blank or text.strip()):
             return
         assert entry.read is not None
         try:

@@ -48,7 +48,10 @@ def list_users(**flags: Any) -> None:
     """Show the users and their roles."""
     table = Table("user", "roles", "since")
     for account in _with(flags, lambda accounts: accounts.listing()):
-        table.add_row(account.name, ", ".join(account.roles), f"{account.created_at:%Y-%m-%d %H:%M}")
+        roles = ", ".join((*account.roles, *(f"those of {group}" for group in account.groups)))
+        table.add_row(
+            account.name + (" (disabled)" if account.disabled else ""), roles, f"{account.created_at:%Y-%m-%d %H:%M}"
+        )
     Console().print(table)
 
 
@@ -89,6 +92,24 @@ def password(name: str, password: str, **flags: Any) -> None:
     """Give a user another password."""
     _with(flags, lambda accounts: accounts.set_password(name, password))
     click.echo(f"The user {name} has a new password.")
+
+
+@user.command()
+@_name
+@_where
+def disable(name: str, **flags: Any) -> None:
+    """Let a user no longer log in; it can be enabled again."""
+    _with(flags, lambda accounts: accounts.set_disabled(name, True))
+    click.echo(f"The user {name} is disabled.")
+
+
+@user.command()
+@_name
+@_where
+def enable(name: str, **flags: Any) -> None:
+    """Let a disabled user log in again."""
+    _with(flags, lambda accounts: accounts.set_disabled(name, False))
+    click.echo(f"The user {name} is enabled.")
 
 
 @user.command()

@@ -45,6 +45,8 @@ class Batch(Generic[Item, Answer]):
     async def _send(self, taken: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._flush([item for item, _ in taken])
+            if len(answers) != len(taken):
+                raise AssertionError(f"{len(taken)} items were flushed and {len(answers)} answers came")
         except Exception as error:
             if len(taken) == 1 or isinstance(error, VidijobError):
                 for _, future in taken:

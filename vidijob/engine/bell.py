@@ -7,8 +7,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 
 from vidijob.engine.loop import Loop
+from vidijob.errors import Unavailable
 from vidijob.store import workers
 from vidijob.store.database import Database
 from vidijob.store.workers import CHANNELS, Channel
@@ -46,6 +48,8 @@ class Bell:
     async def stop(self) -> None:
         """Send what is left, then be silent."""
         await self._sender.stop()
+        with suppress(Unavailable):
+            await self._send()
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.wait({self._listener})
@@ -56,6 +60,12 @@ class Bell:
 
     async def _send(self) -> float:
         while self._unsent:
-            await workers.wake(self._database, self._unsent.pop())
+            channel = next(iter(self._unsent))
+            self._unsent.discard(channel)
+            try:
+                await workers.wake(self._database, channel)
+            except BaseException:
+                self._unsent.add(channel)
+                raise
             await asyncio.sleep(_PAUSE)
         return 3600

@@ -5,16 +5,17 @@ A verb checks the rules, changes the database in one transaction, and rings the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from vidijob.access import User
 from vidijob.engine.batch import Batch
 from vidijob.engine.bell import Bell
 from vidijob.errors import Invalid, NotFound, TransitionRefused
 from vidijob.jobs.catalogue import is_result
-from vidijob.jobs.graph import PlannedStep, plan
+from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name, parse_job
-from vidijob.jobs.model import Job, JobData, JobId, JobType, Priority
+from vidijob.jobs.model import Job, JobData, JobId, Priority
+from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import ENDED, JobState
 from vidijob.store import jobs
 from vidijob.store.database import Database
@@ -26,37 +27,49 @@ _MOST_KEYS = 10_000
 _MOST_DELETED = 10_000
 
 
+#: The steps of a new job of a type; raises ``Invalid`` for one that cannot be run.
+Plan = Callable[[str], Awaitable[Sequence[PlannedStep]]]
+
+
 class Commands:
     """The verbs, for one site."""
 
-    def __init__(self, database: Database, bell: Bell, catalogue: Mapping[str, JobType], site: str) -> None:
+    def __init__(self, database: Database, bell: Bell, plan: Plan, site: str) -> None:
         self._database = database
         self._bell = bell
         self._site = site
-        self._types = catalogue
-        self._plans = {name: plan(kind.tasks) for name, kind in catalogue.items()}
+        self._plan = plan
         self._submissions = Batch(self._store)
 
-    async def submit(self, user: User, type: str, priority: Priority, data: JobData) -> Job:
+    async def submit(
+        self,
+        user: User,
+        type: str,
+        priority: Priority,
+        data: JobData,
+        asked: NotificationRequest = NOTHING_ASKED,
+    ) -> Job:
         """Accept a job; when this returns it is stored and will be carried out.
 
         Raises ``Invalid`` for an unknown type or data that cannot be stored, ``RoleMissing`` for IMMEDIATE without the
         role (spec "Job priority").
         """
-        return await self._submit(user, type, priority, data, None)
+        return await self._submit(user, type, priority, data, asked, None)
 
     async def rerun(self, user: User, text: str, priority: Priority | None) -> Job:
-        """Submit a copy of a job: its type, data and priority; the owner is the caller (spec "Create a duplicate job")."""
+        """Submit a copy of a job: its type, data, priority and what it asked of notifications; the owner is the caller
+        (spec "Create a duplicate job").
+        """
         first = parse_job(self._site, text)
         known = await jobs.duplicate_of(self._database, first)
         if known is None:
             raise NotFound("Job", text)
-        type, old_priority, data = known
+        type, old_priority, data, asked = known
         # What the first job found out is not an order to the second.
         orders = {key: values for key, values in data.items() if not is_result(key)}
         name = job_name(self._site, first)
         return await self._submit(
-            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, f"re-run of {name}"
+            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}"
         )
 
     async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
@@ -86,9 +99,12 @@ class Commands:
             user.require("_super_access_user")
         job = parse_job(self._site, text)
         async with self._database.transaction() as session:
-            state, _ = _one(await jobs.lock(session, [job]), job, text)
+            state, before = _one(await jobs.lock(session, [job]), job, text)
             if state in ENDED:
                 raise TransitionRefused("job", text, f"The job {text} has ended ({state}): its priority stays.")
+            if before is Priority.IMMEDIATE is not priority and state not in (JobState.READY, JobState.HOLD):
+                # It runs beyond the limit, without a slot; lowered, it would have to have one.
+                raise TransitionRefused("job", text, f"The job {text} has started as IMMEDIATE and stays so.")
             await jobs.prioritise(session, job, priority, user.name)
         self._bell.ring("vidijob_job")
         self._bell.ring("vidijob_step")
@@ -113,12 +129,21 @@ class Commands:
                     )
             await jobs.delete(session, list(wanted), user.name)
 
-    async def _submit(self, user: User, type: str, priority: Priority, data: JobData, remark: str | None) -> Job:
+    async def _submit(
+        self,
+        user: User,
+        type: str,
+        priority: Priority,
+        data: JobData,
+        asked: NotificationRequest,
+        remark: str | None,
+    ) -> Job:
         if priority is Priority.IMMEDIATE:
             user.require("_super_access_user")
-        steps = self._plan(type)
-        _check_data(data)
-        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark)
+        steps = await self._plan(type)
+        _check_data("jobmetadata", data)
+        _check_data("notificationData", asked.data)
+        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark, asked)
         id, job = await self._submissions.add(new)
         del id
         self._bell.ring("vidijob_job")
@@ -144,14 +169,6 @@ class Commands:
             for (id, started), one in zip(stored, new, strict=True)
         ]
 
-    def _plan(self, type: str) -> tuple[PlannedStep, ...]:
-        kind = self._types.get(type)
-        if kind is None:
-            raise Invalid("type", f"There is no job type {type}; GET /jobtype lists them.", value=type)
-        if not kind.runnable:
-            raise Invalid("type", f"The job type {type} has no task definitions: it cannot be run.", value=type)
-        return self._plans[type]
-
 
 def _one(found: Mapping[JobId, tuple[JobState, Priority]], job: JobId, text: str) -> tuple[JobState, Priority]:
     try:
@@ -160,15 +177,15 @@ def _one(found: Mapping[JobId, tuple[JobState, Priority]], job: JobId, text: str
         raise NotFound("Job", text) from None
 
 
-def _check_data(data: JobData) -> None:
+def _check_data(name: str, data: JobData) -> None:
     if len(data) > _MOST_KEYS:
-        raise Invalid("jobmetadata", f"A job takes at most {_MOST_KEYS} keys.")
+        raise Invalid(name, f"A job takes at most {_MOST_KEYS} keys.")
     for key, values in data.items():
         if not key or len(key) > _LONGEST_KEY:
-            raise Invalid("jobmetadata", f"A key is 1 to {_LONGEST_KEY} characters.", value=key[:100])
+            raise Invalid(name, f"A key is 1 to {_LONGEST_KEY} characters.", value=key[:100])
         for text in (key, *values):
             if "\x00" in text or (not text.isprintable() and _unstorable(text)):
-                raise Invalid("jobmetadata", f"The value of {key[:100]!r} holds a character that cannot be stored.")
+                raise Invalid(name, f"The value of {key[:100]!r} holds a character that cannot be stored.")
 
 
 def _unstorable(text: str) -> bool:

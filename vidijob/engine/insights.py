@@ -7,10 +7,41 @@ from dataclasses import dataclass, replace
 
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Filter, Job, JobType
-from vidijob.store import jobs, workers
-from vidijob.store.database import Database
+from vidijob.jobs.model import Job
+from vidijob.jobs.search import Cell, FacetField, FacetRequest, FacetResult, Filter, Order, facet, value_of
+from vidijob.jobs.states import JobState
+from vidijob.store import jobs, jobtypes, search, users, workers
+from vidijob.store.database import Database, Session
 from vidijob.store.workers import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What part of the jobs that a filter finds is wanted, and in which order."""
+
+    filter: Filter
+    order: Sequence[Order]
+    #: Counted from 1.
+    first: int
+    number: int
+    #: With where each job is, and its log.
+    steps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FacetFilter:
+    """Narrows the jobs by one facet field; facets can be asked to leave it out of account."""
+
+    field: FacetField
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FacetQuestion:
+    """A facet, and the filters that do not count for it."""
+
+    request: FacetRequest
+    excluded: frozenset[FacetField] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +51,57 @@ class Page:
     #: All that it finds, not only those of the page.
     hits: int
     jobs: Sequence[Job]
+    facets: Sequence[FacetResult] = ()
 
 
 class Insights:
     """The questions, for one site."""
 
-    def __init__(self, database: Database, catalogue: Sequence[JobType], site: str) -> None:
+    def __init__(self, database: Database, site: str) -> None:
         self._database = database
-        self._catalogue = catalogue
         self._site = site
 
     async def job(self, text: str) -> Job:
         """Return one job with its log; raises ``NotFound``."""
-        id = parse_job(self._site, text)
-        job = await jobs.get(self._database, id)
+        job = await jobs.get(self._database, parse_job(self._site, text))
         if job is None:
             raise NotFound("Job", text)
-        return replace(job, log=await jobs.log(self._database, id))
+        return job
 
-    async def page(self, wanted: Filter, *, newest_first: bool, first: int, number: int) -> Page:
-        """Return a page of jobs, ordered by id; ``first`` counts from 1."""
-        hits, found = await jobs.listing(self._database, wanted, newest_first=newest_first, first=first, number=number)
-        return Page(hits, found)
+    async def page(self, wanted: Listing) -> Page:
+        """Return a page of jobs and how many there are, both of the same moment."""
+        async with self._database.snapshot() as session:
+            return await self._page(session, wanted)
 
-    def job_types(self) -> Sequence[JobType]:
-        """Return all job types, in the order of the spec."""
-        return self._catalogue
+    async def search(self, wanted: Listing, filters: Sequence[FacetFilter], questions: Sequence[FacetQuestion]) -> Page:
+        """Return a page of jobs with facets, which count all that is found, not the page (spec "Search and count")."""
+        narrowed = replace(wanted, filter=_narrowed(wanted.filter, filters))
+        async with self._database.snapshot() as session:
+            page = await self._page(session, narrowed)
+            cells = await search.cells(session, wanted.filter) if questions else []
+        facets = []
+        for question in questions:
+            counted = [cell for cell in cells if _passes(cell, filters, question.excluded)]
+            known = await self._known_values(question.request)
+            facets.append(facet(question.request, counted, known))
+        return replace(page, facets=facets)
+
+    async def _page(self, session: Session, wanted: Listing) -> Page:
+        hits = await search.hits(session, wanted.filter)
+        if not wanted.number or wanted.first > hits:
+            return Page(hits, ())
+        found = await search.page(session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number)
+        return Page(hits, await jobs.with_steps(session, found) if wanted.steps else found)
+
+    async def _known_values(self, request: FacetRequest) -> Sequence[str]:
+        match request.field:
+            case FacetField.TYPE:
+                return [kind.name for kind in await jobtypes.types(self._database)]
+            case FacetField.STATE:
+                return sorted(JobState)
+            case FacetField.USER:
+                # Only needed where users without jobs are to be listed.
+                return [one.name for one in await users.listing(self._database)] if request.least == 0 else ()
 
     async def workers(self) -> list[Worker]:
         """Return the workers that are known."""
@@ -54,3 +110,24 @@ class Insights:
     async def alive(self) -> None:
         """Raise ``Unavailable`` unless the database answers."""
         await workers.alive(self._database)
+
+
+def _narrowed(wanted: Filter, filters: Sequence[FacetFilter]) -> Filter:
+    for one in filters:
+        match one.field:
+            case FacetField.TYPE:
+                wanted = replace(wanted, types=_both(wanted.types, one.values))
+            case FacetField.STATE:
+                states = _both(None if wanted.states is None else [state.value for state in wanted.states], one.values)
+                wanted = replace(wanted, states=[state for state in JobState if state.value in states])
+            case FacetField.USER:
+                wanted = replace(wanted, owners=_both(wanted.owners, one.values))
+    return wanted
+
+
+def _both(before: Sequence[str] | None, values: frozenset[str]) -> list[str]:
+    return sorted(values if before is None else values & set(before))
+
+
+def _passes(cell: Cell, filters: Sequence[FacetFilter], excluded: frozenset[FacetField]) -> bool:
+    return all(value_of(cell, one.field) in one.values for one in filters if one.field not in excluded)

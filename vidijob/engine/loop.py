@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from vidijob.errors import Unavailable
 
@@ -13,6 +14,9 @@ _log = logging.getLogger(__name__)
 
 _FIRST_BACK_OFF = 0.1
 _LONGEST_BACK_OFF = 5.0
+_PROMPT = 2.0
+
+Answer = TypeVar("Answer")
 
 
 class Loop:
@@ -66,3 +70,15 @@ class Loop:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+async def promptly(asking: Awaitable[Answer]) -> Answer:
+    """Await an answer that is worth nothing when it comes late; raises ``Unavailable`` when it does.
+
+    A connection that has gone silent would otherwise hold a heartbeat back for longer than a lease lasts.
+    """
+    try:
+        async with asyncio.timeout(_PROMPT):
+            return await asking
+    except TimeoutError:
+        raise Unavailable("The database", f"no answer within {_PROMPT:.0f} s") from None

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from vidijob.engine.bell import Bell
-from vidijob.engine.loop import Loop
+from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.worker import LEASE
-from vidijob.errors import Unavailable
 from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import StepState
-from vidijob.store import jobs, steps, workers
+from vidijob.store import jobs, problems, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.steps import End
 
@@ -21,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 _SWEEP = 15.0
 _SILENT = timedelta(minutes=2)
+_OLD = timedelta(minutes=10)
 
 
 class Rescuer:
@@ -46,19 +46,17 @@ class Rescuer:
 
     async def _guarded(self) -> float:
         now = asyncio.get_running_loop().time()
-        if not self._leads() or now < self._not_before:
-            return 1.0
-        try:
-            await self.tick()
-        except Unavailable:
-            # While the database was away nobody could extend a lease: the workers that live get a lease's time first.
+        if not self._leads():
+            # While nobody led, or the database was away, nobody could extend a lease for sure: the workers that live
+            # get a lease's time first.
             self._not_before = now + LEASE.total_seconds()
-            raise
+        elif now >= self._not_before:
+            await self.tick()
         return 1.0
 
     async def tick(self) -> None:
         """Give back every step whose lease ran out; fail those that it happened to too often."""
-        overdue = await steps.overdue(self._database)
+        overdue = await promptly(steps.overdue(self._database))
         if not overdue:
             return
         hopeless = [late for late in overdue if late.vanished >= MOST_VANISHED]
@@ -68,7 +66,7 @@ class Rescuer:
                 End(late.held, StepState.FAILED_FATAL, error=reason, data={"errorMessage": [reason]})
                 for late in hopeless
             ]
-            await steps.end(self._database, ends)
+            await steps.end(self._database, ends, expired_only=True)
         again = [late.held for late in overdue if late.vanished < MOST_VANISHED]
         if again:
             for held in await steps.give_back(self._database, again, None):
@@ -85,5 +83,7 @@ class Rescuer:
             for repaired in await steps.repair(self._database, strays):
                 _log.error("a bug: %s by the sweeper", repaired)
             self._bell.ring("vidijob_step")
+            self._bell.ring("vidijob_job")
         await workers.forget(self._database, _SILENT)
+        await problems.forget(self._database, _OLD)
         return _SWEEP

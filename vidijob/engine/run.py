@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
-from vidijob.executors.base import ProgressUnit
+from vidijob.executors.base import Done, Fail, Outcome, ProgressUnit, Retry, Wait
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import JobData, Lease, Note, Progress
 
@@ -63,15 +65,16 @@ class Run:
         return self.hold.data
 
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
-        """Remember how far the step is; stored with the next beat."""
-        self._progress = Progress(value, total, unit)
+        """Remember how far the step is; stored with the next beat. What is no finite number is passed over."""
+        value, total = float(value), float(total)
+        if math.isfinite(value) and math.isfinite(total):
+            self._progress = Progress(value, total, unit)
 
     def note(self, text: str) -> None:
         """Remember a line for the log; stored with the next beat."""
         self._noted += 1
         if self._noted <= _MOST_NOTES:
-            clean = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-            self._notes.append(Note(datetime.now(UTC), clean[:_LONGEST_NOTE]))
+            self._notes.append(Note(datetime.now(UTC), storable(text)[:_LONGEST_NOTE]))
 
     def told(self) -> Progress | None:
         """Return the last progress told."""
@@ -82,8 +85,39 @@ class Run:
         notes, self._notes = self._notes, []
         return notes
 
+    def put_back(self, notes: list[Note]) -> None:
+        """Keep lines that could not be stored, for the next time."""
+        self._notes[:0] = notes
+
     def cancel(self, fate: Fate) -> None:
         """End it from outside; the first reason stays."""
         if self.fate is None and self.task is not None and not self.task.done():
             self.fate = fate
             self.task.cancel()
+
+
+def storable(text: str) -> str:
+    """Return a text without what a database cannot hold: NUL, and halves of surrogate pairs."""
+    return str(text).replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
+
+
+def checked(outcome: Outcome) -> Outcome:
+    """Return an executor's answer with nothing in it that cannot be stored; raises ``TypeError`` for what is none."""
+    match outcome:
+        case Done(data):
+            return Done({storable(key): _values(values) for key, values in data.items()})
+        case Wait(type, data, reason):
+            return Wait(storable(type), {storable(k): storable(v) for k, v in data.items()}, storable(reason))
+        case Retry(reason):
+            return Retry(storable(reason))
+        case Fail(reason):
+            return Fail(storable(reason))
+    raise TypeError(f"an executor answers Done, Wait, Retry or Fail, not {outcome!r}")
+
+
+def _values(values: Sequence[str] | None) -> list[str] | None:
+    if values is None:
+        return None
+    if isinstance(values, str):
+        raise TypeError(f"a value of job data is a list of texts, not the text {values!r}")
+    return [storable(value) for value in values]

@@ -1,17 +1,25 @@
-"""Admits jobs: READY → STARTED, by priority, then age, within the limit. One scheduler leads at a time; what a stale one
+"""Admits jobs: READY → STARTED, by priority, then age, within the limits. One scheduler leads at a time; what a stale one
 does has no effect. It knows no executor.
+
+The limits are those that administrators configured, else the setting; they are read anew every second, and the slots in
+the database are arranged by them, by the same loop that fills them.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
-from vidijob.engine.loop import Loop
-from vidijob.jobs import policy
-from vidijob.store import jobs, workers
+from vidijob.engine.loop import Loop, promptly
+from vidijob.jobs import policy, pools
+from vidijob.jobs.model import JobId, Priority
+from vidijob.jobs.policy import Admission, Slot
+from vidijob.jobs.task_groups import Selection, TaskGroup, data_keys
+from vidijob.store import configuration, jobs, slots, task_groups, workers
 from vidijob.store.database import Database
 
 _log = logging.getLogger(__name__)
@@ -21,6 +29,9 @@ TERM = timedelta(seconds=4)
 _RENEWAL = 1.0
 #: Jobs looked at beyond the free slots; those of priority IMMEDIATE come first and need none.
 _LOOK_AHEAD = 64
+#: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
+_PAGE = 1000
+_ARRANGED = 0.75
 
 
 class Scheduler:
@@ -32,6 +43,8 @@ class Scheduler:
         self._concurrent_jobs = concurrent_jobs
         self._id = uuid4()
         self._term: int | None = None
+        self._arrange_at = 0.0
+        self._groups: list[TaskGroup] = []
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
@@ -55,26 +68,61 @@ class Scheduler:
             await workers.resign(self._database, "scheduler", self._id)
 
     async def _stand(self) -> float:
-        before, self._term = self._term, None
-        self._term = await workers.campaign(self._database, "scheduler", self._id, TERM)
-        if self._term is not None and self._term != before:
-            _log.info("leading in term %d, %d jobs at once", self._term, self._concurrent_jobs)
-            await jobs.resize(self._database, self._concurrent_jobs)
+        try:
+            term = await promptly(workers.campaign(self._database, "scheduler", self._id, TERM))
+        except BaseException:
+            self._term = None
+            raise
+        new = term is not None and term != self._term
+        self._term = term
+        if new:
+            _log.info("leading in term %d", term)
+            self._arrange_at = 0.0
             self._admissions.wake()
         return _RENEWAL
 
     async def tick(self) -> float:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
-        if self._term is None:
-            return _RENEWAL
         while True:
-            free = await jobs.free_slots(self._database, self._concurrent_jobs)
-            queue = await jobs.head(self._database, len(free) + _LOOK_AHEAD)
-            chosen = policy.admissions(queue, free)
+            term = self._term
+            if term is None:
+                return _RENEWAL
+            await self._arrange(term)
+            chosen = await self._choose(await slots.free(self._database))
             if not chosen:
-                return 2.0
-            admitted = await jobs.admit(self._database, self._id, self._term, chosen)
+                return _ARRANGED
+            admitted = await jobs.admit(self._database, self._id, term, chosen)
             if admitted:
                 self._bell.ring("vidijob_step")
             if len(admitted) < len(chosen):
                 return 0.2
+
+    async def _arrange(self, term: int) -> None:
+        """Bring the slots to what is configured, unless that was done a moment ago."""
+        now = time.monotonic()
+        if now < self._arrange_at:
+            return
+        stored = await configuration.concurrent_jobs(self._database)
+        limit = self._concurrent_jobs if stored is None else stored
+        wanted = pools.levels(limit, await configuration.pools(self._database))
+        change = pools.arrange(await slots.read(self._database), wanted)
+        if change.kept_for or change.removed:
+            await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
+        self._groups = await task_groups.listing(self._database)
+        self._arrange_at = now + _ARRANGED
+
+    async def _choose(self, free: Sequence[Slot]) -> list[Admission]:
+        if all(group.max_concurrency is None for group in self._groups):
+            return policy.admissions(await jobs.head(self._database, len(free) + _LOOK_AHEAD), free)
+        keys = data_keys(self._groups)
+        selection = Selection(self._groups, free, await slots.places(self._database))
+        for priority in reversed(Priority):
+            after = JobId(0)
+            while selection.has_room(priority):
+                page = await task_groups.candidates(self._database, priority, after, _PAGE, keys)
+                for job in page:
+                    selection.offer(job)
+                if len(page) < _PAGE or len(selection.chosen) >= _PAGE:
+                    break
+                after = page[-1].job
+        return selection.chosen

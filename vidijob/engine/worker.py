@@ -18,14 +18,15 @@ from typing import assert_never
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
-from vidijob.engine.loop import Loop
-from vidijob.engine.run import Fate, Run
-from vidijob.executors.base import Done, Fail, Outcome, Retry
+from vidijob.engine.loop import Loop, promptly
+from vidijob.engine.run import Fate, Run, checked
+from vidijob.errors import Unavailable
+from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
 from vidijob.executors.registry import Registry
 from vidijob.jobs import policy
 from vidijob.jobs.model import Lease, WorkerId
 from vidijob.jobs.states import StepState
-from vidijob.store import steps, workers
+from vidijob.store import problems, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.steps import End, Held
 
@@ -36,6 +37,10 @@ LEASE = timedelta(seconds=10)
 _BEAT = 1.0
 _PRESENCE = 15.0
 _POLL = 2.0
+_CHECK = 15.0
+#: How long an executor has to end when its worker stops, in seconds.
+_FAREWELL = 10.0
+_UNSTORABLE = "The outcome of the step could not be stored; the worker's log says why."
 #: Urgent steps (clean-up, IMMEDIATE) are taken beyond the slots, up to so many at once.
 _URGENT = 64
 
@@ -52,26 +57,31 @@ class Worker:
         self._site = site
         self._runs: dict[Held, Run] = {}
         self._ends: dict[Held, End] = {}
+        self._one_by_one = 0
         self._next_presence = 0.0
         self._claims = Loop("claims", self.claim)
         self._beats = Loop("beats", self.beat)
         self._reports = Loop("reports", self.report)
+        self._checks = Loop("checks", self.check)
         bell.on("vidijob_step", self._claims.wake)
         bell.on("vidijob_stop", self._beats.wake)
 
     def start(self) -> None:
         """Begin to take steps."""
-        for loop in (self._beats, self._reports, self._claims):
+        for loop in (self._beats, self._reports, self._claims, self._checks):
             loop.start()
 
     async def stop(self) -> None:
         """Take no more, end what runs, and hand it back so that another may run it."""
         await self._claims.stop()
+        await self._checks.stop()
         for run in self._runs.values():
             run.cancel(Fate.HAND_BACK)
         tasks = [run.task for run in self._runs.values() if run.task is not None]
         if tasks:
-            await asyncio.wait(tasks)
+            _, stubborn = await asyncio.wait(tasks, timeout=_FAREWELL)
+            for task in stubborn:
+                _log.error("%s: a bug in its executor: it does not let itself be cancelled", task.get_name())
         await self._reports.stop()
         await self._beats.stop()
         await self.report()
@@ -97,6 +107,27 @@ class Worker:
 
     async def beat(self) -> float:
         """Extend the leases, store progress and notes, and act on what the answer says."""
+        running = {held: run for held, run in self._runs.items() if held not in self._ends}
+        if running:
+            told = {held: run.told() for held, run in running.items()}
+            kept = await promptly(steps.extend(self._database, told, LEASE))
+            for held, run in running.items():
+                if held not in kept and held not in self._ends:
+                    run.cancel(Fate.LOST)
+                elif kept.get(held):
+                    run.cancel(Fate.STOPPED)
+            notes = {held: lines for held, run in running.items() if held in kept and (lines := run.take_notes())}
+            try:
+                if notes:
+                    await steps.note(self._database, notes)
+            except BaseException:
+                for held, lines in notes.items():
+                    running[held].put_back(lines)
+                raise
+        await self._be_present()
+        return _BEAT if self._runs else _PRESENCE
+
+    async def _be_present(self) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._next_presence:
             await workers.beat(
@@ -108,35 +139,60 @@ class Worker:
                 slots=self._slots,
             )
             self._next_presence = now + _PRESENCE
-        running = {held: run for held, run in self._runs.items() if held not in self._ends}
-        if running:
-            kept = await steps.extend(self._database, {held: run.told() for held, run in running.items()}, LEASE)
-            for held, run in running.items():
-                if held not in kept and held not in self._ends:
-                    run.cancel(Fate.LOST)
-                elif kept.get(held):
-                    run.cancel(Fate.STOPPED)
-            notes = {held: lines for held, run in running.items() if held in kept and (lines := run.take_notes())}
-            if notes:
-                await steps.note(self._database, notes)
-        return _BEAT if self._runs else _PRESENCE
 
     async def report(self) -> float:
         """End all attempts that have ended, in one transaction."""
         while self._ends:
-            ends = list(self._ends.values())[:200]
-            accepted, over = await steps.end(self._database, ends)
+            ends = list(self._ends.values())[: 1 if self._one_by_one else 200]
+            try:
+                accepted, over = await steps.end(self._database, ends)
+            except Unavailable:
+                raise
+            except Exception:
+                self._isolate(ends)
+                continue
+            self._one_by_one = max(self._one_by_one - 1, 0)
             for end in ends:
                 if end.held not in accepted:
                     _log.warning("step %d of job %d: the lease was lost; its outcome does not count", *_name(end.held))
-                self._ends.pop(end.held, None)
-                self._runs.pop(end.held, None)
+                self._forget(end.held)
             self._bell.ring("vidijob_step")
             # A critical failure stops the steps beside it; clean-up and the next jobs are due.
             self._bell.ring("vidijob_stop")
             if over:
                 self._bell.ring("vidijob_job")
         return 3600
+
+    def _isolate(self, ends: list[End]) -> None:
+        """Find the one end of a batch that cannot be stored, and end its attempt in words of our own."""
+        if len(ends) > 1:
+            self._one_by_one = len(ends)
+            return
+        (end,) = ends
+        _log.exception("step %d of job %d: its outcome cannot be stored", *_name(end.held))
+        if end.error == _UNSTORABLE:
+            # Not even that: the lease runs out, and another tries.
+            self._forget(end.held)
+        else:
+            self._ends[end.held] = End(
+                end.held, StepState.FAILED_FATAL, error=_UNSTORABLE, data={"errorMessage": [_UNSTORABLE]}
+            )
+
+    def _forget(self, held: Held) -> None:
+        self._ends.pop(held, None)
+        self._runs.pop(held, None)
+
+    async def check(self) -> float:
+        """Look whether problems are gone, and let the jobs go on that waited for them."""
+        for problem, type, data in await problems.due(
+            self._database, self._registry.problems, steps.CHECK_AGAIN, limit=10
+        ):
+            if await self._registry.is_gone(type, data):
+                held = await problems.resolve(self._database, problem, actor=str(self.id), remark=f"{type} is gone")
+                _log.info("%s %s is gone; %d jobs go on", type, dict(data), len(held))
+                self._bell.ring("vidijob_job")
+                self._bell.ring("vidijob_step")
+        return _CHECK
 
     def _launch(self, lease: Lease) -> None:
         held = Held(lease.job, lease.step, lease.number)
@@ -162,21 +218,21 @@ class Worker:
                 assert_never(run.fate)
 
     async def _outcome(self, run: Run) -> Outcome:
-        if not self._registry.has(run.hold.executor, run.method):
-            return Fail(f"This worker has no method {run.method} of the executor {run.hold.executor}.")
-        executor = self._registry.get(run.hold.executor)
-        limit = policy.retry_policy(run.hold.metadata).timeout
-        clock = asyncio.timeout(limit.total_seconds() if limit is not None else None)
+        """Return what the executor answers; whatever goes wrong with it is an outcome as well."""
+        clock = asyncio.timeout(None)
         try:
+            if not self._registry.has(run.hold.executor, run.method):
+                return Fail(f"This worker has no method {run.method} of the executor {run.hold.executor}.")
+            executor = self._registry.get(run.hold.executor)
+            limit = policy.retry_policy(run.hold.metadata).timeout
+            clock = asyncio.timeout(limit.total_seconds() if limit is not None else None)
             async with clock:
-                return await executor.run(run)
+                return checked(await executor.run(run))
         except asyncio.CancelledError:
-            if run.fate is None:
-                raise
-            return Fail("Cancelled.")
+            return Fail("Cancelled." if run.fate is not None else "A bug in the executor: it cancelled itself.")
         except Exception as error:
             if isinstance(error, TimeoutError) and clock.expired():
-                return Retry(f"It took longer than the {limit} that the step has.")
+                return Retry("It took longer than the time that the step has.")
             _log.exception("step %d of job %s: a bug in its executor", run.step, run.job)
             return Fail("A bug in the executor: " + traceback.format_exc(limit=-5))
 
@@ -185,10 +241,24 @@ class Worker:
         match outcome:
             case Done(data):
                 self._put(End(held, StepState.FINISHED, data=data, progress=run.told(), notes=run.take_notes()))
-            case Retry(reason) if lease.retries < (rules := policy.retry_policy(lease.metadata)).retries:
+            case Wait(type, data, reason) if not lease.cleanup:
+                self._put(
+                    End(
+                        held,
+                        StepState.WAITING,
+                        error=reason,
+                        problem=(type, data),
+                        progress=run.told(),
+                        notes=run.take_notes(),
+                    )
+                )
+            # Clean-up does not wait: the end of the job would wait with it.
+            case Retry(reason) | Wait(_, _, reason) if (
+                lease.retries < (rules := policy.retry_policy(lease.metadata)).retries
+            ):
                 delay = policy.retry_delay(rules, lease.retries, random.Random())
                 self._end(held, run, StepState.FAILED_RETRY, reason, final=False, delay=delay)
-            case Retry(reason) | Fail(reason):
+            case Retry(reason) | Fail(reason) | Wait(_, _, reason):
                 self._end(held, run, StepState.FAILED_FATAL, reason, final=True)
             case _:
                 assert_never(outcome)
@@ -196,7 +266,6 @@ class Worker:
     def _end(
         self, held: Held, run: Run, state: StepState, reason: str, *, final: bool, delay: timedelta = timedelta()
     ) -> None:
-        reason = reason.replace("\x00", "\N{REPLACEMENT CHARACTER}")
         lease = run.hold
         # The keys of the real server: step, sub-task, attempt (contract 1.5).
         data = {f"errorMessage-{lease.step}-0-{lease.ordinal}": [reason]}

@@ -40,7 +40,19 @@ class Fail:
     reason: str
 
 
-Outcome = Done | Retry | Fail
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """It cannot go on until a condition is gone; the job waits, and this uses up no retry."""
+
+    #: What kind of condition, in capitals: ``OUT_OF_STORAGE``.
+    type: str
+    #: Which one exactly; jobs that wait with the same type and data wait for the same problem.
+    data: Mapping[str, str]
+    #: One sentence for people: what is wrong, where, and what to do.
+    reason: str
+
+
+Outcome = Done | Wait | Retry | Fail
 
 
 class StepContext(Protocol):
@@ -78,9 +90,14 @@ class Executor(Protocol):
 
     #: The methods that a task definition may name.
     methods: frozenset[str]
+    #: The types of problems that it can look after.
+    problems: frozenset[str]
 
     async def run(self, step: StepContext) -> Outcome:
         """Carry out one attempt of a step.
 
         An exception other than ``CancelledError`` is a bug and is treated as ``Fail`` with its trace.
         """
+
+    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
+        """Tell whether the condition of a problem, one of ``problems``, holds no longer."""

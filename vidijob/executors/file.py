@@ -17,7 +17,7 @@ from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
 from vidijob.executors.copying import ALGORITHM, SourceChanged, checksum_of, copy
-from vidijob.executors.outcomes import answer
+from vidijob.executors.outcomes import OUT_OF_STORAGE, answer, has_room, out_of_storage
 from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
@@ -33,7 +33,7 @@ class FileExecutor:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._work: Mapping[str, Callable[[StepContext], Awaitable[Done | Retry]]] = {
+        self._work: Mapping[str, Callable[[StepContext], Awaitable[Outcome]]] = {
             "setUp": self._set_up,
             "transfer": self._transfer,
             "verify": self._verify,
@@ -41,13 +41,21 @@ class FileExecutor:
             "cleanUp": self._clean_up,
         }
         self.methods = frozenset(self._work)
+        self.problems = frozenset({OUT_OF_STORAGE})
 
     async def run(self, step: StepContext) -> Outcome:
         """Carry out one attempt of a step."""
         work = self._work.get(step.method)
         if work is None:
             return Fail(f"The executor file has no method {step.method}; it has {', '.join(sorted(self.methods))}.")
-        return await answer(work(step))
+        return await answer(work(step), self._storage, lambda: self._written(step))
+
+    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
+        """Tell whether there is room again."""
+        return type == OUT_OF_STORAGE and await in_thread(lambda stop: has_room(Path(data.get("storage", ""))))
+
+    def _written(self, step: StepContext) -> Path:
+        return self._destinations(step)[0]
 
     async def _set_up(self, step: StepContext) -> Done:
         _checksum_mode(step)
@@ -62,16 +70,16 @@ class FileExecutor:
         await in_thread(look)
         return Done()
 
-    async def _transfer(self, step: StepContext) -> Done | Retry:
+    async def _transfer(self, step: StepContext) -> Outcome:
         loop = asyncio.get_running_loop()
 
-        def transfer(stop: Stop) -> Done | Retry:
+        def transfer(stop: Stop) -> Outcome:
             sources, destinations = self._sources(step), self._destinations(step)
             sizes = [os.stat(source).st_size for source in sources]
             total = sum(sizes)
             lacking = _lacking_space(destinations, sizes)
             if lacking is not None:
-                return Retry(lacking)
+                return out_of_storage(self._storage, destinations[0], lacking)
             sweep(self._storage, destinations, step.job, before=step.lease)
 
             told = 0.0

@@ -1,19 +1,20 @@
-"""Turns what went wrong in a step into an outcome: what may work later is ``Retry``, the rest ``Fail``."""
+"""Turns what went wrong in a step into an outcome: a lack of room is ``Wait``, what else may pass is ``Retry``, the rest
+``Fail``.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from vidijob.errors import Invalid, SetupError
-from vidijob.executors.base import Done, Fail, Outcome, Retry
-from vidijob.executors.storage import shown
+from vidijob.executors.base import Fail, Outcome, Retry, Wait
+from vidijob.executors.storage import Storage, shown
 
 #: What an operator, or time, can change while the job waits.
 _PASSING = {
-    errno.ENOSPC: "no space is left on the device; make room",
-    errno.EDQUOT: "the disk quota is used up; make room or raise it",
     errno.EIO: "the device reports an error; check it",
     errno.ESTALE: "the network storage has lost the file; check the mount",
     errno.ETIMEDOUT: "the storage does not answer; check the mount",
@@ -23,6 +24,10 @@ _PASSING = {
     errno.ENOMEM: "the system is short of memory",
     errno.EMFILE: "this process has too many files open; raise its limit",
     errno.ENFILE: "the system has too many files open",
+}
+_FULL = {
+    errno.ENOSPC: "no space is left on the device; make room",
+    errno.EDQUOT: "the disk quota is used up; make room or raise it",
 }
 _LASTING = {
     errno.EACCES: "the server's user may not do that; change the permissions",
@@ -35,13 +40,25 @@ _LASTING = {
 }
 
 
-async def answer(work: Awaitable[Done | Fail | Retry]) -> Outcome:
-    """Await a step's work and turn the errors that it may end with into an outcome."""
+#: The problem that a lack of room is.
+OUT_OF_STORAGE = "OUT_OF_STORAGE"
+#: Room is back when this part of a file system is free, or so many bytes.
+_ROOM_SHARE = 0.05
+_ROOM_BYTES = 1 << 30
+
+
+async def answer(work: Awaitable[Outcome], storage: Storage, written: Callable[[], Path]) -> Outcome:
+    """Await a step's work and turn the errors that it may end with into an outcome.
+
+    ``written`` names a file that the step writes; asked only when there was no room for it.
+    """
     try:
         return await work
     except (Invalid, SetupError) as error:
         return Fail(str(error))
     except OSError as error:
+        if error.errno in _FULL:
+            return out_of_storage(storage, written(), f"The storage: {_FULL[error.errno]}.")
         return of_system_error(error)
 
 
@@ -52,3 +69,18 @@ def of_system_error(error: OSError) -> Retry | Fail:
     if code in _PASSING:
         return Retry(f"{where}: {_PASSING[code]}.")
     return Fail(f"{where}: {_LASTING.get(code, error.strerror or str(error))}.")
+
+
+def out_of_storage(storage: Storage, file: Path, reason: str) -> Wait:
+    """Wait for room in the storage root that a file lies in."""
+    return Wait(OUT_OF_STORAGE, {"storage": os.fsdecode(storage.root_of(file))}, reason)
+
+
+def has_room(folder: Path) -> bool:
+    """Tell whether a file system that was full has room again."""
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return False
+    free = room.f_bavail * room.f_frsize
+    return free >= min(_ROOM_SHARE * room.f_blocks * room.f_frsize, _ROOM_BYTES)

@@ -30,3 +30,13 @@ class Registry:
         """Tell whether there is such an executor and it can do that."""
         executor = self._executors.get(name)
         return executor is not None and method in executor.methods
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return the types of problems that some executor can look after."""
+        return tuple(sorted({type for executor in self._executors.values() for type in executor.problems}))
+
+    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
+        """Tell whether the condition of a problem holds no longer, by those who can look after it."""
+        able = [executor for executor in self._executors.values() if type in executor.problems]
+        return bool(able) and await able[0].is_gone(type, data)

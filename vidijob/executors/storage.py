@@ -105,6 +105,10 @@ class Storage:
             raise
         return descriptor
 
+    def root_of(self, path: Path) -> Path:
+        """Return the root that a real path lies under, or its folder if that is none any more."""
+        return next((root for root in self._real_roots() if path.is_relative_to(root)), path.parent)
+
     def _require_same(self, descriptor: int, path: Path) -> None:
         """Refuse what was opened unless a real path under a root leads to it."""
         real = Path(os.path.realpath(path))

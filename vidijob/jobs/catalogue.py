@@ -79,6 +79,9 @@ JOB_TYPES: Mapping[str, JobType] = MappingProxyType(
     {name: JobType(name, _TASKS.get(name, ())) for name in DESCRIPTIONS}
 )
 
+#: Raised with every change of the types or their steps: a server with an older list leaves those of a newer one alone.
+EDITION = 1
+
 #: Job data that steps write; a job that is run again finds it out anew.
 RESULTS = frozenset(
     {

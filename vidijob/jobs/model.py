@@ -15,8 +15,12 @@ from vidijob.jobs.states import JobState, StepState
 JobId = NewType("JobId", int)
 #: The number of a step in its job type: 100, 200, … 5000.
 StepNumber = NewType("StepNumber", int)
+#: The number of a task definition among all.
+TaskDefinitionId = NewType("TaskDefinitionId", int)
 #: Grows with every claim of any step; a write that names an old one has no effect.
 LeaseNumber = NewType("LeaseNumber", int)
+#: The number of a problem.
+ProblemId = NewType("ProblemId", int)
 #: One running worker process.
 WorkerId = NewType("WorkerId", UUID)
 
@@ -75,6 +79,25 @@ class TaskDefinition:
     cleanup: bool = False
     #: ``retries``, ``retryDelay``, ``timeout``, … as strings.
     metadata: Mapping[str, str] = field(default_factory=dict)
+    #: JavaScript, where that is what the step runs; executor and method are then those of ``SCRIPT``.
+    script: str | None = None
+    #: Of the wire; kept and given back, nobody here knows what they mean.
+    plugin: bool | None = None
+    flags: int | None = None
+    extradata: str | None = None
+
+
+#: Executor and method of every step that is a script.
+SCRIPT = ("script", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTask:
+    """A task definition in its place."""
+
+    id: TaskDefinitionId
+    job_type: str
+    task: TaskDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +110,7 @@ class JobType:
     @property
     def runnable(self) -> bool:
         """Tell whether jobs of this type can be submitted."""
-        return bool(self.tasks)
+        return any(not task.cleanup for task in self.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,33 @@ class CurrentStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a job waits for."""
+
+    #: The type of the problem.
+    type: str
+    #: In a sentence.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A condition that holds jobs back."""
+
+    id: ProblemId
+    type: str
+    #: What exactly is wrong.
+    data: Mapping[str, str]
+    #: In a sentence.
+    reason: str
+    since: datetime
+    #: When somebody looks again whether it is gone.
+    next_check: datetime
+    #: The jobs that wait, oldest first.
+    jobs: tuple[JobId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One order."""
 
@@ -155,16 +205,7 @@ class Job:
     current_step: CurrentStep | None = None
     #: ``None`` where it was not asked for.
     log: tuple[Attempt, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which jobs; ``None`` takes all."""
-
-    owner: str | None = None
-    types: Sequence[str] | None = None
-    states: Sequence[JobState] | None = None
-    priorities: Sequence[Priority] | None = None
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +219,8 @@ class Lease:
     ordinal: int
     #: Tries before this one that ended in a retry.
     retries: int
+    #: Whether it runs because the job ends.
+    cleanup: bool
     job_type: str
     executor: str
     method: str

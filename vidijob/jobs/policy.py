@@ -28,6 +28,9 @@ class Admission:
 
     job: JobId
     slot: int | None
+    #: The task group that it counts against, where that has a limit, and its place there.
+    task_group: str | None = None
+    place: int | None = None
 
 
 def admissions(queue: Sequence[tuple[JobId, Priority]], free: Sequence[Slot]) -> list[Admission]:
@@ -65,8 +68,8 @@ def retry_policy(metadata: Mapping[str, str]) -> RetryPolicy:
 
 def retry_delay(policy: RetryPolicy, retries: int, chance: random.Random) -> timedelta:
     """Return how long to wait before the next try after so many retries: doubling, with half of it left to chance."""
-    whole: timedelta = min(policy.delay * (1 << min(retries, 30)), policy.longest_delay)
-    return whole * chance.uniform(0.5, 1)
+    seconds = min(policy.delay.total_seconds() * 2.0 ** min(retries, 30), policy.longest_delay.total_seconds())
+    return timedelta(seconds=seconds * chance.uniform(0.5, 1))
 
 
 def _number(text: str | None) -> float | None:

@@ -5,6 +5,7 @@ no table.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 
-from vidijob.errors import Unavailable
+from vidijob.errors import SetupError, Unavailable
 from vidijob.store.queries import Query, query
 
 if TYPE_CHECKING:
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 
     PooledConnection = PoolConnectionProxy[Record]
 
+_log = logging.getLogger(__name__)
+
 #: SQLSTATE classes and codes that mean "not now": connection, resources, operator, read-only, deadlock, serialisation.
 _NOT_NOW_CLASSES = ("08", "53", "57", "58")
 _NOT_NOW_CODES = frozenset({"25006", "25P03", "40001", "40P01", "55P03"})
 #: A statement may take this long, in seconds, before it is given up.
 COMMAND_TIMEOUT = 30.0
+#: A migration may take this long.
+_SCRIPT_TIMEOUT = 24 * 3600.0
+#: A connection that does not let itself be given back within so many seconds is cut.
+_RELEASE_TIMEOUT = 2.0
 
 
 @contextmanager
@@ -35,8 +42,11 @@ def _translated() -> Iterator[None]:
         yield
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
-        if state.startswith(_NOT_NOW_CLASSES) or state in _NOT_NOW_CODES:
+        stale = isinstance(error, asyncpg.InvalidCachedStatementError)
+        if stale or state.startswith(_NOT_NOW_CLASSES) or state in _NOT_NOW_CODES:
             raise Unavailable("The database", str(error)) from error
+        raise
+    except asyncpg.ClientConfigurationError:
         raise
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError, EOFError) as error:
         raise Unavailable("The database", str(error) or type(error).__name__) from error
@@ -50,11 +60,11 @@ class Session:
 
     async def rows(self, name: str, *arguments: object) -> list[Record]:
         """Run a query and return its rows."""
-        return await self._run(query(name), arguments)
+        return await self.run(query(name), *arguments)
 
     async def row(self, name: str, *arguments: object) -> Record | None:
         """Run a query and return its first row, if any."""
-        rows = await self._run(query(name), arguments)
+        rows = await self.run(query(name), *arguments)
         return rows[0] if rows else None
 
     async def value(self, name: str, *arguments: object) -> Any:
@@ -65,9 +75,10 @@ class Session:
     async def script(self, sql: str) -> None:
         """Run the statements of a migration."""
         with _translated():
-            await self._connection.execute(sql, timeout=None)
+            await self._connection.execute(sql, timeout=_SCRIPT_TIMEOUT)
 
-    async def _run(self, query: Query, arguments: Sequence[object]) -> list[Record]:
+    async def run(self, query: Query, *arguments: object) -> list[Record]:
+        """Run a query that was put together, and return its rows."""
         with _translated():
             return await self._connection.fetch(query.sql, *arguments)
 
@@ -75,20 +86,50 @@ class Session:
 class Database:
     """A pool of connections to one database.
 
-    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port.
+    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port. ``patience`` is how
+    many seconds one waits for a free connection, ``longest`` how many a statement may take.
     """
 
-    def __init__(self, url: Callable[[], str], *, connections: int = 10, application: str = "vidijob") -> None:
+    def __init__(
+        self,
+        url: Callable[[], str],
+        *,
+        connections: int = 10,
+        application: str = "vidijob",
+        patience: float = 5.0,
+        longest: float = COMMAND_TIMEOUT,
+    ) -> None:
         self._url = url
+        self._patience = patience
+        self._longest = longest
         self._connections = connections
         self._application = application
         self._pool: asyncpg.Pool[Record] | None = None
 
+    def sibling(self, *, connections: int, longest: float) -> Database:
+        """Return another pool on the same database, not opened yet."""
+        return Database(self._url, connections=connections, application=self._application, longest=longest)
+
     async def open(self) -> None:
-        """Open the pool; raises ``Unavailable`` when the database does not answer."""
+        """Open the pool; raises ``Unavailable`` when the database does not answer, ``SetupError`` when it never will."""
+        try:
+            await self._open()
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise SetupError(f"The database refuses: {error}. Correct --database-url.") from error
+        except (ValueError, asyncpg.ClientConfigurationError) as error:
+            raise SetupError(
+                f"--database-url cannot be read ({error}); it looks like postgresql://user:password@host/name."
+            ) from error
+
+    async def _open(self) -> None:
         with _translated():
             self._pool = await asyncpg.create_pool(
-                connect=self._connect, min_size=1, max_size=self._connections, command_timeout=COMMAND_TIMEOUT
+                connect=self._connect,
+                # Nothing is left on a connection that would have to be reset: that would be a round trip for each use.
+                reset=_leave_as_it_is,
+                min_size=1,
+                max_size=self._connections,
+                command_timeout=self._longest,
             )
 
     async def close(self) -> None:
@@ -113,15 +154,19 @@ class Database:
             timeout=10,
             server_settings=settings,
             **{key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")},
-            command_timeout=COMMAND_TIMEOUT,
+            command_timeout=self._longest,
         )
-        await connection.set_type_codec(
-            "jsonb",
-            schema="pg_catalog",
-            format="binary",
-            encoder=lambda value: b"\x01" + orjson.dumps(value),
-            decoder=lambda value: orjson.loads(value[1:]),
-        )
+        try:
+            await connection.set_type_codec(
+                "jsonb",
+                schema="pg_catalog",
+                format="binary",
+                encoder=lambda value: b"\x01" + orjson.dumps(value),
+                decoder=lambda value: orjson.loads(value[1:]),
+            )
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     @asynccontextmanager
@@ -131,12 +176,16 @@ class Database:
         if pool is None:
             raise Unavailable("The database", "the connection pool is closed")
         with _translated():
-            connection = await pool.acquire(timeout=10)
+            connection = await pool.acquire(timeout=self._patience)
         try:
             yield Session(connection)
         finally:
             with _translated():
-                await pool.release(connection)
+                # Gone already, when its backend was ended meanwhile.
+                with suppress(asyncpg.InterfaceError):
+                    if not connection.is_closed() and connection.is_in_transaction():
+                        connection.terminate()
+                await pool.release(connection, timeout=_RELEASE_TIMEOUT)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -153,6 +202,19 @@ class Database:
                 raise
             with _translated():
                 await transaction.commit()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """Borrow a connection whose reads all see the same moment."""
+        async with self.session() as session:
+            with _translated():
+                transaction = session._connection.transaction(isolation="repeatable_read", readonly=True)
+                await transaction.start()
+            try:
+                yield session
+            finally:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+                    await transaction.rollback()
 
     async def rows(self, name: str, *arguments: object) -> list[Record]:
         """Run one query on a connection of its own and return its rows."""
@@ -189,12 +251,17 @@ class Database:
                     while True:
                         await asyncio.sleep(5)
                         await connection.fetchval(query("worker.alive").sql, timeout=5)
-            except Unavailable:
+            except (Unavailable, asyncpg.PostgresError) as error:
+                _log.warning("listening again in a moment: %s", error)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))
                 delay = min(delay * 2, 5)
             finally:
                 if connection is not None:
                     connection.terminate()
+
+
+async def _leave_as_it_is(_: asyncpg.Connection[Record]) -> None:
+    pass
 
 
 async def until_available(attempt: Callable[[], Awaitable[None]], *, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -12,7 +12,6 @@ from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
     CurrentStep,
-    Filter,
     Job,
     JobData,
     JobId,
@@ -20,8 +19,10 @@ from vidijob.jobs.model import (
     Priority,
     Progress,
     StepNumber,
+    Waiting,
 )
-from vidijob.jobs.policy import Admission, Slot
+from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
+from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.store.database import Database, Session
 
@@ -41,6 +42,8 @@ class NewJob:
     steps: Sequence[PlannedStep]
     #: For the event log: ``re-run of VX-3``.
     remark: str | None = None
+    #: What it asks of notifications.
+    asked: NotificationRequest = NOTHING_ASKED
 
 
 async def submit(database: Database, jobs: Sequence[NewJob]) -> list[tuple[JobId, datetime]]:
@@ -58,6 +61,7 @@ def _document(job: NewJob) -> dict[str, Any]:
         "data": {key: list(values) for key, values in job.data.items()},
         "total_steps": sum(not step.task.cleanup for step in job.steps),
         "remark": job.remark,
+        **_asked(job.asked),
         "steps": [
             {
                 "number": step.task.step,
@@ -77,6 +81,13 @@ def _document(job: NewJob) -> dict[str, Any]:
     }
 
 
+def _asked(asked: NotificationRequest) -> dict[str, Any]:
+    if asked == NOTHING_ASKED:
+        return {}
+    data = {key: list(values) for key, values in asked.data.items()}
+    return {"asked": {"notification": asked.notification, "data": data}}
+
+
 async def lock(session: Session, jobs: Sequence[JobId]) -> dict[JobId, tuple[JobState, Priority]]:
     """Lock jobs for a change until the transaction ends; returns those that exist."""
     return {
@@ -86,11 +97,16 @@ async def lock(session: Session, jobs: Sequence[JobId]) -> dict[JobId, tuple[Job
 
 
 async def conclude(session: Session, jobs: Sequence[JobId]) -> list[JobId]:
-    """Judge locked jobs and take those whose end is certain one move further; returns those that ended by it."""
-    certain = [row["id"] for row in await session.rows("job.judge", list(jobs))]
-    if not certain:
-        return []
-    return [JobId(row["id"]) for row in await session.rows("job.settle", certain)]
+    """Judge locked jobs and take those whose end is certain one move further; returns those that ended by it.
+
+    Of the others, those that can only wait become WAITING.
+    """
+    certain = {row["id"] for row in await session.rows("job.judge", list(jobs))}
+    over = await session.rows("job.settle", sorted(certain)) if certain else []
+    uncertain = [job for job in jobs if job not in certain]
+    if uncertain:
+        await session.rows("job.park", uncertain)
+    return [JobId(row["id"]) for row in over]
 
 
 async def abort(session: Session, job: JobId, *, cleanup: bool, actor: str, reason: str | None) -> JobState | None:
@@ -122,19 +138,6 @@ async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
     return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
 
 
-async def free_slots(database: Database, concurrent_jobs: int) -> list[Slot]:
-    """Return the slots that a job may be put in."""
-    return [
-        Slot(row["number"], Priority(row["least_priority"]))
-        for row in await database.rows("job.free_slots", concurrent_jobs)
-    ]
-
-
-async def resize(database: Database, concurrent_jobs: int) -> None:
-    """Make as many slots as jobs may run at once."""
-    await database.rows("job.resize", concurrent_jobs)
-
-
 async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> list[JobId]:
     """Start queued jobs if the caller still leads; returns those that started."""
     async with database.transaction() as session:
@@ -146,7 +149,12 @@ async def admit(database: Database, holder: UUID, term: int, admissions: Sequenc
             [admission.job for admission in admissions],
             [admission.slot for admission in admissions],
             [state.value for state in job_sources(JobEvent.ADMIT)],
+            [admission.task_group for admission in admissions],
+            [admission.place for admission in admissions],
         )
+        decisive = [JobId(row["id"]) for row in rows if row["decisive"]]
+        if decisive:
+            await conclude(session, decisive)
     return [JobId(row["id"]) for row in rows]
 
 
@@ -156,47 +164,47 @@ async def stray(database: Database) -> list[JobId]:
 
 
 async def get(database: Database, job: JobId) -> Job | None:
-    """Read one job, without its log."""
-    row = await database.row("job.get", job)
+    """Read one job, with where it is and its log."""
+    async with database.session() as session:
+        row = await session.row("job.get", job)
+        if row is None:
+            return None
+        (found,) = await with_steps(session, [from_row(row)])
+    return found
+
+
+async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
+    """Return the jobs with where they are and their logs."""
+    ids = [job.id for job in found]
+    current = {
+        row["job_id"]: CurrentStep(row["description"], row["number"], StepState(row["state"]))
+        for row in await session.rows("job.current", ids)
+    }
+    logs: dict[int, list[Attempt]] = {id: [] for id in ids}
+    for row in await session.rows("job.log", ids):
+        logs[row["job_id"]].append(_attempt(row))
+    stuck = [job.id for job in found if job.state is JobState.WAITING]
+    waiting = {
+        row["job_id"]: Waiting(row["type"], row["reason"])
+        for row in (await session.rows("problem.of_jobs", stuck) if stuck else ())
+    }
+    return [
+        replace(job, current_step=current.get(job.id), log=tuple(logs[job.id]), waiting=waiting.get(job.id))
+        for job in found
+    ]
+
+
+async def duplicate_of(database: Database, job: JobId) -> tuple[str, Priority, JobData, NotificationRequest] | None:
+    """Return type, priority and data of a job that is to be run again, and what it asked of notifications."""
+    row = await database.row("job.duplicate_of", job)
     if row is None:
         return None
-    current = None
-    if row["current_state"] is not None:
-        current = CurrentStep(row["current_description"], row["current_number"], StepState(row["current_state"]))
-    return _job(row, current)
+    asked = NotificationRequest(row["notification_id"], row["notification_data"] or {})
+    return row["type"], Priority(row["priority"]), row["data"], asked
 
 
-async def log(database: Database, job: JobId) -> tuple[Attempt, ...]:
-    """Read every attempt of a job's steps."""
-    return tuple(_attempt(row) for row in await database.rows("job.log", job))
-
-
-async def listing(
-    database: Database, wanted: Filter, *, newest_first: bool, first: int, number: int
-) -> tuple[int, list[Job]]:
-    """Return how many jobs a filter finds, and one page of them; ``first`` counts from 1."""
-    arguments = (
-        wanted.owner,
-        None if wanted.types is None else list(wanted.types),
-        None if wanted.states is None else [state.value for state in wanted.states],
-        None if wanted.priorities is None else [priority.value for priority in wanted.priorities],
-    )
-    async with database.session() as session:
-        hits: int = await session.value("job.hits", *arguments)
-        if not number:
-            return hits, []
-        name = "job.list_newest" if newest_first else "job.list_oldest"
-        rows = await session.rows(name, *arguments, first - 1, number)
-    return hits, [_job(row, None) for row in rows]
-
-
-async def duplicate_of(database: Database, job: JobId) -> tuple[str, Priority, JobData] | None:
-    """Return type, priority and data of a job that is to be run again."""
-    row = await database.row("job.duplicate_of", job)
-    return (row["type"], Priority(row["priority"]), row["data"]) if row is not None else None
-
-
-def _job(row: Record, current: CurrentStep | None) -> Job:
+def from_row(row: Record) -> Job:
+    """Return the job that a row tells of, without its steps."""
     return Job(
         id=JobId(row["id"]),
         type=row["type"],
@@ -207,7 +215,6 @@ def _job(row: Record, current: CurrentStep | None) -> Job:
         finished=row["finished"],
         data=row["data"],
         total_steps=row["total_steps"],
-        current_step=current,
     )
 
 

@@ -64,6 +64,14 @@ def load(folder: Path) -> dict[str, Query]:
 
 
 @cache
+def parts(name: str) -> dict[str, str]:
+    """Read the parts of ``sql/parts/<name>.sql``, which a statement is put together from, by name."""
+    text = (resources.sql() / "parts" / f"{name}.sql").read_text("utf-8")
+    pieces = re.split(r"^-- part: (\w+)$", text, flags=re.MULTILINE)
+    return {part: body.strip() for part, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+@cache
 def _all() -> dict[str, Query]:
     return load(resources.sql() / "queries")
 

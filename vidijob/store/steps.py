@@ -11,8 +11,11 @@ from typing import Any
 
 from vidijob.jobs.model import JobId, Lease, LeaseNumber, Note, Progress, StepNumber, WorkerId
 from vidijob.jobs.states import StepEvent, StepState, step_sources
-from vidijob.store import jobs
+from vidijob.store import jobs, problems
 from vidijob.store.database import Database
+
+#: Somebody looks again whether a problem is gone, so long after the last look.
+CHECK_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,15 @@ class End:
     """How an attempt ended."""
 
     held: Held
-    #: FINISHED, FAILED_RETRY or FAILED_FATAL.
+    #: FINISHED, WAITING, FAILED_RETRY or FAILED_FATAL.
     state: StepState
     error: str | None = None
     #: Job data to set; ``None`` takes a key away.
     data: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
     #: Before the next try, after FAILED_RETRY.
     delay: timedelta = timedelta()
+    #: What it waits for, after WAITING: type and data of the problem.
+    problem: tuple[str, Mapping[str, str]] | None = None
     #: The last progress told.
     progress: Progress | None = None
     #: Log lines not stored yet.
@@ -77,6 +82,7 @@ async def claim(
             number=LeaseNumber(row["number"]),
             ordinal=row["ordinal"],
             retries=row["retries"],
+            cleanup=row["cleanup"],
             job_type=row["job_type"],
             executor=row["executor"],
             method=row["method"],
@@ -104,10 +110,10 @@ async def note(database: Database, notes: Mapping[Held, Sequence[Note]]) -> None
     await database.rows("step.note", [_name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
 
 
-async def end(database: Database, ends: Sequence[End]) -> tuple[set[Held], list[JobId]]:
+async def end(database: Database, ends: Sequence[End], *, expired_only: bool = False) -> tuple[set[Held], list[JobId]]:
     """End attempts and move their jobs on, in one transaction; returns what was accepted and the jobs that ended.
 
-    An end that is not accepted had lost its lease and changed nothing.
+    With ``expired_only`` a lease that was extended meanwhile stays. An end that is not accepted had lost its lease and changed nothing.
     """
     documents = [
         _name(end.held)
@@ -123,7 +129,11 @@ async def end(database: Database, ends: Sequence[End]) -> tuple[set[Held], list[
     numbers = {(end.held.job, end.held.step): end.held for end in ends}
     async with database.transaction() as session:
         await jobs.lock(session, [end.held.job for end in ends])
-        rows = await session.rows("step.end", documents)
+        rows = await session.rows("step.end", documents, expired_only)
+        taken = {(row["job_id"], row["step"]) for row in rows}
+        waits = [_wait(end) for end in ends if end.problem is not None and (end.held.job, end.held.step) in taken]
+        if waits:
+            await session.rows("problem.join", waits, CHECK_AGAIN.total_seconds())
         decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
         over = await jobs.conclude(session, decisive) if decisive else []
     return {numbers[row["job_id"], row["step"]] for row in rows}, over
@@ -157,9 +167,24 @@ async def repair(database: Database, strays: Sequence[JobId]) -> list[str]:
         still = {JobId(row["id"]) for row in await session.rows("job.stray")} & set(strays)
         queued = await session.rows("step.repair", sorted(still)) if still else []
         over = await jobs.conclude(session, sorted(still)) if still else []
-    return [f"step {row['step']} of job {row['job_id']} queued" for row in queued] + [
-        f"job {job} ended" for job in over
-    ]
+        released = await problems.release_strays(session, sorted(still)) if still else []
+    return (
+        [f"step {row['step']} of job {row['job_id']} queued" for row in queued]
+        + [f"job {job} ended" for job in over]
+        + [f"job {job} queued again, since it waited for nothing" for job in released]
+    )
+
+
+def _wait(end: End) -> dict[str, Any]:
+    assert end.problem is not None
+    type, data = end.problem
+    return {
+        "job_id": end.held.job,
+        "step": end.held.step,
+        "type": type,
+        "data": dict(data),
+        "reason": end.error or type,
+    }
 
 
 def _name(held: Held) -> dict[str, Any]:

@@ -81,6 +81,11 @@ async def wake(database: Database, channel: Channel) -> None:
     await database.rows("worker.wake", channel)
 
 
+async def is_led(database: Database, role: str) -> bool:
+    """Tell whether somebody leads."""
+    return bool(await database.value("worker.is_led", role))
+
+
 async def alive(database: Database) -> None:
     """Raise ``Unavailable`` unless the database answers."""
     await database.value("worker.alive")

@@ -10,6 +10,8 @@ STATUS: dict[type[BaseException], int] = {
     errors.CallerError: 400,
     errors.Invalid: 400,
     errors.Refused: 400,
+    errors.Conflict: 409,
+    errors.NotImplementedHere: 501,
     errors.NotFound: 404,
     errors.Denied: 403,
     errors.NotAuthenticated: 401,

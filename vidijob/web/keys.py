@@ -8,7 +8,15 @@ from aiohttp import web
 
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.commands import Commands
+from vidijob.engine.configuration import Configuration
+from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.groups import Groups
+from vidijob.engine.health import Health
 from vidijob.engine.insights import Insights
+from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.notifications import Notifications
+from vidijob.engine.problems import Problems
+from vidijob.engine.task_groups import TaskGroups
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +25,19 @@ class Services:
 
     accounts: Accounts
     commands: Commands
+    configuration: Configuration
+    external_ids: ExternalIds
+    groups: Groups
+    health: Health
     insights: Insights
+    job_types: JobTypes
+    notifications: Notifications
+    problems: Problems
+    task_groups: TaskGroups
 
 
 SERVICES = web.AppKey("services", Services)
 SITE = web.AppKey("site", str)
+#: What URLs in answers begin with; empty: what the client wrote.
+PUBLIC_URL = web.AppKey("public_url", str)
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -31,6 +31,7 @@ async def identify(
         if not response.prepared:
             response.headers["X-Request-Id"] = request[REQUEST_ID]
             response.headers["X-Content-Type-Options"] = "nosniff"
+            response.headers["Server"] = "vidijob"
         return response
     except web.HTTPException as error:
         status = error.status

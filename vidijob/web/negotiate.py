@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 
@@ -12,9 +13,15 @@ class Form(Enum):
     XML = "application/xml"
     JSON = "application/json"
     TEXT = "text/plain"
+    JAVASCRIPT = "application/javascript"
+    #: A graph, in the language of Graphviz; and drawn.
+    DOT = "text/vnd.graphviz"
+    SVG = "image/svg+xml"
+    PNG = "image/png"
 
 
-_ALSO = {"text/xml": Form.XML, "text/json": Form.JSON}
+_QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
+_ALSO = {"text/xml": Form.XML, "text/json": Form.JSON, "text/javascript": Form.JAVASCRIPT}
 
 
 def wanted(accept: str | None, offered: Sequence[Form]) -> Form | None:
@@ -25,7 +32,9 @@ def wanted(accept: str | None, offered: Sequence[Form]) -> Form | None:
     """
     if accept is None or not accept.strip():
         return offered[0]
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    ranges = [_range(part) for part in accept.split(",") if part.split(";")[0].strip()]
+    if not ranges:
+        return offered[0]
     best: Form | None = None
     best_liking = (0.0, 0)
     for form in offered:
@@ -53,10 +62,8 @@ def _range(part: str) -> tuple[str, float]:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            try:
-                quality = min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                quality = 0.0
+            # What is no quality counts as none given.
+            quality = float(value) if _QUALITY.fullmatch(value.strip()) else 1.0
     return media, quality
 
 

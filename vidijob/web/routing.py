@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
+from vidijob.access import User
 from vidijob.errors import Invalid
 from vidijob.web.negotiate import Form
 
@@ -28,6 +29,47 @@ class Open(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A route that is open to one user, and to whoever has a role."""
+
+    #: The part of the path that names the user.
+    name: str
+    role: str
+    #: Whether that user must have logged in itself, without anybody who acts as it.
+    in_person: bool = False
+
+
+#: A role, several of which one is enough, or none.
+Needed = str | frozenset[str] | Own | Open
+
+
+def admits(needed: Needed, user: User, path: Mapping[str, str]) -> bool:
+    """Tell whether a user may enter a route whose path has these names."""
+    match needed:
+        case Open():
+            return True
+        case Own(name=name, role=role, in_person=in_person):
+            return user.has(role) or (path[name] == user.name and not (in_person and user.behind is not None))
+        case str():
+            return user.has(needed)
+        case _:
+            return not user.roles.isdisjoint(needed)
+
+
+def role_named(needed: Needed) -> str:
+    """Return the role that who may not enter is told to lack."""
+    match needed:
+        case Open():
+            return ""
+        case Own(role=role):
+            return role
+        case str():
+            return needed
+        case _:
+            return " or ".join(sorted(needed))
+
+
+@dataclass(frozen=True, slots=True)
 class Route(Generic[Handler]):
     """One operation."""
 
@@ -36,7 +78,7 @@ class Route(Generic[Handler]):
     path: str
     handler: Handler
     #: The role it needs.
-    role: str | Open
+    role: Needed
     #: The forms of its answer, the first for whoever has no preference; none: the answer is empty.
     produces: Sequence[Form] = ()
 
@@ -81,7 +123,8 @@ class RouteTable(Generic[Handler]):
         A fixed segment goes before a name: ``/job/problem`` is not the job ``problem``.
         """
         fitting = [(route, names) for route in self.routes if (names := _match(route.segments, segments)) is not None]
-        fitting.sort(key=lambda found: len(found[1]))
+        fewest = min((len(names) for _, names in fitting), default=0)
+        fitting = [found for found in fitting if len(found[1]) == fewest]
         allowed = sorted({route.method for route, _ in fitting})
         # HEAD is GET without its body; the server leaves the body out.
         wanted = "GET" if method == "HEAD" else method

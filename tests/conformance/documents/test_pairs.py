@@ -98,6 +98,10 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> xmlschema.XMLSchema:
     jobs.addnext(
         etree.Element(f"{XS}element", name="facet", type="tns:FacetType", minOccurs="0", maxOccurs="unbounded")
     )
+    for type_, last in (("TaskDefinitionType", "critical"), ("TaskDefinitionListType", "task")):
+        element = tree.find(f".//{XS}complexType[@name='{type_}']//{XS}element[@name='{last}']")
+        assert element is not None
+        element.addnext(etree.Element(f"{XS}element", name="metadata", type="tns:SimpleMetadataType", minOccurs="0"))
     tree.write(str(folder / "xmlSchema.xsd"))
     return xmlschema.XMLSchema(str(folder / "xmlSchema.xsd"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,11 +12,13 @@ from vidijob.access import ROLES, User
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
 from vidijob.engine.insights import Insights
+from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.registry import Registry
+from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import Dependency, Job, JobType, Priority, StepNumber, TaskDefinition
 from vidijob.jobs.states import ENDED, JobState
 from vidijob.store.database import Database
@@ -53,11 +55,18 @@ class ScriptedExecutor:
         self.acts: dict[str, Act] = {"work": succeed, **acts}
         self.methods = frozenset(self.acts)
         self.calls: list[tuple[str, int]] = []
+        #: The problems that it looks after, and whether each is gone.
+        self.problems = frozenset({"TEST"})
+        self.gone = False
 
     async def run(self, step: StepContext) -> Outcome:
         """Carry out one attempt."""
         self.calls.append((step.job, step.step))
         return await self.acts[step.method](step)
+
+    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
+        """Tell what the test says."""
+        return self.gone
 
 
 @dataclass
@@ -70,6 +79,7 @@ class Engine:
     bell: Bell = field(init=False)
     commands: Commands = field(init=False)
     insights: Insights = field(init=False)
+    job_types: JobTypes = field(init=False)
     parts: list[Scheduler | Worker | Rescuer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -79,8 +89,21 @@ class Engine:
 
     def know_types(self) -> None:
         """Take over the job types as they are now."""
-        self.commands = Commands(self.database, self.bell, self.types, "VX")
-        self.insights = Insights(self.database, list(self.types.values()), "VX")
+        self.job_types = JobTypes(self.database)
+        self.commands = Commands(self.database, self.bell, self._plan, "VX")
+        self.insights = Insights(self.database, "VX")
+        self._written, self._writing = False, asyncio.Lock()
+
+    async def write_types(self) -> None:
+        """Bring the job types into the database, as a server does when it starts."""
+        async with self._writing:
+            if not self._written:
+                await self.job_types.ship(self.types.values())
+                self._written = True
+
+    async def _plan(self, type: str) -> Sequence[PlannedStep]:
+        await self.write_types()
+        return await self.job_types.plans.of(type)
 
     def scheduler(self) -> Scheduler:
         """Start a scheduler with its rescuer."""

@@ -11,7 +11,7 @@ from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.jobs.model import JobType, Priority
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState
-from vidijob.store import jobs, workers
+from vidijob.store import jobs, slots, workers
 
 
 class Counting:
@@ -120,7 +120,7 @@ async def test_a_stale_leader_admits_nothing(engine: Engine) -> None:
     term = await workers.campaign(engine.database, "scheduler", old, timedelta(seconds=-1))
     assert term == 1
     assert await workers.campaign(engine.database, "scheduler", new, timedelta(seconds=60)) == 2
-    await jobs.resize(engine.database, 3)
+    await slots.arrange(engine.database, new, 2, {1: Priority.LOWEST, 2: Priority.LOWEST}, ())
     job = (await engine.insights.job(id)).id
     for holder, stale_term in ((old, 1), (old, 2), (new, 1)):
         assert await jobs.admit(engine.database, holder, stale_term, [Admission(job, 1)]) == []
@@ -131,7 +131,7 @@ async def test_a_stale_leader_admits_nothing(engine: Engine) -> None:
 async def test_the_database_refuses_a_job_without_a_free_slot(engine: Engine) -> None:
     holder = uuid4()
     await workers.campaign(engine.database, "scheduler", holder, timedelta(seconds=60))
-    await jobs.resize(engine.database, 1)
+    await slots.arrange(engine.database, holder, 1, {1: Priority.LOWEST}, ())
     first = (await engine.insights.job(await engine.submit())).id
     second = (await engine.insights.job(await engine.submit())).id
     assert await jobs.admit(engine.database, holder, 1, [Admission(first, 1)]) == [first]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.executors.steps import Job
-from vidijob.executors.base import Done, Fail, Retry
+from vidijob.executors.base import Done, Fail, Retry, Wait
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
 
@@ -117,7 +117,7 @@ async def test_a_disk_that_fills_up_meanwhile_too(
     files = FileExecutor(Storage([root, small_disk]))
     job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(small_disk / "out.mov"))
     outcome = await job.run()
-    assert isinstance(outcome, Retry) and "no space is left on the device" in outcome.reason
+    assert isinstance(outcome, Wait) and "no space is left on the device" in outcome.reason
     assert os.listdir(small_disk) == []
 
 

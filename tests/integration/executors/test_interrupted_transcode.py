@@ -17,7 +17,7 @@ import pytest
 from tests.integration.executors.conftest import PICTURE, make
 from tests.integration.executors.steps import Job
 from tests.integration.executors.test_child_processes import gone
-from vidijob.executors.base import Done, Fail, Retry
+from vidijob.executors.base import Done, Fail, Wait
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.probing import probe
@@ -233,7 +233,7 @@ async def test_a_full_disk_is_a_reason_to_try_again(clips: Path, small_disk: Pat
     media = MediaExecutor(Storage([small_disk]), Presets.load())
     job = Job("TRANSCODE", media, sourceUri=str(source), destinationUri=str(small_disk / "out.mov"), tag="prores")
     outcome = await job.run()
-    assert isinstance(outcome, Retry) and "no space left on device" in outcome.reason, outcome
+    assert isinstance(outcome, Wait) and "no space left on device" in outcome.reason, outcome
     assert os.listdir(small_disk) == ["in.mp4"]
 
 

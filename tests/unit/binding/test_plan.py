@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pytest
 
 from vidijob.api.vidispine import documents
-from vidijob.binding.fields import Always, Attribute, Branch, Long, Text, Wire
+from vidijob.binding import json, xml
+from vidijob.binding.fields import Always, Attribute, Branch, Document, Long, Text, Wire
 from vidijob.binding.plan import Place, nests, plan
+from vidijob.errors import Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,3 +124,30 @@ class Twice:
 def test_what_makes_no_sense_is_refused(cls: type) -> None:
     with pytest.raises(TypeError):
         plan(cls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form(Document):
+    """As forms of browsers fill it in."""
+
+    also_named: ClassVar[tuple[str, ...]] = ("Formular",)
+
+    name: Annotated[str | None, Branch("form", "name", blank=False)] = None
+    sure: Annotated[bool | None, Branch("form", "name", needed=False, opens=False)] = None
+    number: Annotated[str | None, Branch("form", "number", blank=False)] = None
+    words: str | None = None
+
+
+def test_of_a_choice_an_empty_text_may_count_as_missing() -> None:
+    assert plan(Form).complaint({"sure"}) == "exactly one of name, number is expected, not 0"
+    assert plan(Form).complaint({"sure", "number"}) is None
+    body = b'{"name":"","sure":"false","number":"7","words":""}'
+    assert json.read(Form, body) == Form(sure=False, number="7", words="")
+    text = b"<Form><name> </name><sure>false</sure><number>7</number><words/></Form>"
+    assert xml.read(Form, text) == Form(sure=False, number="7", words="")
+
+
+def test_a_root_may_have_another_name() -> None:
+    assert xml.read(Form, b"<Formular><name>x</name></Formular>") == Form(name="x")
+    with pytest.raises(Unreadable, match="must be Form "):
+        xml.read(Form, b"<Formula><name>x</name></Formula>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from vidijob.errors import NotFound
@@ -10,15 +12,28 @@ from vidijob.executors.file import FileExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
+from vidijob.executors.shipped import METHODS
 from vidijob.executors.storage import Storage
 from vidijob.jobs.catalogue import JOB_TYPES
 
 
 class Idle:
     methods = frozenset({"rest"})
+    problems = frozenset({"TIRED"})
 
     async def run(self, step: StepContext) -> Outcome:
         return Done()
+
+    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
+        return data == {"slept": "well"}
+
+
+async def test_asks_who_can_look_after_a_problem() -> None:
+    registry = Registry({"idle": Idle()})
+    assert registry.problems == ("TIRED",)
+    assert await registry.is_gone("TIRED", {"slept": "well"})
+    assert not await registry.is_gone("TIRED", {})
+    assert not await registry.is_gone("OTHER", {"slept": "well"})
 
 
 def test_knows_its_executors_and_what_they_can_do() -> None:
@@ -35,6 +50,7 @@ def test_knows_its_executors_and_what_they_can_do() -> None:
 def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     storage = Storage([tmp_path_factory.getbasetemp()])
     registry = Registry({"file": FileExecutor(storage), "media": MediaExecutor(storage, Presets.load())})
+    assert {name: registry.get(name).methods for name in registry.names} == METHODS
     for type in JOB_TYPES.values():
         for task in type.tasks:
             assert registry.has(task.executor, task.method), (type.name, task.step)

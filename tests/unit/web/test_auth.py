@@ -27,6 +27,12 @@ class Anybody(Accounts):
         self.asked.append((name, password))
         return User(name, frozenset())
 
+    async def authenticate_token(self, token: str) -> User:
+        """Know the token of one."""
+        if token != "right":
+            raise NotAuthenticated("It is not known.")
+        return User("bearer", frozenset())
+
 
 def basic(text: str | bytes, scheme: str = "Basic") -> str:
     """Return a header that says this."""
@@ -73,7 +79,11 @@ async def test_a_login_is_taken_apart(header: str, name: str, password: str) -> 
         "BasicYWRtaW46c2VjcmV0",
         "YWRtaW46c2VjcmV0",
         "admin:secret",
-        "Bearer YWRtaW46c2VjcmV0",
+        "Bearer",
+        "Bearer  ",
+        "token",
+        "token \udcff",
+        "token " + "x" * 201,
         "Digest username=admin",
         "Basic=YWRtaW46c2VjcmV0",
         basic("admin"),
@@ -89,6 +99,11 @@ async def test_what_is_no_login_is_refused_without_asking(header: str | None) ->
     assert accounts.asked == []
     assert refused.value.message.endswith(".")
     assert not header or len(header) < 12 or header not in refused.value.message
+
+
+@pytest.mark.parametrize("header", ["token right", "Token  right ", "Bearer right", "BEARER right"])
+async def test_a_token_is_a_login(header: str) -> None:
+    assert (await authenticate(Anybody(), header)).name == "bearer"
 
 
 @given(st.text() | st.text().map(lambda text: f"Basic {text}") | st.binary().map(basic))

@@ -18,18 +18,19 @@ from vidijob.access import User
 from vidijob.api.vidispine.translate import faults
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
-from vidijob.errors import VidijobError
-from vidijob.web import auth, keys
+from vidijob.errors import Invalid, NotAuthenticated, NotImplementedHere, RoleMissing, Unreadable, VidijobError
+from vidijob.web import addresses, auth, keys
 from vidijob.web.failures import status
 from vidijob.web.keys import Services
 from vidijob.web.negotiate import Form, sent, wanted
 from vidijob.web.parameters import Parameters
-from vidijob.web.routing import Open, Route, RouteTable, target
+from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
 
 _log = logging.getLogger(__name__)
 
 D = TypeVar("D", bound=Document)
 _ERROR_FORMS = (Form.XML, Form.JSON, Form.TEXT)
+_PICTURES = (Form.SVG, Form.PNG)
 _LARGE = 256 * 1024
 _NOBODY = User("", frozenset())
 
@@ -46,14 +47,43 @@ class Call:
     site: str
     #: Whether the answer is wanted as plain text.
     as_text: bool
+    #: The form that is wanted, where the operation offers any.
+    form: Form | None
+    #: What the paths of this face begin with: ``/API``.
+    prefix: str
     _request: web.Request = field(repr=False)
+
+    def url(self, path: str) -> str:
+        """Return the absolute URL of a path of this face, on the host that the client knows this server by."""
+        return f"{addresses.base(self._request)}{self.prefix}{path}"
+
+    def accepts(self, form: Form) -> bool:
+        """Tell whether the client would take an answer in a form."""
+        return wanted(self._request.headers.get("Accept"), (form,)) is not None
+
+    @property
+    def sends(self) -> Form | None:
+        """Return the form that the body is said to have."""
+        return sent(self._request.headers.get("Content-Type"))
+
+    async def text(self) -> str:
+        """Read the body as text, whatever its type says."""
+        try:
+            return (await self._request.read()).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Invalid("body", f"The body is not UTF-8 (at byte {error.start}).") from None
 
     async def document(self, cls: type[D]) -> D | None:
         """Read the body, or return ``None`` where there is none, whatever its type says (contract 4.4)."""
-        body = await self._request.read()
+        try:
+            body = await self._request.read()
+        except (web.RequestPayloadError, ConnectionResetError) as error:
+            raise Unreadable("body", f"The body could not be read to its end: {error}.") from None
         if not body.strip():
             return None
-        match sent(self._request.headers.get("Content-Type")):
+        media = self._request.headers.get("Content-Type")
+        # Without a type it is what it looks like.
+        match sent(media) if media else Form.XML if body.lstrip().startswith(b"<") else Form.JSON:
             case Form.XML:
                 read: Callable[[type[D], bytes], D] = xml.read
             case Form.JSON:
@@ -72,6 +102,10 @@ class Answer:
 
     document: Callable[[], Document] | None = None
     text: Callable[[], str] | None = None
+    #: What is no document: a script, a picture.
+    content: Callable[[], bytes] | None = None
+    #: Of the content, where it is not the form that was asked for first.
+    form: Form | None = None
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -95,7 +129,7 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
     where = target(request.rel_url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
     # Who has not logged in is not told what there is.
-    user = await _user(request, route)
+    user = await _user(request, route, names)
     if route is None:
         if allowed:
             raise web.HTTPMethodNotAllowed(
@@ -109,28 +143,49 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         )
     call = Call(
         user=user,
-        path=names,
+        path=await _resolved(request, route, names),
         parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
         services=request.app[keys.SERVICES],
         site=request.app[keys.SITE],
         as_text=form is Form.TEXT,
+        form=form,
+        prefix=prefix,
         _request=request,
     )
     return _response(await route.handler(call), form)
 
 
-async def _user(request: web.Request, route: Route[Handler] | None) -> User:
+async def _user(request: web.Request, route: Route[Handler] | None, path: Mapping[str, str]) -> User:
     if route is not None and route.role is Open.TO_ALL:
         return _NOBODY
-    user = await auth.authenticate(request.app[keys.SERVICES].accounts, request.headers.get("Authorization"))
-    if route is not None and isinstance(route.role, str):
-        user.require(route.role)
+    user = await auth.identify(request.app[keys.SERVICES].accounts, request.headers)
+    if user.behind is not None and request.method != "GET":
+        _log.info(
+            "%s acts as %s: %s %s [%s]",
+            user.behind,
+            user.name,
+            request.method,
+            request.rel_url.raw_path,
+            request[keys.REQUEST_ID],
+        )
+    if route is not None and not admits(route.role, user, path):
+        raise RoleMissing(user.name, role_named(route.role))
     return user
+
+
+async def _resolved(request: web.Request, route: Route[Handler], names: Mapping[str, str]) -> Mapping[str, str]:
+    """Put the id of a job where a path has an external one."""
+    if route.segments[:2] != ("job", "{id}"):
+        return names
+    return {**names, "id": await request.app[keys.SERVICES].external_ids.job(names["id"])}
 
 
 def _response(answer: Answer, form: Form | None) -> web.Response:
     if form is Form.TEXT and answer.text is not None:
         return web.Response(text=answer.text(), content_type="text/plain", charset="utf-8")
+    if answer.content is not None and (form := answer.form or form) is not None:
+        charset = "" if form in _PICTURES else "; charset=utf-8"
+        return web.Response(body=answer.content(), headers={"Content-Type": form.value + charset})
     if form is None or answer.document is None:
         return web.Response()
     return _body(answer.document(), form)
@@ -158,6 +213,11 @@ def _failure(request: web.Request, error: Exception) -> web.Response:
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     if code == 401:
         response.headers["WWW-Authenticate"] = auth.CHALLENGE
+        if isinstance(error, NotAuthenticated) and error.reason is not None:
+            response.headers["Reason"] = error.reason.encode("ascii", "backslashreplace").decode()
+    if isinstance(error, NotImplementedHere):
+        # The document of this error has no room for words.
+        response.headers["Reason"] = error.reason
     if code == 503:
         response.headers["Retry-After"] = "1"
     if code == 413:

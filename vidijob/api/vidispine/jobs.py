@@ -5,14 +5,10 @@ from __future__ import annotations
 from vidijob.api.vidispine.call import Answer, Call
 from vidijob.api.vidispine.documents import SimpleMetadataDocument
 from vidijob.api.vidispine.translate import jobs as translate
-from vidijob.binding import text
-from vidijob.errors import Invalid, NotFound
-from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Filter, Priority
-from vidijob.jobs.states import JobState
-
-_PAGE = 100
-_ALL = 2**31 - 1
+from vidijob.api.vidispine.translate.notifications import additions
+from vidijob.errors import Invalid
+from vidijob.jobs.model import Priority
+from vidijob.jobs.notifications import NotificationRequest
 
 
 async def create(call: Call) -> Answer:
@@ -21,38 +17,15 @@ async def create(call: Call) -> Answer:
     type = given.text("type")
     if type is None:
         raise Invalid("type", "The parameter type names the job type; it is missing. GET /jobtype lists them.")
-    placeholder = given.text("notification")
-    if placeholder is not None:
-        # There is no operation yet that makes one, so none of that name can be there.
-        raise NotFound("Notification", placeholder)
     priority = given.choice("priority", Priority) or Priority.MEDIUM
     data = translate.job_data(given.all("jobmetadata"), await call.document(SimpleMetadataDocument))
-    job = await call.services.commands.submit(call.user, type, priority, data)
+    named = given.text("notification")
+    asked = NotificationRequest(
+        await call.services.notifications.named(named) if named is not None else None,
+        additions(given.all("notificationData")),
+    )
+    job = await call.services.commands.submit(call.user, type, priority, data, asked)
     return Answer(lambda: translate.created(call.site, job))
-
-
-async def listing(call: Call) -> Answer:
-    """GET /job: a page of jobs (spec "List all jobs")."""
-    given = call.parameters
-    wanted = Filter(
-        owner=call.user.name if given.flag("user", True) else None,
-        types=given.list("type"),
-        states=given.choices("state", JobState),
-        priorities=given.choices("priority", Priority),
-    )
-    metadata, id_only = given.flag("metadata", False), given.flag("idonly", False)
-    fields = given.list("field")
-    default = _ALL if call.as_text else _PAGE
-    page = await call.services.insights.page(
-        wanted,
-        newest_first=_newest_first(given.text("sort"), given.text("sort-order")),
-        first=max(given.number("first", 1), 1),
-        number=given.number("number", default, most=_ALL),
-    )
-    return Answer(
-        lambda: translate.job_list(call.site, page, metadata=metadata, fields=fields, id_only=id_only),
-        lambda: text.lines([job_name(call.site, job.id) for job in page.jobs]),
-    )
 
 
 async def get(call: Call) -> Answer:
@@ -92,16 +65,3 @@ async def delete(call: Call) -> Answer:
     """DELETE /job?id=…: delete jobs that have ended, all or none (spec "Delete one or several jobs")."""
     await call.services.commands.delete(call.user, call.parameters.list("id") or ())
     return Answer()
-
-
-def _newest_first(sort: str | None, order: str | None) -> bool:
-    """Tell the direction of a sort by id, the only one so far."""
-    if sort is None:
-        return order != "asc"
-    field, _, direction = sort.strip().partition(" ")
-    if field.lower() != "jobid":
-        raise Invalid("sort", "So far jobs can be sorted by jobId only: 'jobId asc' or 'jobId desc'.", value=sort)
-    direction = (direction.strip() or order or "asc").lower()
-    if direction not in ("asc", "desc"):
-        raise Invalid("sort", "The direction of a sort is asc or desc.", value=sort)
-    return direction == "desc"

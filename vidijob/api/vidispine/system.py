@@ -11,7 +11,7 @@ from vidijob.binding import text
 
 async def job_types(call: Call) -> Answer:
     """GET /jobtype: the names of all job types (spec "List all job types")."""
-    names = [kind.name for kind in call.services.insights.job_types()]
+    names = [kind.name for kind in await call.services.job_types.listing()]
     return Answer(lambda: URIListDocument(uri=tuple(names)), lambda: text.lines(names))
 
 

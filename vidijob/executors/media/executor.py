@@ -19,7 +19,7 @@ from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.outputs import Output, outputs, source
 from vidijob.executors.media.presets import Preset, Presets
 from vidijob.executors.media.probing import MediaInfo, probe
-from vidijob.executors.outcomes import answer
+from vidijob.executors.outcomes import OUT_OF_STORAGE, answer, has_room, out_of_storage
 from vidijob.executors.partials import Partial, Receipt, publish_all, sweep
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
@@ -39,7 +39,7 @@ class MediaExecutor:
         self._storage = storage
         self._presets = presets
         self._threads = threads or ffmpeg.default_threads()
-        self._work: Mapping[str, Callable[[StepContext], Awaitable[Done | Fail | Retry]]] = {
+        self._work: Mapping[str, Callable[[StepContext], Awaitable[Outcome]]] = {
             "setUp": self._set_up,
             "checkSource": self._check_source,
             "transcode": self._transcode,
@@ -48,13 +48,21 @@ class MediaExecutor:
             "cleanUp": self._clean_up,
         }
         self.methods = frozenset(self._work)
+        self.problems = frozenset({OUT_OF_STORAGE})
 
     async def run(self, step: StepContext) -> Outcome:
         """Carry out one attempt of a step."""
         work = self._work.get(step.method)
         if work is None:
             return Fail(f"The executor media has no method {step.method}; it has {', '.join(sorted(self.methods))}.")
-        return await answer(work(step))
+        return await answer(work(step), self._storage, lambda: self._written(step))
+
+    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
+        """Tell whether there is room again."""
+        return type == OUT_OF_STORAGE and await in_thread(lambda stop: has_room(Path(data.get("storage", ""))))
+
+    def _written(self, step: StepContext) -> Path:
+        return self._outputs(step)[0].destination
 
     async def _set_up(self, step: StepContext) -> Done:
         def look(stop: Stop) -> None:
@@ -74,7 +82,7 @@ class MediaExecutor:
             _require_streams(info, output.preset)
         return Done({"duration": _seconds(info), "mediaInfo": [info.text()]})
 
-    async def _transcode(self, step: StepContext) -> Done | Fail | Retry:
+    async def _transcode(self, step: StepContext) -> Outcome:
         started = time.monotonic()
         step.progress(0, 100, "percent")
         made: list[tuple[Output, Partial]] = []
@@ -87,6 +95,8 @@ class MediaExecutor:
                     for line in failure.lines:
                         step.note(line)
                     sentence = f"{failure.reason} ({shown(path)} with the preset {output.preset.tag})."
+                    if failure.full:
+                        return out_of_storage(self._storage, output.destination, sentence)
                     return Retry(sentence) if failure.passing else Fail(sentence)
             receipts = await in_thread(lambda stop: [partial.receipt() for _, partial in made])
         except BaseException:

@@ -25,7 +25,8 @@ _EMPTY_WORDS = re.compile(
     r"|Error sending frames to|Error selecting an encoder|Could not open encoder before|Error while opening encoder"
     r"|Error reinitializing|Error muxing a packet|Error closing file|Error writing trailer|Error submitting"
 )
-_SHORT_OF = ("No space left on device", "Disk quota exceeded", "Cannot allocate memory", "Input/output error")
+_FULL = ("No space left on device", "Disk quota exceeded")
+_SHORT_OF = (*_FULL, "Cannot allocate memory", "Input/output error")
 _COMPLAINT = 300
 
 
@@ -39,6 +40,8 @@ class Failure:
     passing: bool
     #: The last lines of all that it said.
     lines: tuple[str, ...]
+    #: Whether there was no room for what it wrote.
+    full: bool = False
 
 
 @functools.cache
@@ -115,7 +118,7 @@ def explain(ended: process.Ended) -> Failure:
     said = [(found["level"], found["text"]) for line in lines if (found := _LINE.match(line))]
     for shortage in _SHORT_OF:
         if any(shortage in text for _, text in said):
-            return Failure(f"ffmpeg stopped: {shortage[0].lower()}{shortage[1:]}", True, lines[-20:])
+            return Failure(f"ffmpeg stopped: {shortage[0].lower()}{shortage[1:]}", True, lines[-20:], shortage in _FULL)
     telling = [(level, text) for level, text in said if not _EMPTY_WORDS.search(text)]
     reasons = [text for level, text in telling if level != "error"] or [text for _, text in telling]
     if reasons:

@@ -335,6 +335,7 @@ def _is_open(port: int) -> bool:
 
 
 def main() -> None:
+    """Keep the server of a folder running until its last user is gone."""
     folder, postgres, uid, gid, held = sys.argv[1:]
     os.umask(0o077)
     os.chdir("/")

@@ -131,8 +131,9 @@ async def api(engine: Engine, database: Database) -> AsyncIterator[Api]:
     """A client of a server with a few users, each with one role and the like."""
     for name, roles in USERS.items():
         await users.add(database, name, _HASH, roles)
+    await engine.write_types()
     accounts = Accounts(database)
-    application = build_application(database, engine.bell, accounts, site="VX", job_types=engine.types)
+    application = build_application(database, engine.bell, accounts, site="VX")
     async with TestClient(TestServer(application)) as client:
         yield Api(client)
 

@@ -131,7 +131,7 @@ async def test_the_list(api: Api) -> None:
     page = await api("GET", "/API/job?first=2&number=1&sort=jobId%20asc")
     assert page.find("hits") == ["3"] and page.find("job/jobId") == ["VX-2"]
     assert (await api("GET", "/API/job?number=0", accept=JSON)).json == {"hits": 3}
-    assert (await api("GET", "/API/job", accept=TEXT)).body == b"VX-3\r\nVX-2\r\nVX-1\r\n"
+    assert (await api("GET", "/API/job", accept=TEXT)).body == b"VX-1\r\nVX-2\r\nVX-3\r\n"
     only = (await api("GET", "/API/job?idonly=true&number=1", accept=JSON)).json["job"]
     assert only == [{"jobId": "VX-3", "status": "READY", "type": "WORK", "priority": "LOW"}]
     assert (await api("GET", "/API/job?type=NOPE", accept=JSON)).json == {"hits": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from io import BytesIO
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, PASSWORD, TEXT, USERS, XML, Api
 from tests.integration.engine.conftest import Engine
 from vidijob.api.vidispine.routes import TABLE
-from vidijob.web.routing import Open
+from vidijob.web.routing import Needed, Open, Own
 
 NINE = [
     "notFound", "internalServer", "forbidden", "notYetImplemented", "conflict", "invalidInput", "licenseFault",
@@ -94,7 +95,6 @@ async def test_create_with_bad_parameters(api: Api, engine: Engine, query: str, 
         "number=x",
         "user=maybe",
         "metadata=2",
-        "sort=user",
         "sort=jobId%20up",
         "number=1e3",
     ],
@@ -213,19 +213,33 @@ async def test_who_is_not_known_and_who_is_read_alike(api: Api) -> None:
     assert (unknown.status, unknown.body) == (known.status, known.body) == (401, known.body)
 
 
-PATHS = [(route.method, route.path.replace("{id}", "VX-1"), route.role) for route in TABLE.routes]
+def may_enter(needed: Needed, roles: list[str]) -> bool:
+    """Tell whether who has these roles may enter a route; nobody is the user that the path names."""
+    match needed:
+        case Open():
+            return True
+        case Own(role=role):
+            return role in roles
+        case str():
+            return needed in roles
+        case _:
+            return bool(needed & set(roles))
+
+
+PATHS = [(route.method, re.sub(r"\{\w+\}", "VX-1", route.path), route.role) for route in TABLE.routes]
 
 
 @pytest.mark.parametrize(("method", "path", "role"), PATHS, ids=[f"{method} {path}" for method, path, _ in PATHS])
 async def test_each_route_lets_in_exactly_those_with_its_role(
-    api: Api, engine: Engine, method: str, path: str, role: str | Open
+    api: Api, engine: Engine, method: str, path: str, role: Needed
 ) -> None:
     assert (await api(method, "/API" + path, user=None)).status == 401
     for user, roles in USERS.items():
         reply = await api(method, "/API" + path, user=user, accept="*/*")
-        assert (reply.status != 403) == (isinstance(role, Open) or role in roles), user
+        assert (reply.status != 403) == may_enter(role, roles), user
         if reply.status == 403:
-            assert reply.find("forbidden/id") == [role]
+            (lacking,) = reply.find("forbidden/id")
+            assert lacking and not set(lacking.split(" or ")) & set(roles)
     assert await engine.events() == []
 
 

@@ -6,6 +6,19 @@ ones added. ``schemas/vidispine.xsd`` says the same, and a test compares the two
 
 from __future__ import annotations
 
+from vidijob.api.vidispine.documents.configuration import (
+    ConfigurationPropertyDocument,
+    ConfigurationPropertyListDocument,
+    CORSConfigurationDocument,
+    CORSEntry,
+    CORSRequest,
+    CORSResponse,
+    JobPool,
+    JobPoolListDocument,
+    JobPriorityConfigurationDocument,
+    JobTypePriority,
+)
+from vidijob.api.vidispine.documents.external_ids import ExternalIdentifier, ExternalIdentifierListDocument
 from vidijob.api.vidispine.documents.faults import (
     Conflict,
     ExceptionDocument,
@@ -30,26 +43,75 @@ from vidijob.api.vidispine.documents.jobs import (
     SubStep,
     Waiting,
 )
-from vidijob.api.vidispine.documents.search import Facet, FacetCount, FacetRange, JobSearchDocument, SearchFacet
+from vidijob.api.vidispine.documents.notifications import NotificationDocument
+from vidijob.api.vidispine.documents.problems import JobProblem, JobProblemListDocument
+from vidijob.api.vidispine.documents.search import (
+    Facet,
+    FacetCount,
+    FacetFilterRange,
+    FacetRange,
+    JobSearchDocument,
+    SearchFacet,
+    SearchFacetFilter,
+)
+from vidijob.api.vidispine.documents.system import SelfTestDocument
+from vidijob.api.vidispine.documents.task_groups import (
+    TaskGroupData,
+    TaskGroupDocument,
+    TaskGroupJob,
+    TaskGroupListDocument,
+    TaskGroupTranscoder,
+)
+from vidijob.api.vidispine.documents.taskdefinitions import (
+    TaskDefinitionDocument,
+    TaskDefinitionListDocument,
+    TaskDependency,
+    TaskMetadata,
+)
+from vidijob.api.vidispine.documents.users import (
+    AuthenticationTokenDocument,
+    GroupDocument,
+    GroupListDocument,
+    UserDocument,
+    UserListDocument,
+)
 from vidijob.api.vidispine.documents.vocabulary import VOCABULARY, KeyValue, VidispineDocument
 
 __all__ = [
     "VOCABULARY",
+    "AuthenticationTokenDocument",
+    "CORSConfigurationDocument",
+    "CORSEntry",
+    "CORSRequest",
+    "CORSResponse",
     "Component",
+    "ConfigurationPropertyDocument",
+    "ConfigurationPropertyListDocument",
     "Conflict",
     "CurrentStep",
     "ExceptionDocument",
+    "ExternalIdentifier",
+    "ExternalIdentifierListDocument",
     "Facet",
     "FacetCount",
+    "FacetFilterRange",
     "FacetRange",
     "FileAlreadyExists",
     "Forbidden",
+    "GroupDocument",
+    "GroupListDocument",
     "InternalServer",
     "InvalidInput",
     "JobDocument",
     "JobListDocument",
+    "JobPool",
+    "JobPoolListDocument",
+    "JobPriorityConfigurationDocument",
+    "JobProblem",
+    "JobProblemListDocument",
     "JobSearchDocument",
     "JobTask",
+    "JobTypePriority",
     "KeyValue",
     "LicenseFault",
     "Log",
@@ -57,11 +119,25 @@ __all__ = [
     "NotFound",
     "NotFoundEntry",
     "NotYetImplemented",
+    "NotificationDocument",
     "Progress",
     "SearchFacet",
+    "SearchFacetFilter",
+    "SelfTestDocument",
     "SimpleMetadataDocument",
     "SubStep",
+    "TaskDefinitionDocument",
+    "TaskDefinitionListDocument",
+    "TaskDependency",
+    "TaskGroupData",
+    "TaskGroupDocument",
+    "TaskGroupJob",
+    "TaskGroupListDocument",
+    "TaskGroupTranscoder",
+    "TaskMetadata",
     "URIListDocument",
+    "UserDocument",
+    "UserListDocument",
     "VersionDocument",
     "VidispineDocument",
     "Waiting",

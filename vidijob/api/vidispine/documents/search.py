@@ -39,10 +39,29 @@ class Facet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FacetFilterRange:
+    """A range to narrow by."""
+
+    start: Attribute[str]
+    end: Attribute[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFacetFilter:
+    """Narrows the jobs by a facet field (from API 24 on)."""
+
+    field: str
+    range: FacetFilterRange | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFacet:
     """A facet that is asked for: ``type``, ``state`` or ``user``."""
 
     field: str
+    #: Fields whose filters do not count for this facet (from API 24 on).
+    exclude: tuple[str, ...] = ()
     count: Attribute[bool | None] = None
     min_count: Attribute[int | None] = None
     max_count: Attribute[int | None] = None
@@ -54,4 +73,5 @@ class SearchFacet:
 class JobSearchDocument(VidispineDocument):
     """What to count in PUT /job/search (from API 5.2 on)."""
 
+    facet_filter: tuple[SearchFacetFilter, ...] = ()
     facet: tuple[SearchFacet, ...] = ()

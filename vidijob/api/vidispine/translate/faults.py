@@ -23,6 +23,10 @@ def exception_document(error: BaseException, path: str) -> wire.ExceptionDocumen
             return wire.ExceptionDocument(
                 invalid_input=wire.InvalidInput(context=context, id=id, explanation=explanation, value=value)
             )
+        case errors.Conflict(context=context, id=id, explanation=explanation):
+            return wire.ExceptionDocument(conflict=wire.Conflict(context=context, id=id, explanation=explanation))
+        case errors.NotImplementedHere():
+            return wire.ExceptionDocument(not_yet_implemented=wire.NotYetImplemented())
         case errors.Refused(context=context, id=id, explanation=explanation):
             return wire.ExceptionDocument(
                 invalid_input=wire.InvalidInput(context=context, id=id, explanation=explanation)
@@ -54,10 +58,12 @@ def exception_text(status: int, document: wire.ExceptionDocument) -> str:
         401: "A login is needed",
         403: "A role is missing",
         404: "A resource could not be found",
+        409: "The resource is taken",
+        501: "This server cannot do that",
         503: "The server is not available",
     }
     lines = [f"{status} {heads.get(status, 'The request could not be answered')}"]
-    fault = document.not_found or document.invalid_input or document.forbidden
+    fault = document.not_found or document.invalid_input or document.forbidden or document.conflict
     if fault is not None:
         named = (
             ("Type", "type"),

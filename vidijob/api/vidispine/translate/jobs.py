@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from vidijob.api.vidispine import documents as wire
+from vidijob.api.vidispine.translate.search import facet_document, split_pair
 from vidijob.engine.insights import Page
-from vidijob.errors import Invalid
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import Attempt, Job, JobData
 
@@ -26,27 +26,8 @@ _ALWAYS_SHOWN = frozenset(
 
 def job_document(site: str, job: Job, *, metadata: bool, fields: Collection[str] | None = None) -> wire.JobDocument:
     """Return a job with its log; with all data, with some fields of it, or with what is always shown."""
-    data = job.data if metadata or fields is not None else {}
-    shown = {key: values for key, values in job.data.items() if key in _ALWAYS_SHOWN} | dict(data)
-    current = job.current_step
-    return wire.JobDocument(
-        job_id=job_name(site, job.id),
-        user=job.user,
-        started=job.started,
-        finished=job.finished,
-        status=job.state.value,
-        type=job.type,
-        priority=job.priority.value,
-        current_step=wire.CurrentStep(
-            description=current.description, number=current.number, status=current.state.value
-        )
-        if current is not None
-        else None,
-        data=_pairs(shown, fields),
-        # Real servers leave it out until the first step has begun.
-        total_steps=job.total_steps if current is not None else None,
-        log=wire.Log(task=tuple(_task(attempt) for attempt in job.log)) if job.log is not None else None,
-    )
+    wanted = None if metadata and fields is None else _ALWAYS_SHOWN | set(fields or ())
+    return _document(site, job, _pairs(job.data, wanted))
 
 
 def created(site: str, job: Job) -> wire.JobDocument:
@@ -55,17 +36,8 @@ def created(site: str, job: Job) -> wire.JobDocument:
 
 
 def listed(site: str, job: Job, *, metadata: bool, fields: Collection[str] | None = None) -> wire.JobDocument:
-    """Return a job as lists show it."""
-    return wire.JobDocument(
-        job_id=job_name(site, job.id),
-        user=job.user,
-        started=job.started,
-        finished=job.finished,
-        status=job.state.value,
-        type=job.type,
-        priority=job.priority.value,
-        data=_pairs(job.data, fields) if metadata or fields is not None else (),
-    )
+    """Return a job as lists show it; with its steps where they were read."""
+    return _document(site, job, _pairs(job.data, fields) if metadata or fields is not None else ())
 
 
 def named(site: str, job: Job) -> wire.JobDocument:
@@ -78,12 +50,13 @@ def named(site: str, job: Job) -> wire.JobDocument:
 def job_list(
     site: str, page: Page, *, metadata: bool, fields: Collection[str] | None, id_only: bool
 ) -> wire.JobListDocument:
-    """Return a page of jobs, with the number of all hits."""
+    """Return a page of jobs, with the number of all hits, and the facets that were asked for."""
     return wire.JobListDocument(
         hits=page.hits,
         job=tuple(
             named(site, job) if id_only else listed(site, job, metadata=metadata, fields=fields) for job in page.jobs
         ),
+        facet=tuple(facet_document(result) for result in page.facets),
     )
 
 
@@ -91,14 +64,7 @@ def job_data(pairs: Sequence[str], document: wire.SimpleMetadataDocument | None)
     """Join the ``jobmetadata`` parameters and the body; on equal keys the body wins (spec, POST /job)."""
     given: dict[str, list[str]] = {}
     for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator:
-            # A client that encoded twice (contract 7, row 24).
-            key, separator, value = pair.replace("%3D", "%3d").partition("%3d")
-        if not separator or not key:
-            raise Invalid(
-                "jobmetadata", "The parameter jobmetadata is key=value, with the = encoded as %3d.", value=pair
-            )
+        key, value = split_pair(pair)
         given.setdefault(key, []).append(value)
     body: dict[str, list[str]] = {}
     for field in document.field if document is not None else ():
@@ -106,11 +72,38 @@ def job_data(pairs: Sequence[str], document: wire.SimpleMetadataDocument | None)
     return given | body
 
 
-def _pairs(data: JobData, fields: Collection[str] | None) -> tuple[wire.KeyValue, ...]:
+def _document(site: str, job: Job, data: tuple[wire.KeyValue, ...]) -> wire.JobDocument:
+    current = job.current_step
+    return wire.JobDocument(
+        job_id=job_name(site, job.id),
+        user=job.user,
+        started=job.started,
+        finished=job.finished,
+        status=job.state.value,
+        type=job.type,
+        priority=job.priority.value,
+        waiting=wire.Waiting(resource_type=job.waiting.type, requirement=job.waiting.reason)
+        if job.waiting is not None
+        else None,
+        current_step=wire.CurrentStep(
+            description=current.description, number=current.number, status=current.state.value
+        )
+        if current is not None
+        else None,
+        data=data,
+        # Real servers leave it out until the first step has begun.
+        total_steps=job.total_steps if current is not None else None,
+        log=wire.Log(task=tuple(_task(attempt) for attempt in job.log)) if job.log is not None else None,
+    )
+
+
+def _pairs(data: JobData, wanted: Collection[str] | None) -> tuple[wire.KeyValue, ...]:
+    # The item is not stored: it is what itemId names (spec "List all jobs").
+    shown = {"item": data["itemId"], **data} if "itemId" in data and "item" not in data else data
     return tuple(
         wire.KeyValue(key=key, value=value)
-        for key, values in data.items()
-        if fields is None or key in fields or key in _ALWAYS_SHOWN
+        for key, values in shown.items()
+        if wanted is None or key in wanted
         for value in values
     )
 

@@ -1,0 +1,40 @@
+-- Task groups: jobs that share a limit.
+
+-- name: list(names) :many
+-- Task groups by name; null: all.
+SELECT name, priority, max_concurrency, filters, transcoders, metadata
+FROM task_group
+WHERE $1::text[] IS NULL OR name = ANY ($1)
+ORDER BY name;
+
+-- name: lock(name) :value_or_none
+-- Lock a task group for a change.
+SELECT name FROM task_group WHERE name = $1::text FOR UPDATE;
+
+-- name: put(name, priority, max_concurrency, filters, transcoders, metadata) :none
+-- Make a task group, or give one another definition.
+INSERT INTO task_group (name, priority, max_concurrency, filters, transcoders, metadata)
+VALUES ($1::text, $2::text::job_priority, $3::integer, $4::jsonb, $5::text[], $6::jsonb)
+ON CONFLICT (name) DO UPDATE
+SET priority = excluded.priority, max_concurrency = excluded.max_concurrency, filters = excluded.filters,
+    transcoders = excluded.transcoders, metadata = excluded.metadata;
+
+-- name: delete(name) :value_or_none
+-- Take a task group out.
+DELETE FROM task_group WHERE name = $1::text RETURNING name;
+
+-- name: delete_all() :none
+-- Take all task groups out.
+DELETE FROM task_group;
+
+-- name: candidates(priority, after, limit, data_keys) :many
+-- Jobs of one priority in the queue, behind a job, with what conditions can be about.
+SELECT q.job_id, q.priority, j.type, j.owner,
+       ARRAY(SELECT m.user_group FROM user_group_member m WHERE m.account = j.owner
+             UNION ALL
+             SELECT r.role FROM effective_role r WHERE r.account = j.owner) AS groups,
+       coalesce((SELECT jsonb_object_agg(key, j.data->key) FROM unnest($4::text[]) AS key WHERE j.data ? key), '{}') AS data
+FROM job_queue q JOIN job j ON j.id = q.job_id
+WHERE q.priority = $1::text::job_priority AND q.job_id > $2::bigint
+ORDER BY q.job_id
+LIMIT $3::integer;

@@ -1,0 +1,153 @@
+"""The two statements that a queue lives by read as many rows as they are asked for, however many wait and whatever the
+planner believes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from vidijob.jobs.states import StepEvent, step_sources
+from vidijob.store import jobs
+from vidijob.store.database import Database
+from vidijob.store.queries import query
+
+WAITING = 20_000
+#: The most that a worker claims at once.
+LIMIT = 32
+TABLES = ("job", "step", "job_queue", "step_queue", "attempt", "lease")
+STARTABLE = [state.value for state in step_sources(StepEvent.START)]
+
+#: Jobs of all priorities but IMMEDIATE, one step each, every tenth of them urgent, of two executors.
+FILL = f"""
+    INSERT INTO job (id, type, state, priority, owner, total_steps)
+    SELECT n, 'TRANSCODE', 'READY', (enum_range(NULL::job_priority))[1 + n % 5], 'user', 1
+    FROM generate_series(1, {WAITING}) n;
+    INSERT INTO step (job_id, number, description, executor, method, critical, cleanup, state, waiting)
+    SELECT id, 100, 'A step', CASE WHEN id % 2 = 0 THEN 'media' ELSE 'file' END, 'work', true, false, 'READY', 0 FROM job;
+    INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM job;
+    INSERT INTO step_queue (job_id, step, executor, urgent, priority)
+    SELECT job_id, number, executor, job_id % 10 = 0, priority FROM step JOIN job ON job.id = step.job_id;
+"""
+EMPTY = "DELETE FROM job_queue; DELETE FROM step_queue; DELETE FROM step; DELETE FROM job;"
+ANALYSE = "".join(f"ANALYZE {table};" for table in TABLES)
+
+#: What was done to the tables before, in order. The planner's numbers are those of the last ANALYZE.
+HISTORIES = {
+    "fresh": [FILL, ANALYSE],
+    "never": [FILL],
+    "of empty tables": [ANALYSE, FILL],
+    "of tables that were full once": [FILL, ANALYSE, EMPTY, "VACUUM", FILL],
+    "of the emptied tables": [FILL, EMPTY, "VACUUM", ANALYSE, FILL],
+}
+
+
+#: Those after which a claim is planned for.
+KNOWN = list(HISTORIES)
+
+
+@pytest.fixture
+async def connection(
+    request: pytest.FixtureRequest, database: Database, url: str
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to a database with full queues, and statistics of some age."""
+    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    try:
+        for table in TABLES:
+            await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        for statements in HISTORIES[request.param]:
+            await connection.execute(statements)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def explain(
+    connection: asyncpg.Connection[asyncpg.Record], name: str, *arguments: object
+) -> list[dict[str, Any]]:
+    """Run a query, take it back, and return the nodes of its plan with what each did."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        plan = await connection.fetchval("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + query(name).sql, *arguments)
+    finally:
+        await transaction.rollback()
+    return list(nodes(json.loads(plan)[0]["Plan"]))
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a plan's nodes."""
+    yield plan
+    for inner in plan.get("Plans", []):
+        yield from nodes(inner)
+
+
+def examined(plan: list[dict[str, Any]]) -> int:
+    """Return how many rows of tables were looked at."""
+    return sum(
+        round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+        for node in plan
+        if "Scan" in node["Node Type"] and node.get("Relation Name") in TABLES
+    )
+
+
+@pytest.mark.parametrize("connection", HISTORIES, indirect=True)
+async def test_the_head_of_the_queue_is_read_from_its_index(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    plan = await explain(connection, "job.head", LIMIT)
+    assert [node["Index Name"] for node in plan if "Index Name" in node] == ["job_queue_order"]
+    assert not [node for node in plan if "Sort" in node["Node Type"]]
+    assert examined(plan) == LIMIT
+
+
+@pytest.mark.parametrize("connection", KNOWN, indirect=True)
+async def test_a_claim_reads_from_the_index_no_more_than_it_takes(
+    connection: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    for urgent_only in (False, True):
+        arguments = (uuid4(), ["media", "file"], LIMIT, urgent_only, 10.0, STARTABLE)
+        plan = await explain(connection, "step.claim", *arguments)
+        (candidates,) = (node for node in plan if node.get("Index Name") == "step_queue_order")
+        assert candidates["Actual Rows"] == LIMIT
+        assert examined(plan) <= 8 * LIMIT
+        assert not [node for node in plan if "Sort" in node["Node Type"]]
+
+
+@pytest.mark.parametrize("plan_cache_mode", ["auto", "force_generic_plan"])
+async def test_a_statement_that_was_prepared_on_an_empty_queue_reads_no_more_when_it_is_full(
+    url: str, plan_cache_mode: str
+) -> None:
+    place = f"{url}{'&' if '?' in url else '?'}plan_cache_mode={plan_cache_mode}"
+    database = Database(lambda: place, connections=1)
+    await database.open()
+    other = await asyncpg.connect(url)
+    try:
+        for table in TABLES:
+            await other.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        async with database.session() as session:
+            assert await session._connection.fetchval("SHOW plan_cache_mode") == plan_cache_mode
+        for _ in range(12):
+            assert await jobs.head(database, LIMIT) == []
+        await other.execute(FILL)
+        before = await rows_read(database, other)
+        assert len(await jobs.head(database, LIMIT)) == LIMIT
+        assert LIMIT <= await rows_read(database, other) - before <= 2 * LIMIT
+    finally:
+        await other.close()
+        await database.close()
+
+
+async def rows_read(database: Database, other: asyncpg.Connection[asyncpg.Record]) -> int:
+    """Return how many rows of the queue were read so far, by scans and through indexes."""
+    async with database.session() as session:
+        await session.script("SELECT pg_stat_force_next_flush()")
+        await session.script("SELECT 1")
+    await other.execute("SELECT pg_stat_clear_snapshot()")
+    total: int = await other.fetchval(
+        "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'job_queue'"
+    )
+    return total

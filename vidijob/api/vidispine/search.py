@@ -1,0 +1,56 @@
+"""Lists of jobs over HTTP: GET /job and PUT /job/search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidijob.api.vidispine.call import Answer, Call
+from vidijob.api.vidispine.documents import JobSearchDocument
+from vidijob.api.vidispine.translate import jobs as translate
+from vidijob.api.vidispine.translate import search as criteria
+from vidijob.binding import text
+from vidijob.engine.insights import Listing, Page
+from vidijob.jobs.identity import job_name
+from vidijob.jobs.search import Order, SortField
+
+_PAGE = 100
+_ALL = 2**31 - 1
+_NEWEST_FIRST = (Order(SortField.ID, descending=True),)
+_OLDEST_FIRST = (Order(SortField.ID),)
+
+
+async def listing(call: Call) -> Answer:
+    """GET /job: a page of jobs (spec "List all jobs"); the newest first, as text the oldest (contract 10.6)."""
+    page = await call.services.insights.page(_wanted(call, _OLDEST_FIRST if call.as_text else _NEWEST_FIRST))
+    return _answer(call, page)
+
+
+async def search(call: Call) -> Answer:
+    """PUT /job/search: a page of jobs, and facets of all that is found; the oldest first, as in the spec's example."""
+    document = await call.document(JobSearchDocument) or JobSearchDocument()
+    page = await call.services.insights.search(
+        _wanted(call, _OLDEST_FIRST), criteria.facet_filters(document), criteria.facet_questions(document)
+    )
+    return _answer(call, page)
+
+
+def _wanted(call: Call, default: Sequence[Order]) -> Listing:
+    given = call.parameters
+    return Listing(
+        filter=criteria.criteria(given, call.user),
+        order=criteria.order(given) or default,
+        # Counted from 1; many clients begin with 0 (contract 7).
+        first=max(given.number("first", 1), 1),
+        number=given.number("number", _ALL if call.as_text else _PAGE, most=_ALL),
+        steps=given.flag("step", False) and not call.as_text,
+    )
+
+
+def _answer(call: Call, page: Page) -> Answer:
+    given = call.parameters
+    metadata, id_only = given.flag("metadata", False), given.flag("idonly", False)
+    fields = given.list("field")
+    return Answer(
+        lambda: translate.job_list(call.site, page, metadata=metadata, fields=fields, id_only=id_only),
+        lambda: text.lines([job_name(call.site, job.id) for job in page.jobs]),
+    )

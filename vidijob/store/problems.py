@@ -1,0 +1,66 @@
+"""Problems in the database: why jobs wait, which jobs, and letting them go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from vidijob.jobs.model import JobId, Problem, ProblemId
+from vidijob.jobs.states import JobEvent, job_sources
+from vidijob.store import jobs
+from vidijob.store.database import Database, Session
+
+
+async def listing(database: Database, job: JobId | None = None) -> list[Problem]:
+    """Return the problems that hold jobs back, or that hold back one job."""
+    return [
+        Problem(
+            id=ProblemId(row["id"]),
+            type=row["type"],
+            data=row["data"],
+            reason=row["reason"],
+            since=row["since"],
+            next_check=row["next_check"],
+            jobs=tuple(JobId(id) for id in row["jobs"]),
+        )
+        for row in await database.rows("problem.list", job)
+    ]
+
+
+async def due(
+    database: Database, types: Sequence[str], again: timedelta, limit: int
+) -> list[tuple[ProblemId, str, Mapping[str, str]]]:
+    """Take problems that are due for another look; the next look at them is ``again`` later."""
+    rows = await database.rows("problem.due", list(types), again.total_seconds(), limit)
+    return [(ProblemId(row["id"]), row["type"], row["data"]) for row in rows]
+
+
+async def resolve(
+    database: Database, problem: ProblemId, *, actor: str, remark: str, doom: str | None = None
+) -> list[JobId]:
+    """Let the jobs that wait for a problem go on, or fail for the reason ``doom``; returns the jobs it held."""
+    async with database.transaction() as session:
+        held = [JobId(row["job_id"]) for row in await session.rows("problem.jobs", problem)]
+        await jobs.lock(session, held)
+        if doom is not None:
+            await session.rows("problem.doom", problem, held, doom)
+        await _release(session, problem, held, actor, remark)
+    return held
+
+
+async def release_strays(session: Session, strays: Sequence[JobId]) -> list[JobId]:
+    """Let locked jobs go on that wait for nothing that is known; returns them."""
+    return await _release(session, None, strays, "scheduler", "it waited for nothing")
+
+
+async def forget(database: Database, age: timedelta) -> None:
+    """Take out problems that hold nobody back any more."""
+    await database.rows("problem.forget", age.total_seconds())
+
+
+async def _release(
+    session: Session, problem: ProblemId | None, held: Sequence[JobId], actor: str, remark: str
+) -> list[JobId]:
+    states = [state.value for state in job_sources(JobEvent.RESUME)]
+    rows = await session.rows("problem.release", problem, list(held), actor, remark, states)
+    return [JobId(row["id"]) for row in rows]
