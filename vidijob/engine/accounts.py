@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from vidijob import access
 from vidijob.access import ADMINISTRATOR, RUN_AS, User
-from vidijob.errors import Conflict, Invalid, NotAuthenticated, NotFound, RoleMissing
+from vidijob.errors import Conflict, Invalid, NotAuthenticated, NotFound, RoleMissing, Unavailable
 from vidijob.store import tokens, users
 from vidijob.store.database import Database, Session
 from vidijob.store.users import AccountSummary
@@ -25,6 +25,8 @@ from vidijob.store.users import AccountSummary
 #: A change of roles or of the password is felt in other processes after at most so many seconds.
 _REMEMBERED = 10.0
 _MOST_REMEMBERED = 10_000
+#: Passwords that wait to be checked; whoever comes then is told to come again.
+_MOST_ASKED = 100
 #: A token that refreshes itself is written at most so often.
 _REFRESH = timedelta(seconds=10)
 _LONGEST_TOKEN = 10 * 365 * 24 * 3600
@@ -45,6 +47,8 @@ class Accounts:
         self._database = database
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, tuple[float, User]] = {}
+        self._asked: dict[bytes, asyncio.Task[User]] = {}
+        self._generation = 0
         # argon2 takes a core and 19 MiB each time: a flood of wrong passwords must not take them all.
         self._checking = asyncio.Semaphore(2)
 
@@ -54,9 +58,25 @@ class Accounts:
         known = self._remembered(digest)
         if known is not None:
             return known
+        # Many requests of one user at once are one question.
+        asked = self._asked.get(digest)
+        if asked is None:
+            if len(self._asked) >= _MOST_ASKED:
+                raise Unavailable("The login", "too many passwords are being checked")
+            asked = self._asked[digest] = asyncio.create_task(self._check(digest, name, password))
+            asked.add_done_callback(lambda task: self._answered(digest, task))
+        return await asyncio.shield(asked)
+
+    def _answered(self, digest: bytes, task: asyncio.Task[User]) -> None:
+        self._asked.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone away
+
+    async def _check(self, digest: bytes, name: str, password: str) -> User:
         refused = NotAuthenticated("The user name or the password is wrong.")
         if "\x00" in name or len(password) > 1000:
             raise refused
+        generation = self._generation
         async with self._checking:
             account = await users.find(self._database, name)
             stored = account.password_hash if account is not None else None
@@ -66,7 +86,9 @@ class Accounts:
         if account.disabled:
             # Said only to who knows the password.
             raise NotAuthenticated(f"The user {name} is disabled.")
-        return self._remember(digest, User(account.name, account.roles), _REMEMBERED)
+        user = User(account.name, account.roles)
+        # What was changed while it was being checked is not remembered as it was before.
+        return self._remember(digest, user, _REMEMBERED) if generation == self._generation else user
 
     async def authenticate_token(self, token: str) -> User:
         """Return the user whose token this is, or raise ``NotAuthenticated``; one that refreshes itself lasts on."""
@@ -233,10 +255,11 @@ class Accounts:
 
     def forget(self) -> None:
         """Recognise nobody by memory."""
+        self._generation += 1
         self._known.clear()
 
     def _digest(self, *parts: str) -> bytes:
-        return hashlib.blake2b("\x00".join(parts).encode(errors="replace"), key=self._key).digest()
+        return hashlib.blake2b("\x00".join(parts).encode(errors="surrogatepass"), key=self._key).digest()
 
     def _remembered(self, digest: bytes) -> User | None:
         known = self._known.get(digest)

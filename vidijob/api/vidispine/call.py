@@ -106,6 +106,8 @@ class Answer:
     content: Callable[[], bytes] | None = None
     #: Of the content, where it is not the form that was asked for first.
     form: Form | None = None
+    #: Whether making it takes so long that it must not keep everybody else waiting.
+    heavy: bool = False
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -152,7 +154,8 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         prefix=prefix,
         _request=request,
     )
-    return _response(await route.handler(call), form)
+    answer = await route.handler(call)
+    return await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
 
 
 async def _user(request: web.Request, route: Route[Handler] | None, path: Mapping[str, str]) -> User:

@@ -15,6 +15,8 @@ from vidijob.jobs.search import Order, SortField
 
 _PAGE = 100
 _ALL = 2**31 - 1
+#: Jobs beyond this are written by a thread.
+_HEAVY = 500
 _NEWEST_FIRST = (Order(SortField.ID, descending=True),)
 _OLDEST_FIRST = (Order(SortField.ID),)
 
@@ -53,4 +55,5 @@ def _answer(call: Call, page: Page) -> Answer:
     return Answer(
         lambda: translate.job_list(call.site, page, metadata=metadata, fields=fields, id_only=id_only),
         lambda: text.lines([job_name(call.site, job.id) for job in page.jobs]),
+        heavy=len(page.jobs) > _HEAVY,
     )
