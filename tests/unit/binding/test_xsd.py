@@ -41,7 +41,9 @@ VERDICTS: list[tuple[str, bool, bool]] = [
     (SEARCH % "<facet maxResults='1.0'><field>f</field></facet>", False, False),
     (SEARCH % "<facet maxResults='2147483648'><field>f</field></facet>", False, False),
     (SEARCH % "<facet/>", False, False),
-    (SEARCH % "<facetFilter><field>f</field></facetFilter>", False, True),
+    (SEARCH % "<facetFilter><field>f</field></facetFilter>", True, True),
+    (SEARCH % "<facetFilter><value>f</value></facetFilter>", False, False),
+    (SEARCH % "<somethingNewer><field>f</field></somethingNewer>", False, True),
 ]
 
 
@@ -146,6 +148,7 @@ class _Nested(_Face):
 @dataclass(frozen=True, kw_only=True)
 class _Facet:
     field: int
+    exclude: tuple[str, ...] = ()
     count: Attribute[bool]
     min_count: Attribute[int | None] = None
     max_count: Attribute[int | None] = None
@@ -155,17 +158,20 @@ class _Facet:
 
 @dataclass(frozen=True, kw_only=True)
 class _Attributes(_Face):
+    facet_filter: tuple[shapes.SearchFacetFilter, ...] = ()
     facet: tuple[_Facet, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fewer:
     field: str
+    exclude: tuple[str, ...] = ()
     count: Attribute[bool | None] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _FewerAttributes(_Face):
+    facet_filter: tuple[shapes.SearchFacetFilter, ...] = ()
     facet: tuple[_Fewer, ...] = ()
 
 
@@ -176,6 +182,7 @@ class _Words:
 
 @dataclass(frozen=True, kw_only=True)
 class _TextForElements(_Face):
+    facet_filter: tuple[shapes.SearchFacetFilter, ...] = ()
     facet: tuple[_Words, ...] = ()
 
 
