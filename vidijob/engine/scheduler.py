@@ -87,8 +87,7 @@ class Scheduler:
             term = self._term
             if term is None:
                 return _RENEWAL
-            await self._arrange(term)
-            chosen = await self._choose(await slots.free(self._database))
+            chosen = await self._choose(await self._free(term))
             if not chosen:
                 return _ARRANGED
             admitted = await jobs.admit(self._database, self._id, term, chosen)
@@ -97,11 +96,15 @@ class Scheduler:
             if len(admitted) < len(chosen):
                 return 0.2
 
-    async def _arrange(self, term: int) -> None:
-        """Bring the slots to what is configured, unless that was done a moment ago."""
+    async def _free(self, term: int) -> Sequence[Slot]:
+        """Return the slots that may be filled, after they were brought to what is configured.
+
+        That is done every moment, and each time while jobs run that the limits would not let in now: what such a job
+        leaves is not for the next one.
+        """
         now = time.monotonic()
         if now < self._arrange_at:
-            return
+            return await slots.free(self._database)
         stored = await configuration.concurrent_jobs(self._database)
         limit = self._concurrent_jobs if stored is None else stored
         wanted = pools.levels(limit, await configuration.pools(self._database))
@@ -109,7 +112,8 @@ class Scheduler:
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._groups = await task_groups.listing(self._database)
-        self._arrange_at = now + _ARRANGED
+        self._arrange_at = now + _ARRANGED if change.settled else 0.0
+        return change.free
 
     async def _choose(self, free: Sequence[Slot]) -> list[Admission]:
         if all(group.max_concurrency is None for group in self._groups):

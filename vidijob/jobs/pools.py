@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vidijob.jobs.model import Priority
+from vidijob.jobs.policy import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Arrangement:
     kept_for: dict[int, Priority]
     #: Free slots that are too many.
     removed: tuple[int, ...]
+    #: The slots that a job may be put in, once this is done.
+    free: tuple[Slot, ...]
+    #: Whether every job that runs sits where it may; else a slot that becomes free is nobody's until the next arrangement.
+    settled: bool
 
 
 def levels(concurrent_jobs: int, pools: Sequence[Pool]) -> list[Priority]:
@@ -63,7 +68,7 @@ def arrange(seats: Sequence[Seat], wanted: Sequence[Priority]) -> Arrangement:
     misplaced = []
     taken = [(seat, seat.occupant) for seat in seats if seat.occupant is not None]
     # Among equals the order of now stays, so that nothing is written without need.
-    taken.sort(key=lambda pair: (-pair[1].rank, -pair[0].kept_for.rank, pair[0].number))
+    taken.sort(key=lambda pair: (-pair[1].rank, -_claim(pair[0], pair[1]), pair[0].number))
     for seat, priority in taken:
         fitting = next((level for level in left if level.rank <= priority.rank), None)
         if fitting is None:
@@ -71,17 +76,13 @@ def arrange(seats: Sequence[Seat], wanted: Sequence[Priority]) -> Arrangement:
         else:
             left.remove(fitting)
             target[seat.number] = fitting
-    for seat in misplaced:
-        target[seat.number] = left.pop() if left else Priority.IMMEDIATE
-    free = [seat for seat in seats if seat.occupant is None]
-    spare = []
-    for seat in free:
-        if seat.kept_for in left:
-            left.remove(seat.kept_for)
-        else:
-            spare.append(seat)
-    while spare and left:
-        target[spare.pop(0).number] = left.pop(0)
+    # They take up the lowest levels that are left: the highest stay free for whom they are kept.
+    place = max(len(left) - len(misplaced), 0)
+    left, lost = left[:place], left[place:]
+    lost += [Priority.IMMEDIATE] * (len(misplaced) - len(lost))
+    _match(list(misplaced), lost, target)
+    spare = [seat for seat in seats if seat.occupant is None]
+    _match(spare, left, target)
     used = {seat.number for seat in seats}
     number = 1
     for level in left:
@@ -90,7 +91,26 @@ def arrange(seats: Sequence[Seat], wanted: Sequence[Priority]) -> Arrangement:
         used.add(number)
         target[number] = level
     now = {seat.number: seat.kept_for for seat in seats}
+    occupied = {seat.number for seat in seats if seat.occupant is not None}
     return Arrangement(
-        {number: level for number, level in target.items() if now.get(number) is not level},
-        tuple(seat.number for seat in spare),
+        kept_for={number: level for number, level in target.items() if now.get(number) is not level},
+        removed=tuple(seat.number for seat in spare),
+        free=tuple(Slot(number, level) for number, level in target.items() if number not in occupied),
+        settled=not misplaced,
     )
+
+
+def _claim(seat: Seat, priority: Priority) -> int:
+    """Return how high a job's slot is kept now, if the job may have it."""
+    return seat.kept_for.rank if seat.kept_for.rank <= priority.rank else -1
+
+
+def _match(seats: list[Seat], levels: list[Priority], target: dict[int, Priority]) -> None:
+    """Give levels to slots, those that a slot has already first; what finds no partner is left in the lists."""
+    for seat in list(seats):
+        if seat.kept_for in levels:
+            levels.remove(seat.kept_for)
+            seats.remove(seat)
+            target[seat.number] = seat.kept_for
+    while seats and levels:
+        target[seats.pop(0).number] = levels.pop(0)

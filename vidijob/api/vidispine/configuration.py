@@ -35,9 +35,7 @@ async def listing(call: Call) -> Answer:
 async def properties(call: Call) -> Answer:
     """GET /configuration/properties: all properties."""
     found = await call.services.configuration.properties()
-    return Answer(
-        lambda: translate.property_list(found), lambda: text.lines([f"{one.key}\t{one.value}" for one in found])
-    )
+    return Answer(lambda: translate.property_list(found), lambda: text.lines([(one.key, one.value) for one in found]))
 
 
 async def set_properties(call: Call) -> Answer:
