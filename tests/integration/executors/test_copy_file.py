@@ -100,12 +100,14 @@ async def test_the_loop_stays_free_while_files_are_copied(files: FileExecutor, r
     assert longest < 0.5
 
 
-async def test_a_full_disk_is_a_reason_to_try_again(small_disk: Path) -> None:
+async def test_a_full_disk_is_a_reason_to_wait(small_disk: Path) -> None:
     fill(small_disk / "in.mov", 600_000)
     files = FileExecutor(Storage([small_disk]))
     job = Job("COPY_FILE", files, sourceUri=str(small_disk / "in.mov"), destinationUri=str(small_disk / "out.mov"))
     outcome = await job.run()
-    assert isinstance(outcome, Retry) and "600000 are needed; make room" in outcome.reason
+    assert isinstance(outcome, Wait) and "600000 are needed; make room" in outcome.reason
+    assert (outcome.type, outcome.data) == ("OUT_OF_STORAGE", {"storage": str(small_disk)})
+    assert not await files.is_gone(outcome.type, {"storage": str(small_disk / "nothing")})
     assert os.listdir(small_disk) == ["in.mov"]
 
 
@@ -121,7 +123,7 @@ async def test_a_disk_that_fills_up_meanwhile_too(
     assert os.listdir(small_disk) == []
 
 
-@pytest.mark.parametrize(("code", "kind"), [(errno.EIO, Retry), (errno.EDQUOT, Retry), (errno.EACCES, Fail)])
+@pytest.mark.parametrize(("code", "kind"), [(errno.EIO, Retry), (errno.EDQUOT, Wait), (errno.EACCES, Fail)])
 async def test_what_the_system_refuses_leaves_nothing(
     files: FileExecutor, root: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type
 ) -> None:

@@ -131,9 +131,9 @@ async def test_who_finds_no_free_connection_is_told_that_it_is_unavailable(url: 
 
 async def test_reads_of_a_snapshot_see_the_same_moment_and_change_nothing(database: Database) -> None:
     async with database.snapshot() as session:
-        assert await session.rows("user.list") == []
+        assert await users.listing(session) == []
         await users.add(database, "someone", "hash", [])
-        assert await session.rows("user.list") == []
+        assert await users.listing(session) == []
         with pytest.raises(Unavailable, match="read-only"):
             await session.rows("user.add", "other", "hash", [])
     assert await names(database) == ["someone"]
@@ -267,7 +267,7 @@ async def test_the_three_ways_to_ask(database: Database) -> None:
     rows = await database.rows("user.find", "someone")
     row = await database.row("user.find", "someone")
     assert row is not None
-    assert [tuple(found) for found in rows] == [tuple(row)] == [("someone", "hash", ["a", "b"])]
+    assert [tuple(found) for found in rows] == [tuple(row)] == [("someone", "hash", False, ["a", "b"])]
     assert await database.row("user.find", "nobody") is None
     assert await database.value("user.find", "someone") == "someone"
     assert await database.value("user.find", "nobody") is None
