@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import aiohttp
 from rich.console import Console
@@ -28,6 +29,7 @@ from vidijob.executors import process
 from vidijob.executors.media import ffmpeg, probing
 
 _CLIP_SECONDS = 12
+_NAMESPACE = "http://xml.vidispine.com/schema/vidispine"
 _START_SECONDS = 60.0
 _JOB_SECONDS = 300.0
 _ENDED = ("FINISHED", "FINISHED_WARNING", "FAILED_TOTAL", "ABORTED")
@@ -48,11 +50,14 @@ async def run(folder: Path, *, keep: bool) -> None:
         target = storage / f"clip-{int(time.time())}.mp4"
         out.rule("[bold]3[/] a TRANSCODE job, as a client submits it")
         body = _order(clip, target)
-        out.print(Syntax(f"POST {api.url}/job?type=TRANSCODE\nContent-Type: application/xml\n\n{body}", "xml"))
+        request = f"POST {api.url}/job?type=TRANSCODE\nContent-Type: application/xml\n\n{body}"
+        out.print(Syntax(request, "xml", word_wrap=True))
         job = await api.submit(body)
         ended = await _follow(api, job, out)
         out.rule("[bold]4[/] the job, as XML")
-        out.print(Syntax(await api.get(f"/job/{job}?metadata=true", "application/xml"), "xml", word_wrap=True))
+        out.print(
+            Syntax(_indented(await api.get(f"/job/{job}?metadata=true", "application/xml")), "xml", word_wrap=True)
+        )
         if ended != "FINISHED":
             raise SetupError(f"The demo's job {job} ended {ended}; its errorMessage above says why.")
         out.rule("[bold]5[/] what came of it")
@@ -89,9 +94,15 @@ async def _make_clip(clip: Path) -> None:
 def _order(clip: Path, target: Path) -> str:
     pairs = (("sourceUri", clip.as_uri()), ("destinationUri", target.as_uri()), ("tag", "mp4"))
     fields = "".join(f"  <field><key>{key}</key><value>{value}</value></field>\n" for key, value in pairs)
-    return (
-        f'<SimpleMetadataDocument xmlns="http://xml.vidispine.com/schema/vidispine">\n{fields}</SimpleMetadataDocument>'
-    )
+    return f'<SimpleMetadataDocument xmlns="{_NAMESPACE}">\n{fields}</SimpleMetadataDocument>'
+
+
+def _indented(document: str) -> str:
+    """Return a document of our own server with line breaks, for people."""
+    ElementTree.register_namespace("", _NAMESPACE)
+    tree = ElementTree.fromstring(document)
+    ElementTree.indent(tree)
+    return ElementTree.tostring(tree, "unicode")
 
 
 class _Api:

@@ -17,7 +17,7 @@ async def create(call: Call) -> Answer:
     type = given.text("type")
     if type is None:
         raise Invalid("type", "The parameter type names the job type; it is missing. GET /jobtype lists them.")
-    priority = given.choice("priority", Priority) or Priority.MEDIUM
+    priority = given.choice("priority", Priority) or await call.services.configuration.default_priority(type)
     data = translate.job_data(given.all("jobmetadata"), await call.document(SimpleMetadataDocument))
     named = given.text("notification")
     asked = NotificationRequest(

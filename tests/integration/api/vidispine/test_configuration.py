@@ -157,6 +157,8 @@ async def test_default_priorities(api: Api, database: Database) -> None:
     )
     assert (await api("GET", PRIORITIES, accept=JSON)).json == {}
     assert (await api("PUT", PRIORITIES, body=body, type=XML)).status == 200
+    assert (await api("POST", "/API/job?type=WORK")).find("priority") == ["HIGH"]
+    assert (await api("POST", "/API/job?type=WORK&priority=LOW")).find("priority") == ["LOW"]
     configuration = Configuration(database)
     assert await configuration.default_priority("WORK") is Priority.HIGH
     assert await configuration.default_priority("NEITHER") is Priority.MEDIUM
