@@ -12,11 +12,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.store.database import Database
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate
+
+# A busy machine is no fault of the code: no example of a property is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 _TEMPLATE = f"vidijob_template_{os.getpid()}"
 _number = count(1)
