@@ -144,27 +144,23 @@ class Commands:
         _check_data("jobmetadata", data)
         _check_data("notificationData", asked.data)
         new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark, asked)
-        id, job = await self._submissions.add(new)
-        del id
+        job = await self._submissions.add(new)
         self._bell.ring("vidijob_job")
         return job
 
-    async def _store(self, new: list[NewJob]) -> list[tuple[JobId, Job]]:
+    async def _store(self, new: list[NewJob]) -> list[Job]:
         stored = await jobs.submit(self._database, new)
         return [
-            (
-                id,
-                Job(
-                    id=id,
-                    type=one.type,
-                    user=one.owner,
-                    state=one.state,
-                    priority=one.priority,
-                    started=started,
-                    finished=None,
-                    data=one.data,
-                    total_steps=sum(not step.task.cleanup for step in one.steps),
-                ),
+            Job(
+                id=id,
+                type=one.type,
+                user=one.owner,
+                state=one.state,
+                priority=one.priority,
+                started=started,
+                finished=None,
+                data=one.data,
+                total_steps=sum(not step.task.cleanup for step in one.steps),
             )
             for (id, started), one in zip(stored, new, strict=True)
         ]
