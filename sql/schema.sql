@@ -11,6 +11,7 @@
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
 --        └─ event                    what happened to both, in order                       (history: grows)
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
+--   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
 --   job_external_id, notification_external_id     names that others gave to jobs and notifications
 --   problem ── problem_job           why jobs wait                                         (small)
 --   job_queue                        jobs that wait for admission                          (small: live jobs only)
@@ -451,6 +452,18 @@ CREATE TABLE job_notification (
   -- Key -> list of values: what every payload about the job holds besides.
   data jsonb NOT NULL CHECK (jsonb_typeof(data) = 'object')
 );
+
+-- As long as the job is there, the same user's request with the same key is that job.
+CREATE TABLE submission (
+  owner text NOT NULL,
+  key text NOT NULL CHECK (key <> ''),
+  -- SHA-256 of what was ordered: a key does not stand for two orders.
+  digest bytea NOT NULL,
+  job_id bigint NOT NULL REFERENCES job ON DELETE CASCADE,
+  PRIMARY KEY (owner, key)
+);
+
+CREATE INDEX submission_job ON submission (job_id);
 
 CREATE TABLE job_external_id (
   external_id text PRIMARY KEY CHECK (external_id <> ''),

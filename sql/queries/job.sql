@@ -1,10 +1,20 @@
 -- Jobs: submitting, admitting, ending, reading.
 
 -- name: submit(jobs) :many
--- Store jobs with their steps, all or none; answers id and time in the order given.
-WITH input AS MATERIALIZED (
+-- Store jobs with their steps, all or none; answers id and time in the order given, nulls for a job whose submission key
+-- is known already: that one is not stored again.
+WITH given AS MATERIALIZED (
   SELECT nextval('job_id') AS id, place, doc
   FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS given (doc, place)
+), keyed AS (
+  -- Waits for whoever stores the same key at this moment. In one order, so that nothing deadlocks.
+  INSERT INTO submission (owner, key, digest, job_id)
+  SELECT doc->>'owner', doc->'submission'->>'key', decode(doc->'submission'->>'digest', 'hex'), id
+  FROM given WHERE doc ? 'submission' ORDER BY 1, 2
+  ON CONFLICT (owner, key) DO NOTHING
+  RETURNING job_id
+), input AS MATERIALIZED (
+  SELECT * FROM given WHERE NOT doc ? 'submission' OR id IN (SELECT job_id FROM keyed)
 ), made AS (
   INSERT INTO job (id, type, state, priority, owner, data, total_steps)
   SELECT id, doc->>'type', (doc->>'state')::job_state, (doc->>'priority')::job_priority, doc->>'owner', doc->'data',
@@ -29,7 +39,13 @@ WITH input AS MATERIALIZED (
   INSERT INTO job_notification (job_id, notification_id, data)
   SELECT id, (doc->'asked'->>'notification')::bigint, doc->'asked'->'data' FROM input WHERE doc ? 'asked'
 )
-SELECT made.id, made.started FROM made JOIN input USING (id) ORDER BY input.place;
+SELECT made.id, made.started FROM given LEFT JOIN made USING (id) ORDER BY given.place;
+
+-- name: submitted(owner, key) :one_or_none
+-- The job that a user submitted with a key, and the digest of what it ordered.
+SELECT j.id, j.type, j.state, j.priority, j.owner, j.started, j.finished, j.data, j.total_steps, s.digest
+FROM submission s JOIN job j ON j.id = s.job_id
+WHERE s.owner = $1 AND s.key = $2;
 
 -- name: lock(ids) :many
 -- Lock jobs for a change, always in the same order.

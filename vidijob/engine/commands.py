@@ -6,11 +6,12 @@ A verb checks the rules, changes the database in one transaction, and rings the 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
 from vidijob.access import User
 from vidijob.engine.batch import Batch
 from vidijob.engine.bell import Bell
-from vidijob.errors import Invalid, NotFound, TransitionRefused
+from vidijob.errors import Conflict, Invalid, NotFound, TransitionRefused, Unavailable
 from vidijob.jobs.catalogue import is_result
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name, parse_job
@@ -25,6 +26,7 @@ from vidijob.store.jobs import NewJob
 _LONGEST_KEY = 1000
 _MOST_KEYS = 10_000
 _MOST_DELETED = 10_000
+_LONGEST_SUBMISSION_KEY = 255
 
 
 #: The steps of a new job of a type; raises ``Invalid`` for one that cannot be run.
@@ -48,17 +50,22 @@ class Commands:
         priority: Priority,
         data: JobData,
         asked: NotificationRequest = NOTHING_ASKED,
+        *,
+        key: str | None = None,
     ) -> Job:
         """Accept a job; when this returns it is stored and will be carried out.
 
-        Raises ``Invalid`` for an unknown type or data that cannot be stored, ``RoleMissing`` for IMMEDIATE without the
-        role (spec "Job priority").
-        """
-        return await self._submit(user, type, priority, data, asked, None)
+        With a ``key``, a submission whose answer was lost can be repeated: the job that the user submitted under it is
+        answered, as it is now, and no second one is made, as long as the job has not been deleted.
 
-    async def rerun(self, user: User, text: str, priority: Priority | None) -> Job:
+        Raises ``Invalid`` for an unknown type or data that cannot be stored, ``RoleMissing`` for IMMEDIATE without the
+        role (spec "Job priority"), ``Conflict`` when the key stands for another order.
+        """
+        return await self._submit(user, type, priority, data, asked, None, key)
+
+    async def rerun(self, user: User, text: str, priority: Priority | None, *, key: str | None = None) -> Job:
         """Submit a copy of a job: its type, data, priority and what it asked of notifications; the owner is the caller
-        (spec "Create a duplicate job").
+        (spec "Create a duplicate job"). ``key`` and errors as for ``submit``.
         """
         first = parse_job(self._site, text)
         known = await jobs.duplicate_of(self._database, first)
@@ -69,7 +76,7 @@ class Commands:
         orders = {key: values for key, values in data.items() if not is_result(key)}
         name = job_name(self._site, first)
         return await self._submit(
-            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}"
+            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}", key
         )
 
     async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
@@ -137,33 +144,49 @@ class Commands:
         data: JobData,
         asked: NotificationRequest,
         remark: str | None,
+        key: str | None,
     ) -> Job:
         if priority is Priority.IMMEDIATE:
             user.require("_super_access_user")
         steps = await self._plan(type)
         _check_data("jobmetadata", data)
         _check_data("notificationData", asked.data)
-        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark, asked)
-        job = await self._submissions.add(new)
+        if key is not None and not (0 < len(key) <= _LONGEST_SUBMISSION_KEY and key.isprintable()):
+            raise Invalid(
+                "Idempotency-Key", f"A key is 1 to {_LONGEST_SUBMISSION_KEY} printable characters.", value=key
+            )
+        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark, asked, key)
+        stored = await self._submissions.add(new)
+        if stored is None:
+            return await self._submitted(new)
         self._bell.ring("vidijob_job")
+        id, started = stored
+        return Job(
+            id=id,
+            type=type,
+            user=user.name,
+            state=new.state,
+            priority=priority,
+            started=started,
+            finished=None,
+            data=data,
+            total_steps=sum(not step.task.cleanup for step in steps),
+        )
+
+    async def _submitted(self, new: NewJob) -> Job:
+        """Return the job that was submitted before under the key of a new one."""
+        key = new.key or ""
+        found = await jobs.submitted(self._database, new.owner, key)
+        if found is None:
+            raise Unavailable("The job of this Idempotency-Key", "it was deleted a moment ago")
+        job, digest = found
+        if digest != new.digest:
+            name = job_name(self._site, job.id)
+            raise Conflict("Idempotency-Key", key, f"The key was used for another order, that of the job {name}.")
         return job
 
-    async def _store(self, new: list[NewJob]) -> list[Job]:
-        stored = await jobs.submit(self._database, new)
-        return [
-            Job(
-                id=id,
-                type=one.type,
-                user=one.owner,
-                state=one.state,
-                priority=one.priority,
-                started=started,
-                finished=None,
-                data=one.data,
-                total_steps=sum(not step.task.cleanup for step in one.steps),
-            )
-            for (id, started), one in zip(stored, new, strict=True)
-        ]
+    async def _store(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
+        return await jobs.submit(self._database, new)
 
 
 def _one(found: Mapping[JobId, tuple[JobState, Priority]], job: JobId, text: str) -> tuple[JobState, Priority]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -44,21 +46,39 @@ class NewJob:
     remark: str | None = None
     #: What it asks of notifications.
     asked: NotificationRequest = NOTHING_ASKED
+    #: Under this key its owner submits it at most once.
+    key: str | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """What is ordered, as a SHA-256: equal for equal orders."""
+        order = [self.type, self.priority.value, _texts(self.data), self.remark, _asked(self.asked)]
+        return sha256(json.dumps(order, sort_keys=True).encode()).digest()
 
 
-async def submit(database: Database, jobs: Sequence[NewJob]) -> list[tuple[JobId, datetime]]:
-    """Store jobs, all or none, in one round trip; returns id and time of each."""
+async def submit(database: Database, jobs: Sequence[NewJob]) -> list[tuple[JobId, datetime] | None]:
+    """Store jobs, all or none, in one round trip; returns id and time of each, ``None`` for one whose owner has submitted
+    its key before: see ``submitted``.
+    """
     rows = await database.rows("job.submit", [_document(job) for job in jobs])
-    return [(JobId(row["id"]), row["started"]) for row in rows]
+    return [(JobId(row["id"]), row["started"]) if row["id"] is not None else None for row in rows]
+
+
+async def submitted(database: Database, owner: str, key: str) -> tuple[Job, bytes] | None:
+    """Return the job that a user submitted with a key, if it is still there, and the digest of the order."""
+    row = await database.row("job.submitted", owner, key)
+    return (from_row(row), row["digest"]) if row is not None else None
 
 
 def _document(job: NewJob) -> dict[str, Any]:
+    keyed = {"submission": {"key": job.key, "digest": job.digest.hex()}} if job.key is not None else {}
     return {
+        **keyed,
         "type": job.type,
         "state": job.state.value,
         "priority": job.priority.value,
         "owner": job.owner,
-        "data": {key: list(values) for key, values in job.data.items()},
+        "data": _texts(job.data),
         "total_steps": sum(not step.task.cleanup for step in job.steps),
         "remark": job.remark,
         **_asked(job.asked),
@@ -84,8 +104,11 @@ def _document(job: NewJob) -> dict[str, Any]:
 def _asked(asked: NotificationRequest) -> dict[str, Any]:
     if asked == NOTHING_ASKED:
         return {}
-    data = {key: list(values) for key, values in asked.data.items()}
-    return {"asked": {"notification": asked.notification, "data": data}}
+    return {"asked": {"notification": asked.notification, "data": _texts(asked.data)}}
+
+
+def _texts(data: JobData) -> dict[str, list[str]]:
+    return {key: list(values) for key, values in data.items()}
 
 
 async def lock(session: Session, jobs: Sequence[JobId]) -> dict[JobId, tuple[JobState, Priority]]:

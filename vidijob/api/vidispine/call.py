@@ -62,6 +62,11 @@ class Call:
         return wanted(self._request.headers.get("Accept"), (form,)) is not None
 
     @property
+    def idempotency_key(self) -> str | None:
+        """Return what marks a request that may be a repetition (ours; the header of the IETF's draft)."""
+        return self._request.headers.get("Idempotency-Key")
+
+    @property
     def sends(self) -> Form | None:
         """Return the form that the body is said to have."""
         return sent(self._request.headers.get("Content-Type"))

@@ -24,7 +24,7 @@ async def create(call: Call) -> Answer:
         await call.services.notifications.named(named) if named is not None else None,
         additions(given.all("notificationData")),
     )
-    job = await call.services.commands.submit(call.user, type, priority, data, asked)
+    job = await call.services.commands.submit(call.user, type, priority, data, asked, key=call.idempotency_key)
     return Answer(lambda: translate.created(call.site, job))
 
 
@@ -57,7 +57,9 @@ async def abort(call: Call) -> Answer:
 
 async def rerun(call: Call) -> Answer:
     """POST /job/{id}/re-run: a copy of a job (spec "Create a duplicate job")."""
-    job = await call.services.commands.rerun(call.user, call.path["id"], call.parameters.choice("priority", Priority))
+    job = await call.services.commands.rerun(
+        call.user, call.path["id"], call.parameters.choice("priority", Priority), key=call.idempotency_key
+    )
     return Answer(lambda: translate.created(call.site, job))
 
 
