@@ -9,8 +9,10 @@
 --             └─ shipped_step        which steps came with the program
 --   catalogue                        one row: the version of the job types
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
+--        │            └─ sub_task      what a try is divided into, if it is                (history: grows)
 --        └─ event                    what happened to both, in order                       (history: grows)
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
+--   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
 --   job_external_id, notification_external_id     names that others gave to jobs and notifications
 --   problem ── problem_job           why jobs wait                                         (small)
 --   job_queue                        jobs that wait for admission                          (small: live jobs only)
@@ -278,9 +280,26 @@ CREATE TABLE attempt (
   progress_value double precision,
   progress_total double precision,
   progress_unit text,
+  -- As how many sub-tasks it is done; null: as one.
+  total_sub_tasks integer CHECK (total_sub_tasks > 0),
   UNIQUE (job_id, step, ordinal),
   FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
 ) WITH (fillfactor = 85);
+
+CREATE TABLE sub_task (
+  attempt bigint NOT NULL REFERENCES attempt ON DELETE CASCADE,
+  -- Counted from 0, in the order in which they are shown.
+  place integer NOT NULL CHECK (place >= 0),
+  description text NOT NULL,
+  state step_state NOT NULL,
+  -- When it got into this state.
+  at timestamptz NOT NULL,
+  error text,
+  progress_value double precision,
+  progress_total double precision,
+  progress_unit text,
+  PRIMARY KEY (attempt, place)
+) WITH (fillfactor = 70);
 
 -- Why jobs wait: one row for each condition, however many jobs wait for it.
 CREATE TABLE problem (
@@ -451,6 +470,18 @@ CREATE TABLE job_notification (
   -- Key -> list of values: what every payload about the job holds besides.
   data jsonb NOT NULL CHECK (jsonb_typeof(data) = 'object')
 );
+
+-- As long as the job is there, the same user's request with the same key is that job.
+CREATE TABLE submission (
+  owner text NOT NULL,
+  key text NOT NULL CHECK (key <> ''),
+  -- SHA-256 of what was ordered: a key does not stand for two orders.
+  digest bytea NOT NULL,
+  job_id bigint NOT NULL REFERENCES job ON DELETE CASCADE,
+  PRIMARY KEY (owner, key)
+);
+
+CREATE INDEX submission_job ON submission (job_id);
 
 CREATE TABLE job_external_id (
   external_id text PRIMARY KEY CHECK (external_id <> ''),
