@@ -9,6 +9,7 @@
 --             └─ shipped_step        which steps came with the program
 --   catalogue                        one row: the version of the job types
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
+--        │            └─ sub_task      what a try is divided into, if it is                (history: grows)
 --        └─ event                    what happened to both, in order                       (history: grows)
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
 --   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
@@ -279,9 +280,26 @@ CREATE TABLE attempt (
   progress_value double precision,
   progress_total double precision,
   progress_unit text,
+  -- As how many sub-tasks it is done; null: as one.
+  total_sub_tasks integer CHECK (total_sub_tasks > 0),
   UNIQUE (job_id, step, ordinal),
   FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
 ) WITH (fillfactor = 85);
+
+CREATE TABLE sub_task (
+  attempt bigint NOT NULL REFERENCES attempt ON DELETE CASCADE,
+  -- Counted from 0, in the order in which they are shown.
+  place integer NOT NULL CHECK (place >= 0),
+  description text NOT NULL,
+  state step_state NOT NULL,
+  -- When it got into this state.
+  at timestamptz NOT NULL,
+  error text,
+  progress_value double precision,
+  progress_total double precision,
+  progress_unit text,
+  PRIMARY KEY (attempt, place)
+) WITH (fillfactor = 70);
 
 -- Why jobs wait: one row for each condition, however many jobs wait for it.
 CREATE TABLE problem (

@@ -272,7 +272,7 @@ ORDER BY s.job_id, s.number DESC;
 
 -- name: log(ids) :many
 -- Every attempt of the steps of jobs, in order; clean-up only where it failed.
-SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes,
+SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes, a.total_sub_tasks,
        coalesce(l.progress_value, a.progress_value) AS progress_value,
        coalesce(l.progress_total, a.progress_total) AS progress_total,
        coalesce(l.progress_unit, a.progress_unit) AS progress_unit

@@ -1,7 +1,8 @@
 -- Steps: claiming, keeping, ending, giving back.
 
--- name: claim(worker, executors, limit, urgent_only, lease_seconds, startable) :many
--- Lease the next steps that this worker can carry out, the urgent first, then the highest priority.
+-- name: claim(worker, executors, limit, urgent_only, lease_seconds, startable, short) :many
+-- Lease the next steps that this worker can carry out, the urgent first, then the highest priority. The methods that are
+-- short, each as executor.method, are STARTED, the others STARTED_ASYNCHRONOUS.
 WITH candidate AS MATERIALIZED (
   SELECT job_id, step
   FROM step_queue
@@ -14,14 +15,16 @@ WITH candidate AS MATERIALIZED (
 ), taken AS (
   DELETE FROM step_queue q USING candidate c WHERE q.job_id = c.job_id AND q.step = c.step RETURNING q.job_id, q.step
 ), started AS (
-  UPDATE step s SET state = 'STARTED_ASYNCHRONOUS', tries = s.tries + 1
+  UPDATE step s
+  SET state = CASE WHEN s.executor || '.' || s.method = ANY ($7::text[]) THEN 'STARTED' ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
+      tries = s.tries + 1
   FROM taken t
   JOIN step old ON old.job_id = t.job_id AND old.number = t.step
   WHERE s.job_id = t.job_id AND s.number = t.step AND s.state = ANY ($6::text[]::step_state[])
-  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, old.state AS old
+  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.state, old.state AS old
 ), tried AS (
   INSERT INTO attempt (job_id, step, ordinal, state, worker)
-  SELECT job_id, number, tries - 1, 'STARTED_ASYNCHRONOUS', $1::uuid FROM started
+  SELECT job_id, number, tries - 1, state, $1::uuid FROM started
   RETURNING id, job_id, step
 ), leased AS (
   INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
@@ -30,7 +33,7 @@ WITH candidate AS MATERIALIZED (
   RETURNING job_id, step, number, attempt
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
-  SELECT job_id, number, old::text, 'STARTED_ASYNCHRONOUS', $1::uuid::text FROM started
+  SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
 SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
        j.type AS job_type, j.data
@@ -70,7 +73,7 @@ WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND a.id =
 WITH input AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (
     job_id bigint, step smallint, number bigint, state step_state, error text, data jsonb, delay float8,
-    value float8, total float8, unit text, notes jsonb)
+    value float8, total float8, unit text, notes jsonb, total_sub_tasks integer, sub_tasks jsonb)
 ), mine AS MATERIALIZED (
   SELECT l.job_id, l.step FROM lease l JOIN input i USING (job_id, step, number)
   WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()
@@ -94,8 +97,17 @@ WITH input AS MATERIALIZED (
   SET state = h.state, at = clock_timestamp(), error = h.error, notes = a.notes || coalesce(h.notes, '[]'),
       progress_value = coalesce(h.value, h.progress_value),
       progress_total = coalesce(h.total, h.progress_total),
-      progress_unit = coalesce(h.unit, h.progress_unit)
+      progress_unit = coalesce(h.unit, h.progress_unit),
+      total_sub_tasks = coalesce(h.total_sub_tasks, a.total_sub_tasks)
   FROM held h WHERE a.id = h.attempt
+), divided AS (
+  INSERT INTO sub_task (attempt, place, description, state, at, error, progress_value, progress_total, progress_unit)
+  SELECT h.attempt, t.place, t.description, t.state, to_timestamp(t.at), t.error, t.value, t.total, t.unit
+  FROM held h, jsonb_to_recordset(h.sub_tasks) AS t (
+    place integer, description text, state step_state, at float8, error text, value float8, total float8, unit text)
+  ON CONFLICT (attempt, place) DO UPDATE
+  SET state = excluded.state, at = excluded.at, error = excluded.error, progress_value = excluded.progress_value,
+      progress_total = excluded.progress_total, progress_unit = excluded.progress_unit
 ), told AS (
   UPDATE job j SET data = jsonb_strip_nulls(j.data || d.data)
   FROM (SELECT h.job_id, jsonb_object_agg(pair.key, pair.value) AS data
@@ -174,6 +186,9 @@ WITH input AS MATERIALIZED (
   SET state = 'DISAPPEARED', at = clock_timestamp(),
       progress_value = h.progress_value, progress_total = h.progress_total, progress_unit = h.progress_unit
   FROM held h WHERE a.id = h.attempt
+), divided AS (
+  UPDATE sub_task t SET state = 'DISAPPEARED', at = clock_timestamp()
+  FROM held h WHERE t.attempt = h.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
 ), queued AS (
   INSERT INTO step_queue (job_id, step, executor, urgent, priority)
   SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority

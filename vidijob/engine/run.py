@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
+from vidijob.engine import storable
+from vidijob.engine.sub_tasks import Handle, SubTasks
 from vidijob.executors.base import Done, Fail, Outcome, ProgressUnit, Retry, Wait
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import JobData, Lease, Note, Progress
@@ -31,7 +32,8 @@ class Fate(Enum):
 class Run:
     """The ``StepContext`` of one attempt, and the task that carries it out."""
 
-    def __init__(self, hold: Lease, site: str) -> None:
+    def __init__(self, hold: Lease, site: str, wake: Callable[[], None]) -> None:
+        """``wake`` has what the step tells stored at once instead of with the next beat."""
         #: The worker's hold on the step.
         self.hold = hold
         #: The job's id as users know it.
@@ -43,6 +45,12 @@ class Run:
         self._progress: Progress | None = None
         self._notes: list[Note] = []
         self._noted = 0
+        self._wake = wake
+        self._signalled = False
+        #: A signal that is not stored yet.
+        self._signal_due = False
+        #: What it is divided into, if it is.
+        self.sub_tasks: SubTasks | None = None
 
     @property
     def step(self) -> int:
@@ -66,15 +74,36 @@ class Run:
 
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         """Remember how far the step is; stored with the next beat. What is no finite number is passed over."""
-        value, total = float(value), float(total)
-        if math.isfinite(value) and math.isfinite(total):
-            self._progress = Progress(value, total, unit)
+        self._progress = storable.progress(value, total, unit) or self._progress
 
     def note(self, text: str) -> None:
         """Remember a line for the log; stored with the next beat."""
         self._noted += 1
         if self._noted <= _MOST_NOTES:
-            self._notes.append(Note(datetime.now(UTC), storable(text)[:_LONGEST_NOTE]))
+            self._notes.append(Note(datetime.now(UTC), storable.text(text)[:_LONGEST_NOTE]))
+
+    def signal(self) -> None:
+        """Let the steps start that are parallel to this one; stored with a beat that is due at once."""
+        if not self._signalled:
+            self._signalled = self._signal_due = True
+            self._wake()
+
+    def split(self, descriptions: Sequence[str]) -> list[Handle]:
+        """Divide it into sub-tasks; raises ``ValueError`` for none, and when it is divided already."""
+        if self.sub_tasks is not None:
+            raise ValueError("a step is split only once")
+        self.sub_tasks = SubTasks(descriptions)
+        self._wake()
+        return self.sub_tasks.handles()
+
+    def take_signal(self) -> bool:
+        """Tell whether there is a signal that is not stored yet, and forget it."""
+        due, self._signal_due = self._signal_due, False
+        return due
+
+    def put_signal_back(self) -> None:
+        """Keep a signal that could not be stored, for the next time."""
+        self._signal_due = True
 
     def told(self) -> Progress | None:
         """Return the last progress told."""
@@ -96,22 +125,21 @@ class Run:
             self.task.cancel()
 
 
-def storable(text: str) -> str:
-    """Return a text without what a database cannot hold: NUL, and halves of surrogate pairs."""
-    return str(text).replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
-
-
 def checked(outcome: Outcome) -> Outcome:
     """Return an executor's answer with nothing in it that cannot be stored; raises ``TypeError`` for what is none."""
     match outcome:
         case Done(data):
-            return Done({storable(key): _values(values) for key, values in data.items()})
+            return Done({storable.text(key): _values(values) for key, values in data.items()})
         case Wait(type, data, reason):
-            return Wait(storable(type), {storable(k): storable(v) for k, v in data.items()}, storable(reason))
+            return Wait(
+                storable.text(type),
+                {storable.text(k): storable.text(v) for k, v in data.items()},
+                storable.text(reason),
+            )
         case Retry(reason):
-            return Retry(storable(reason))
+            return Retry(storable.text(reason))
         case Fail(reason):
-            return Fail(storable(reason))
+            return Fail(storable.text(reason))
     raise TypeError(f"an executor answers Done, Wait, Retry or Fail, not {outcome!r}")
 
 
@@ -120,4 +148,4 @@ def _values(values: Sequence[str] | None) -> list[str] | None:
         return None
     if isinstance(values, str):
         raise TypeError(f"a value of job data is a list of texts, not the text {values!r}")
-    return [storable(value) for value in values]
+    return [storable.text(value) for value in values]

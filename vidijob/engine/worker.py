@@ -13,13 +13,17 @@ import os
 import random
 import socket
 import traceback
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import assert_never
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.run import Fate, Run, checked
+from vidijob.engine.telling import store_told
+from vidijob.engine.traces import traces
 from vidijob.errors import Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
 from vidijob.executors.registry import Registry
@@ -98,7 +102,13 @@ class Worker:
             if room <= 0:
                 return _POLL
             leases = await steps.claim(
-                self._database, self.id, self._registry.names, limit=room, urgent_only=free <= 0, duration=LEASE
+                self._database,
+                self.id,
+                self._registry.names,
+                limit=room,
+                urgent_only=free <= 0,
+                duration=LEASE,
+                short=self._registry.short,
             )
             for lease in leases:
                 self._launch(lease)
@@ -116,14 +126,8 @@ class Worker:
                     run.cancel(Fate.LOST)
                 elif kept.get(held):
                     run.cancel(Fate.STOPPED)
-            notes = {held: lines for held, run in running.items() if held in kept and (lines := run.take_notes())}
-            try:
-                if notes:
-                    await steps.note(self._database, notes)
-            except BaseException:
-                for held, lines in notes.items():
-                    running[held].put_back(lines)
-                raise
+            if await store_told(self._database, {held: run for held, run in running.items() if held in kept}):
+                self._bell.ring("vidijob_step")
         await self._be_present()
         return _BEAT if self._runs else _PRESENCE
 
@@ -196,7 +200,7 @@ class Worker:
 
     def _launch(self, lease: Lease) -> None:
         held = Held(lease.job, lease.step, lease.number)
-        run = Run(lease, self._site)
+        run = Run(lease, self._site, self._beats.wake)
         self._runs[held] = run
         run.task = asyncio.create_task(self._carry_out(held, run), name=f"{run.job} step {lease.step}")
         self._beats.wake()
@@ -211,7 +215,7 @@ class Worker:
             case Fate.HAND_BACK:
                 pass  # stop() hands it back with all the others
             case Fate.STOPPED:
-                self._end(held, run, StepState.FAILED_FATAL, "Stopped: the job was aborted or has failed.", final=False)
+                self._end(held, run, StepState.FAILED_FATAL, "Stopped: the job was aborted or has failed.")
             case None:
                 self._conclude(held, run, outcome)
             case _:
@@ -240,41 +244,46 @@ class Worker:
         lease = run.hold
         match outcome:
             case Done(data):
-                self._put(End(held, StepState.FINISHED, data=data, progress=run.told(), notes=run.take_notes()))
+                self._end(held, run, StepState.FINISHED, data=data)
             case Wait(type, data, reason) if not lease.cleanup:
-                self._put(
-                    End(
-                        held,
-                        StepState.WAITING,
-                        error=reason,
-                        problem=(type, data),
-                        progress=run.told(),
-                        notes=run.take_notes(),
-                    )
-                )
+                self._end(held, run, StepState.WAITING, reason, problem=(type, data))
             # Clean-up does not wait: the end of the job would wait with it.
             case Retry(reason) | Wait(_, _, reason) if (
                 lease.retries < (rules := policy.retry_policy(lease.metadata)).retries
             ):
                 delay = policy.retry_delay(rules, lease.retries, random.Random())
-                self._end(held, run, StepState.FAILED_RETRY, reason, final=False, delay=delay)
+                self._end(held, run, StepState.FAILED_RETRY, reason, delay=delay)
             case Retry(reason) | Fail(reason) | Wait(_, _, reason):
-                self._end(held, run, StepState.FAILED_FATAL, reason, final=True)
+                self._end(held, run, StepState.FAILED_FATAL, reason, data={"errorMessage": [reason]})
             case _:
                 assert_never(outcome)
 
     def _end(
-        self, held: Held, run: Run, state: StepState, reason: str, *, final: bool, delay: timedelta = timedelta()
+        self,
+        held: Held,
+        run: Run,
+        state: StepState,
+        reason: str | None = None,
+        *,
+        data: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
+        delay: timedelta = timedelta(),
+        problem: tuple[str, Mapping[str, str]] | None = None,
     ) -> None:
-        lease = run.hold
-        # The keys of the real server: step, sub-task, attempt (contract 1.5).
-        data = {f"errorMessage-{lease.step}-0-{lease.ordinal}": [reason]}
-        if final:
-            data["errorMessage"] = [reason]
-        self._put(End(held, state, error=reason, data=data, delay=delay, progress=run.told(), notes=run.take_notes()))
-
-    def _put(self, end: End) -> None:
-        self._ends[end.held] = end
+        divided = run.sub_tasks
+        if divided is not None:
+            divided.close(state)
+        self._ends[held] = End(
+            held,
+            state,
+            error=reason,
+            data={**traces(run, state, reason), **data},
+            delay=delay,
+            problem=problem,
+            progress=run.told(),
+            notes=run.take_notes(),
+            total_sub_tasks=divided.total if divided is not None else None,
+            sub_tasks=divided.told() if divided is not None else (),
+        )
         self._reports.wake()
 
 

@@ -55,6 +55,22 @@ class Wait:
 Outcome = Done | Wait | Retry | Fail
 
 
+class SubTask(Protocol):
+    """A part of a step that is done as several; it shows in the log below the step (contract 3.2)."""
+
+    def start(self) -> None:
+        """Tell that it has begun."""
+
+    def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
+        """Tell how far it is; cheap, call it as often as there is news."""
+
+    def finish(self) -> None:
+        """Tell that it is done."""
+
+    def fail(self, reason: str) -> None:
+        """Tell that it failed, in one sentence for people; whether the step does, its outcome says."""
+
+
 class StepContext(Protocol):
     """What an executor may know of the step that it carries out, and how it tells of its progress."""
 
@@ -84,12 +100,26 @@ class StepContext(Protocol):
     def note(self, text: str) -> None:
         """Add a line to the step's part of the job's log (a ``subStep`` on the wire)."""
 
+    def signal(self) -> None:
+        """Let the steps start that are defined as parallel to this one (spec STARTED_PARALLEL…); it goes on beside them.
+
+        Once is enough, and a step that is tried again may say it again. Like progress it is stored soon, not at once.
+        """
+
+    def split(self, descriptions: Sequence[str]) -> Sequence[SubTask]:
+        """Say that the step is done as several sub-tasks (spec STARTED_SUBTASKS) and return them, in this order.
+
+        At most once, and at least one. Those that are not over when the attempt ends, end like the attempt.
+        """
+
 
 class Executor(Protocol):
     """One way to carry out steps."""
 
     #: The methods that a task definition may name.
     methods: frozenset[str]
+    #: Those of them that take only moments; they are STARTED, the others STARTED_ASYNCHRONOUS (spec "Step states").
+    short: frozenset[str]
     #: The types of problems that it can look after.
     problems: frozenset[str]
 

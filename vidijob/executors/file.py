@@ -7,52 +7,36 @@ Data out: ``fileUri``, ``fileSize`` and ``checksum``, one of each per source in 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
-from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
+from vidijob.executors.base import Done, Outcome, Retry, StepContext
 from vidijob.executors.copying import ALGORITHM, SourceChanged, checksum_of, copy
-from vidijob.executors.outcomes import OUT_OF_STORAGE, answer, has_room, out_of_storage
+from vidijob.executors.news import News
+from vidijob.executors.outcomes import out_of_storage
 from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep
+from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
 _RECEIPT = "vidijob_receipt"
-#: Seconds.
-_BETWEEN_NEWS = 0.05
 _CHECKSUM_MODES = ("transfer", "verify")
 
 
-class FileExecutor:
-    """Copies files between and within the storage roots."""
+class FileExecutor(Stepwise):
+    """Copies files between and within the storage roots; several files are several sub-tasks of the transfer."""
 
     def __init__(self, storage: Storage) -> None:
-        self._storage = storage
-        self._work: Mapping[str, Callable[[StepContext], Awaitable[Outcome]]] = {
-            "setUp": self._set_up,
-            "transfer": self._transfer,
-            "verify": self._verify,
-            "finish": self._finish,
-            "cleanUp": self._clean_up,
-        }
-        self.methods = frozenset(self._work)
-        self.problems = frozenset({OUT_OF_STORAGE})
-
-    async def run(self, step: StepContext) -> Outcome:
-        """Carry out one attempt of a step."""
-        work = self._work.get(step.method)
-        if work is None:
-            return Fail(f"The executor file has no method {step.method}; it has {', '.join(sorted(self.methods))}.")
-        return await answer(work(step), self._storage, lambda: self._written(step))
-
-    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
-        """Tell whether there is room again."""
-        return type == OUT_OF_STORAGE and await in_thread(lambda stop: has_room(Path(data.get("storage", ""))))
+        super().__init__(
+            "file",
+            storage,
+            short={"setUp": self._set_up, "finish": self._finish, "cleanUp": self._clean_up},
+            long={"transfer": self._transfer, "verify": self._verify},
+        )
 
     def _written(self, step: StepContext) -> Path:
         return self._destinations(step)[0]
@@ -71,41 +55,32 @@ class FileExecutor:
         return Done()
 
     async def _transfer(self, step: StepContext) -> Outcome:
-        loop = asyncio.get_running_loop()
+        news = News(step, [shown(self._storage.name(uri)) for uri in self._source_uris(step)])
 
         def transfer(stop: Stop) -> Outcome:
             sources, destinations = self._sources(step), self._destinations(step)
-            sizes = [os.stat(source).st_size for source in sources]
-            total = sum(sizes)
+            sizes = [self._storage.size(source) for source in sources]
             lacking = _lacking_space(destinations, sizes)
             if lacking is not None:
                 return out_of_storage(self._storage, destinations[0], lacking)
             sweep(self._storage, destinations, step.job, before=step.lease)
-
-            told = 0.0
-
-            def tell(done: int) -> None:
-                nonlocal told
-                if total and (done in (0, total) or loop.time() - told > _BETWEEN_NEWS):
-                    told = loop.time()
-                    loop.call_soon_threadsafe(step.progress, min(done, total), total, "bytes")
-
-            tell(0)
+            news.begin(sum(sizes))
             partials = [Partial(self._storage, destination, step.job, step.lease) for destination in destinations]
-            checksums, before = [], 0
+            checksums = []
             try:
-                for source, partial in zip(sources, partials, strict=True):
-                    checksum, size = self._copy(source, partial, stop, tell, before)
+                for place, (source, partial) in enumerate(zip(sources, partials, strict=True)):
+                    news.file(place, sizes[place])
+                    checksum, size = self._copy(source, partial, stop, news.done)
+                    news.end_of_file(size)
                     checksums.append(checksum)
-                    before += size
                 receipts = [partial.receipt() for partial in partials]
             except BaseException as error:
                 for partial in partials:
                     partial.remove()
                 if isinstance(error, SourceChanged):
+                    news.broken(str(error))
                     return Retry(str(error))
                 raise
-            tell(total)
             return Done(
                 {
                     _RECEIPT: [receipt.text() for receipt in receipts],
@@ -117,14 +92,12 @@ class FileExecutor:
 
         return await in_thread(transfer)
 
-    def _copy(
-        self, source: Path, partial: Partial, stop: Stop, tell: Callable[[int], None], before: int
-    ) -> tuple[str, int]:
+    def _copy(self, source: Path, partial: Partial, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
         reading = self._storage.open_source(source)
         try:
             writing = partial.create()
             try:
-                return copy(reading, writing, shown(source), stop, lambda done: tell(before + done))
+                return copy(reading, writing, shown(source), stop, tell)
             finally:
                 os.close(writing)
         finally:
@@ -168,11 +141,14 @@ class FileExecutor:
         await in_thread(clean_up)
         return Done({_RECEIPT: None})
 
+    def _source_uris(self, step: StepContext) -> Sequence[str]:
+        return jobdata.some(step.data, "sourceUri", "the file to be copied")
+
     def _sources(self, step: StepContext) -> list[Path]:
-        return [self._storage.source(uri) for uri in jobdata.some(step.data, "sourceUri", "the file to be copied")]
+        return [self._storage.source(uri) for uri in self._source_uris(step)]
 
     def _destinations(self, step: StepContext) -> list[Path]:
-        sources = jobdata.some(step.data, "sourceUri", "the file to be copied")
+        sources = self._source_uris(step)
         wanted = jobdata.some(step.data, "destinationUri", "the file to be made, or a folder that ends in /")
         if len(wanted) == 1 and wanted[0].endswith("/"):
             folder = self._storage.folder(wanted[0])

@@ -1,17 +1,18 @@
-"""Turns what went wrong in a step into an outcome: a lack of room is ``Wait``, what else may pass is ``Retry``, the rest
-``Fail``.
+"""Turns what went wrong in a step into an outcome: a lack of room or of a source is ``Wait``, what else may pass is
+``Retry``, the rest ``Fail``.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from vidijob.errors import Invalid, SetupError
 from vidijob.executors.base import Fail, Outcome, Retry, Wait
-from vidijob.executors.storage import Storage, shown
+from vidijob.executors.storage import Absent, Storage, shown, uri_of
+from vidijob.executors.threads import in_thread
 
 #: What an operator, or time, can change while the job waits.
 _PASSING = {
@@ -29,6 +30,8 @@ _FULL = {
     errno.ENOSPC: "no space is left on the device; make room",
     errno.EDQUOT: "the disk quota is used up; make room or raise it",
 }
+#: What is said of files when the root above them is gone.
+_AWAY = (errno.ENOENT, errno.ENOTDIR)
 _LASTING = {
     errno.EACCES: "the server's user may not do that; change the permissions",
     errno.EPERM: "the server's user may not do that; change the permissions",
@@ -42,6 +45,10 @@ _LASTING = {
 
 #: The problem that a lack of room is.
 OUT_OF_STORAGE = "OUT_OF_STORAGE"
+#: The problem that a missing source is, or a storage root that is not mounted.
+SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
+#: What may hold back steps that work on files.
+PROBLEMS = frozenset({OUT_OF_STORAGE, SOURCE_UNAVAILABLE})
 #: Room is back when this part of a file system is free, or so many bytes.
 _ROOM_SHARE = 0.05
 _ROOM_BYTES = 1 << 30
@@ -54,11 +61,19 @@ async def answer(work: Awaitable[Outcome], storage: Storage, written: Callable[[
     """
     try:
         return await work
+    except Absent as error:
+        return _wait_for(error)
     except (Invalid, SetupError) as error:
         return Fail(str(error))
     except OSError as error:
         if error.errno in _FULL:
             return out_of_storage(storage, written(), f"The storage: {_FULL[error.errno]}.")
+        if error.errno in _AWAY and error.filename is not None:
+            file = Path(os.fsdecode(error.filename))
+            try:
+                await in_thread(lambda stop: storage.require_root(file))
+            except Absent as absent:
+                return _wait_for(absent)
         return of_system_error(error)
 
 
@@ -73,7 +88,34 @@ def of_system_error(error: OSError) -> Retry | Fail:
 
 def out_of_storage(storage: Storage, file: Path, reason: str) -> Wait:
     """Wait for room in the storage root that a file lies in."""
-    return Wait(OUT_OF_STORAGE, {"storage": os.fsdecode(storage.root_of(file))}, reason)
+    return Wait(OUT_OF_STORAGE, {"storage": uri_of(storage.root_of(file))}, reason)
+
+
+def _wait_for(absent: Absent) -> Wait:
+    return Wait(SOURCE_UNAVAILABLE, absent.missing, str(absent))
+
+
+async def is_gone(storage: Storage, type: str, data: Mapping[str, str]) -> bool:
+    """Tell whether the condition of a problem, one of ``PROBLEMS``, holds no longer."""
+    if type == SOURCE_UNAVAILABLE and "source" in data:
+        return await in_thread(lambda stop: _is_there(storage, data["source"]))
+    if type in PROBLEMS and "storage" in data:
+        usable = has_room if type == OUT_OF_STORAGE else os.path.isdir
+        return await in_thread(lambda stop: usable(storage.folder(data["storage"], "storage")))
+    return False
+
+
+def _is_there(storage: Storage, uri: str) -> bool:
+    """Tell whether something is where a source was missing; whether it can be used, the step finds out."""
+    try:
+        storage.source(uri)
+    except Absent:
+        return False
+    except Invalid:
+        return True
+    except OSError as error:
+        return isinstance(of_system_error(error), Fail)
+    return True
 
 
 def has_room(folder: Path) -> bool:

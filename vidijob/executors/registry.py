@@ -32,6 +32,11 @@ class Registry:
         return executor is not None and method in executor.methods
 
     @property
+    def short(self) -> tuple[str, ...]:
+        """Return the methods that take only moments, each as ``executor.method``."""
+        return tuple(f"{name}.{method}" for name, executor in self._executors.items() for method in executor.short)
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """Return the types of problems that some executor can look after."""
         return tuple(sorted({type for executor in self._executors.values() for type in executor.problems}))

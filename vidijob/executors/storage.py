@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -33,6 +33,15 @@ def uri_of(path: Path) -> str:
     return "file://" + quote_from_bytes(os.fsencode(path))
 
 
+class Absent(Invalid):
+    """A source that is not there, or a storage root; it may come."""
+
+    def __init__(self, context: str, explanation: str, *, value: str, missing: Mapping[str, str]) -> None:
+        super().__init__(context, explanation, value=value)
+        #: What is missing, by its URI: ``{"source": "file:///media/a.mov"}`` or ``{"storage": "file:///media"}``.
+        self.missing = missing
+
+
 class Storage:
     """The folders that jobs may use."""
 
@@ -45,10 +54,21 @@ class Storage:
         self._roots = tuple(roots)
 
     def source(self, uri: str, key: str = "sourceUri") -> Path:
-        """Return the real path of an existing file; ``key`` is the data key to complain about."""
+        """Return the real path of an existing file; ``key`` is the data key to complain about.
+
+        Raises ``Absent`` where it is not there.
+        """
         path = self._inside(Path(os.path.realpath(_path(uri, key))), uri, key)
+        self.require_root(path, key)
         self._require_file(path, uri, key)
         return path
+
+    def size(self, source: Path) -> int:
+        """Return the size of a file that ``source`` has returned, in bytes."""
+        try:
+            return os.stat(source).st_size
+        except FileNotFoundError:
+            raise _absent(source, str(source), "sourceUri") from None
 
     def destination(self, uri: str, key: str = "destinationUri") -> Path:
         """Return the real path that a file to be made will have; it and its folder need not exist."""
@@ -74,8 +94,9 @@ class Storage:
             )
 
     def prepare(self, folder: Path, key: str = "destinationUri") -> None:
-        """Make a folder below a root, with those above it, where it is not there yet."""
+        """Make a folder below a root, with those above it, where it is not there yet; never a root."""
         self._inside(folder / "file", str(folder), key)
+        self.require_root(folder, key)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
@@ -95,7 +116,10 @@ class Storage:
 
     def open_source(self, path: Path) -> int:
         """Open a file that ``source`` has returned and return its descriptor, which the caller closes."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise _absent(path, str(path), "sourceUri") from None
         try:
             self._require_same(descriptor, path)
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -104,6 +128,17 @@ class Storage:
             os.close(descriptor)
             raise
         return descriptor
+
+    def require_root(self, path: Path, key: str = "storage") -> None:
+        """Raise ``Absent`` where the root that a real path lies under is not there, as when it is not mounted."""
+        root = next((root for root in self._real_roots() if path.is_relative_to(root)), None)
+        if root is not None and not root.is_dir():
+            raise Absent(
+                key,
+                f"The storage root {shown(root)} is not there; mount it or bring it back.",
+                value=str(root),
+                missing={"storage": uri_of(root)},
+            )
 
     def root_of(self, path: Path) -> Path:
         """Return the root that a real path lies under, or its folder if that is none any more."""
@@ -138,12 +173,29 @@ class Storage:
     def _require_file(self, path: Path, uri: str, key: str) -> None:
         try:
             mode = os.lstat(path).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            raise Invalid(key, f"{key} names {shown(uri)}, which does not exist.", value=uri) from None
+        except FileNotFoundError:
+            if not uri.endswith("/"):
+                raise _absent(_path(uri, key), uri, key) from None
+            mode = stat.S_IFDIR
+        except NotADirectoryError:
+            raise Invalid(
+                key,
+                f"{key} names {shown(uri)}, which does not exist: a file stands where its folder should.",
+                value=uri,
+            ) from None
         if stat.S_ISDIR(mode) or uri.endswith("/"):
             raise Invalid(key, f"{key} names {shown(uri)}, a folder; name a file.", value=uri)
         if not stat.S_ISREG(mode):
             raise Invalid(key, f"{key} names {shown(uri)}, which is no ordinary file.", value=uri)
+
+
+def _absent(path: Path, uri: str, key: str) -> Absent:
+    return Absent(
+        key,
+        f"{key} names {shown(uri)}, which does not exist; bring it there, or abort the job.",
+        value=uri,
+        missing={"source": uri_of(path)},
+    )
 
 
 def _path(uri: str, key: str) -> Path:

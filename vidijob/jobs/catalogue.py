@@ -85,6 +85,7 @@ EDITION = 1
 #: Job data that steps write; a job that is run again finds it out anew.
 RESULTS = frozenset(
     {
+        "abortReason",
         "checksum",
         "checksumAlgorithm",
         "duration",
@@ -103,4 +104,4 @@ RESULTS = frozenset(
 
 def is_result(key: str) -> bool:
     """Tell whether a key of job data is written by steps, not by whoever submits the job."""
-    return key in RESULTS or key.startswith(("errorMessage-", "vidijob_"))
+    return key in RESULTS or key.startswith(("errorMessage-", "progress-", "vidijob_"))

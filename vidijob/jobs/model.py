@@ -132,6 +132,22 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class SubTask:
+    """A part of an attempt that is done as several."""
+
+    #: Counted from 0.
+    place: int
+    #: For people: ``clip.mov``.
+    description: str
+    #: NONE until its turn comes.
+    state: StepState
+    #: When it got into that state.
+    at: datetime
+    progress: Progress | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of a step, as the log shows it."""
 
@@ -147,6 +163,14 @@ class Attempt:
     progress: Progress | None = None
     error: str | None = None
     notes: tuple[Note, ...] = ()
+    #: As how many sub-tasks it is done; ``None``: as one.
+    total_sub_tasks: int | None = None
+    #: In their order; at most the first ``MOST_SUB_TASKS`` of them.
+    sub_tasks: tuple[SubTask, ...] = ()
+
+
+#: So many sub-tasks of one attempt are listed; what an attempt has beyond is only counted.
+MOST_SUB_TASKS = 1000
 
 
 @dataclass(frozen=True, slots=True)

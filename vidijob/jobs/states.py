@@ -34,8 +34,6 @@ from __future__ import annotations
 
 from enum import Enum, StrEnum
 
-from vidijob.errors import TransitionRefused
-
 
 class JobState(StrEnum):
     """The state of a job."""
@@ -164,6 +162,8 @@ STEP_TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
     (_S.NONE, _P.UNBLOCK): _S.READY,
     (_S.STARTED, _P.SIGNAL): _S.STARTED_PARALLEL,
     (_S.STARTED_ASYNCHRONOUS, _P.SIGNAL): _S.STARTED_PARALLEL_ASYNCHRONOUS,
+    # That others may start says more than that it is divided, and its sub-tasks are listed anyway.
+    (_S.STARTED_SUBTASKS, _P.SIGNAL): _S.STARTED_PARALLEL_ASYNCHRONOUS,
     (_S.STARTED, _P.SPLIT): _S.STARTED_SUBTASKS,
     (_S.STARTED_ASYNCHRONOUS, _P.SPLIT): _S.STARTED_SUBTASKS,
     **{(state, _P.START): _S.STARTED_ASYNCHRONOUS for state in _STARTABLE},
@@ -177,24 +177,6 @@ STEP_TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
 
 #: Step states in which a worker holds the step.
 HELD = frozenset(_STARTED)
-
-
-def next_job_state(job: str, state: JobState, event: JobEvent) -> JobState:
-    """Return the state that an event leads to, or raise ``TransitionRefused``."""
-    try:
-        return JOB_TRANSITIONS[state, event]
-    except KeyError:
-        raise TransitionRefused("job", job, f"The job {job} is {state}: {event.value} is not possible.") from None
-
-
-def next_step_state(job: str, state: StepState, event: StepEvent) -> StepState:
-    """Return the state that an event leads to, or raise ``TransitionRefused``."""
-    try:
-        return STEP_TRANSITIONS[state, event]
-    except KeyError:
-        raise TransitionRefused(
-            "step", job, f"A step of the job {job} is {state}: {event.value} is not possible."
-        ) from None
 
 
 def job_sources(event: JobEvent) -> tuple[JobState, ...]:

@@ -21,11 +21,13 @@ from vidijob.jobs.model import (
     Priority,
     Progress,
     StepNumber,
+    SubTask,
     Waiting,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
+from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
 
 if TYPE_CHECKING:
@@ -204,8 +206,11 @@ async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
         for row in await session.rows("job.current", ids)
     }
     logs: dict[int, list[Attempt]] = {id: [] for id in ids}
-    for row in await session.rows("job.log", ids):
-        logs[row["job_id"]].append(_attempt(row))
+    log = await session.rows("job.log", ids)
+    divided = sorted({JobId(row["job_id"]) for row in log if row["total_sub_tasks"] is not None})
+    parts = await sub_tasks.of_jobs(session, divided) if divided else {}
+    for row in log:
+        logs[row["job_id"]].append(_attempt(row, parts.get(row["id"], ())))
     stuck = [job.id for job in found if job.state is JobState.WAITING]
     waiting = {
         row["job_id"]: Waiting(row["type"], row["reason"])
@@ -241,7 +246,7 @@ def from_row(row: Record) -> Job:
     )
 
 
-def _attempt(row: Record) -> Attempt:
+def _attempt(row: Record, parts: tuple[SubTask, ...]) -> Attempt:
     progress = None
     if row["progress_value"] is not None:
         progress = Progress(row["progress_value"], row["progress_total"], row["progress_unit"])
@@ -255,6 +260,8 @@ def _attempt(row: Record) -> Attempt:
         progress=progress,
         error=row["error"],
         notes=tuple(_note(note) for note in row["notes"]),
+        total_sub_tasks=row["total_sub_tasks"],
+        sub_tasks=parts,
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from vidijob.jobs.model import JobId, Lease, LeaseNumber, Note, Progress, StepNumber, WorkerId
+from vidijob.jobs.model import JobId, Lease, LeaseNumber, Note, Progress, StepNumber, SubTask, WorkerId
 from vidijob.jobs.states import StepEvent, StepState, step_sources
-from vidijob.store import jobs, problems
+from vidijob.store import jobs, problems, sub_tasks
 from vidijob.store.database import Database
 
 #: Somebody looks again whether a problem is gone, so long after the last look.
@@ -54,6 +54,10 @@ class End:
     progress: Progress | None = None
     #: Log lines not stored yet.
     notes: Sequence[Note] = ()
+    #: As how many sub-tasks it was done; ``None``: as one.
+    total_sub_tasks: int | None = None
+    #: All that are listed.
+    sub_tasks: Sequence[SubTask] = ()
 
 
 async def claim(
@@ -64,8 +68,9 @@ async def claim(
     limit: int,
     urgent_only: bool,
     duration: timedelta,
+    short: Sequence[str] = (),
 ) -> list[Lease]:
-    """Lease the next steps that a worker can carry out."""
+    """Lease the next steps that a worker can carry out; ``short`` are the methods that take moments, ``executor.method``."""
     rows = await database.rows(
         "step.claim",
         worker,
@@ -74,6 +79,7 @@ async def claim(
         urgent_only,
         duration.total_seconds(),
         [state.value for state in step_sources(StepEvent.START)],
+        list(short),
     )
     return [
         Lease(
@@ -96,7 +102,7 @@ async def claim(
 async def extend(database: Database, beats: Mapping[Held, Progress | None], duration: timedelta) -> dict[Held, bool]:
     """Keep leases and store their progress; returns those still held, and whether each is to stop."""
     documents = [
-        _name(held) | ({"value": told.value, "total": told.total, "unit": told.unit} if told is not None else {})
+        name(held) | sub_tasks.progress(told)
         for held, told in sorted(beats.items(), key=lambda beat: (beat[0].job, beat[0].step))
     ]
     rows = await database.rows("step.extend", documents, duration.total_seconds())
@@ -107,7 +113,7 @@ async def extend(database: Database, beats: Mapping[Held, Progress | None], dura
 
 async def note(database: Database, notes: Mapping[Held, Sequence[Note]]) -> None:
     """Add lines to the log of attempts that are still held."""
-    await database.rows("step.note", [_name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
+    await database.rows("step.note", [name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
 
 
 async def end(database: Database, ends: Sequence[End], *, expired_only: bool = False) -> tuple[set[Held], list[JobId]]:
@@ -116,14 +122,11 @@ async def end(database: Database, ends: Sequence[End], *, expired_only: bool = F
     With ``expired_only`` a lease that was extended meanwhile stays. An end that is not accepted had lost its lease and changed nothing.
     """
     documents = [
-        _name(end.held)
+        name(end.held)
         | {"state": end.state.value, "error": end.error, "data": _data(end.data), "delay": end.delay.total_seconds()}
-        | (
-            {"value": end.progress.value, "total": end.progress.total, "unit": end.progress.unit}
-            if end.progress
-            else {}
-        )
-        | {"notes": _notes(end.notes)}
+        | sub_tasks.progress(end.progress)
+        | {"notes": _notes(end.notes), "total_sub_tasks": end.total_sub_tasks}
+        | {"sub_tasks": [sub_tasks.document(sub_task) for sub_task in end.sub_tasks]}
         for end in ends
     ]
     numbers = {(end.held.job, end.held.step): end.held for end in ends}
@@ -152,7 +155,7 @@ async def give_back(database: Database, leases: Sequence[Held], worker: WorkerId
     numbers = {(held.job, held.step): held for held in leases}
     async with database.transaction() as session:
         await jobs.lock(session, [held.job for held in leases])
-        rows = await session.rows("step.give_back", [_name(held) for held in leases], worker)
+        rows = await session.rows("step.give_back", [name(held) for held in leases], worker)
         decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
         if decisive:
             await jobs.conclude(session, decisive)
@@ -187,7 +190,8 @@ def _wait(end: End) -> dict[str, Any]:
     }
 
 
-def _name(held: Held) -> dict[str, Any]:
+def name(held: Held) -> dict[str, Any]:
+    """Return a lease's name as the statements take it."""
     return {"job_id": held.job, "step": held.step, "number": held.number}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -51,9 +51,10 @@ def task(
 class ScriptedExecutor:
     """Does what the test says for each method, and remembers what it was asked."""
 
-    def __init__(self, **acts: Act) -> None:
+    def __init__(self, *, short: Collection[str] = (), **acts: Act) -> None:
         self.acts: dict[str, Act] = {"work": succeed, **acts}
         self.methods = frozenset(self.acts)
+        self.short = frozenset(short)
         self.calls: list[tuple[str, int]] = []
         #: The problems that it looks after, and whether each is gone.
         self.problems = frozenset({"TEST"})

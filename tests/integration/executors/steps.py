@@ -13,6 +13,27 @@ _leases = count(1)
 
 
 @dataclass
+class Part:
+    """A sub-task, and what was told of it."""
+
+    description: str
+    events: list[str] = field(default_factory=list)
+    told: list[tuple[float, float, ProgressUnit]] = field(default_factory=list)
+
+    def start(self) -> None:
+        self.events.append("start")
+
+    def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
+        self.told.append((value, total, unit))
+
+    def finish(self) -> None:
+        self.events.append("finish")
+
+    def fail(self, reason: str) -> None:
+        self.events.append(f"fail: {reason}")
+
+
+@dataclass
 class Step:
     """What an executor is given, and what it told."""
 
@@ -23,12 +44,22 @@ class Step:
     lease: int = field(default_factory=lambda: next(_leases))
     told: list[tuple[float, float, ProgressUnit]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    signals: int = 0
+    parts: list[Part] = field(default_factory=list)
 
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         self.told.append((value, total, unit))
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def signal(self) -> None:
+        self.signals += 1
+
+    def split(self, descriptions: Sequence[str]) -> Sequence[Part]:
+        assert not self.parts
+        self.parts = [Part(text) for text in descriptions]
+        return self.parts
 
 
 class Job:

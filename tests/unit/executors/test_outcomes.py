@@ -41,7 +41,7 @@ async def test_errors_of_a_step_become_its_outcome(tmp_path: Path) -> None:
     for code in (errno.ENOSPC, errno.EDQUOT):
         outcome = await after(OSError(code, "", "/s"))
         assert isinstance(outcome, Wait) and outcome.type == "OUT_OF_STORAGE"
-        assert outcome.data == {"storage": str(tmp_path)}
+        assert outcome.data == {"storage": tmp_path.as_uri()}
     with pytest.raises(ZeroDivisionError):
         await after(ZeroDivisionError())
 

@@ -18,7 +18,8 @@ from vidijob.jobs.catalogue import JOB_TYPES
 
 
 class Idle:
-    methods = frozenset({"rest"})
+    methods = frozenset({"rest", "blink"})
+    short = frozenset({"blink"})
     problems = frozenset({"TIRED"})
 
     async def run(self, step: StepContext) -> Outcome:
@@ -41,6 +42,7 @@ def test_knows_its_executors_and_what_they_can_do() -> None:
     registry = Registry({"idle": idle})
     assert registry.names == ("idle",)
     assert registry.get("idle") is idle
+    assert registry.short == ("idle.blink",)
     assert registry.has("idle", "rest")
     assert not registry.has("idle", "work") and not registry.has("busy", "rest")
     with pytest.raises(NotFound, match="no Executor busy"):

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
-from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
+from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, SubTask
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.outputs import Output, outputs, source
 from vidijob.executors.media.presets import Preset, Presets
 from vidijob.executors.media.probing import MediaInfo, probe
-from vidijob.executors.outcomes import OUT_OF_STORAGE, answer, has_room, out_of_storage
+from vidijob.executors.outcomes import out_of_storage
 from vidijob.executors.partials import Partial, Receipt, publish_all, sweep
+from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
@@ -31,35 +32,23 @@ _SHORTEST = 0.9
 _ALIKE = 0.1
 
 
-class MediaExecutor:
-    """Transcodes files of the storage roots with ffmpeg."""
+class MediaExecutor(Stepwise):
+    """Transcodes files of the storage roots with ffmpeg; several tags are several sub-tasks of the transcode."""
 
     def __init__(self, storage: Storage, presets: Presets, threads: int | None = None) -> None:
         """``threads`` is for one ffmpeg; without it, as many as there are processors, at most eight."""
-        self._storage = storage
+        super().__init__(
+            "media",
+            storage,
+            short={"setUp": self._set_up, "finish": self._finish, "cleanUp": self._clean_up},
+            long={
+                "checkSource": self._check_source,
+                "transcode": self._transcode,
+                "checkResult": self._check_result,
+            },
+        )
         self._presets = presets
         self._threads = threads or ffmpeg.default_threads()
-        self._work: Mapping[str, Callable[[StepContext], Awaitable[Outcome]]] = {
-            "setUp": self._set_up,
-            "checkSource": self._check_source,
-            "transcode": self._transcode,
-            "checkResult": self._check_result,
-            "finish": self._finish,
-            "cleanUp": self._clean_up,
-        }
-        self.methods = frozenset(self._work)
-        self.problems = frozenset({OUT_OF_STORAGE})
-
-    async def run(self, step: StepContext) -> Outcome:
-        """Carry out one attempt of a step."""
-        work = self._work.get(step.method)
-        if work is None:
-            return Fail(f"The executor media has no method {step.method}; it has {', '.join(sorted(self.methods))}.")
-        return await answer(work(step), self._storage, lambda: self._written(step))
-
-    async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
-        """Tell whether there is room again."""
-        return type == OUT_OF_STORAGE and await in_thread(lambda stop: has_room(Path(data.get("storage", ""))))
 
     def _written(self, step: StepContext) -> Path:
         return self._outputs(step)[0].destination
@@ -88,13 +77,19 @@ class MediaExecutor:
         made: list[tuple[Output, Partial]] = []
         try:
             path = await in_thread(lambda stop: self._prepare(step, made))
+            parts = step.split([output.preset.tag for output, _ in made]) if len(made) > 1 else ()
             for place, (output, partial) in enumerate(made):
-                failure = await self._make(step, path, output, partial, place, len(made))
+                part = parts[place] if parts else None
+                failure = await self._make(step, part, path, output, partial, place, len(made))
                 if failure is not None:
                     await in_thread(lambda stop: _remove(made))
                     for line in failure.lines:
                         step.note(line)
                     sentence = f"{failure.reason} ({shown(path)} with the preset {output.preset.tag})."
+                    # Whether it is still there: a source that went away is waited for.
+                    await in_thread(lambda stop: source(step.data, self._storage))
+                    if part is not None:
+                        part.fail(sentence)
                     if failure.full:
                         return out_of_storage(self._storage, output.destination, sentence)
                     return Retry(sentence) if failure.passing else Fail(sentence)
@@ -123,19 +118,35 @@ class MediaExecutor:
         return source(step.data, self._storage)
 
     async def _make(
-        self, step: StepContext, path: Path, output: Output, partial: Partial, place: int, total: int
+        self,
+        step: StepContext,
+        part: SubTask | None,
+        path: Path,
+        output: Output,
+        partial: Partial,
+        place: int,
+        total: int,
     ) -> ffmpeg.Failure | None:
         duration = jobdata.optional(step.data, "duration")
 
-        def tell(seconds: float) -> None:
+        def tell(share: float) -> None:
+            step.progress(round((place + share) / total * 100, 3), 100, "percent")
+            if part is not None:
+                part.progress(round(share * 100, 3), 100, "percent")
+
+        def tell_seconds(seconds: float) -> None:
             # It is 100 only when the file is whole: ffmpeg may still have to move the index to its front.
             if duration is not None and (whole := float(duration)) > 0:
-                step.progress(round((place + min(seconds / whole, 0.999)) / total * 100, 3), 100, "percent")
+                tell(min(seconds / whole, 0.999))
 
+        if part is not None:
+            part.start()
         arguments = ffmpeg.command(ffmpeg.find(), path, partial.path, output.preset, self._threads)
-        failure = await ffmpeg.transcode(arguments, tell)
+        failure = await ffmpeg.transcode(arguments, tell_seconds)
         if failure is None:
-            step.progress(round((place + 1) / total * 100, 3), 100, "percent")
+            tell(1)
+            if part is not None:
+                part.finish()
         return failure
 
     async def _check_result(self, step: StepContext) -> Done | Fail:

@@ -8,7 +8,7 @@ from vidijob.api.vidispine import documents as wire
 from vidijob.api.vidispine.translate.search import facet_document, split_pair
 from vidijob.engine.insights import Page
 from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Attempt, Job, JobData
+from vidijob.jobs.model import Attempt, Job, JobData, Progress, SubTask
 
 #: Data that GET /job/{id} shows unasked (contract 2.8).
 _ALWAYS_SHOWN = frozenset(
@@ -109,17 +109,32 @@ def _pairs(data: JobData, wanted: Collection[str] | None) -> tuple[wire.KeyValue
 
 
 def _task(attempt: Attempt) -> wire.JobTask:
-    progress = attempt.progress
     return wire.JobTask(
         step=attempt.step,
         attempts=attempt.attempts,
         status=attempt.state.value,
         timestamp=attempt.at,
         description=attempt.description,
-        progress=wire.Progress(value=progress.value, total=round(progress.total), unit=progress.unit)
-        if progress is not None
-        else None,
+        progress=_progress(attempt.progress),
         sub_step=tuple(wire.SubStep(timestamp=note.at, description=note.text) for note in attempt.notes),
         error_message=attempt.error,
+        total_sub_tasks=attempt.total_sub_tasks,
+        sub_task=tuple(_sub_task(attempt, sub_task) for sub_task in attempt.sub_tasks),
         id=attempt.id,
     )
+
+
+def _sub_task(attempt: Attempt, sub_task: SubTask) -> wire.JobTask:
+    return wire.JobTask(
+        step=attempt.step,
+        attempts=attempt.attempts,
+        status=sub_task.state.value,
+        timestamp=sub_task.at,
+        description=sub_task.description,
+        progress=_progress(sub_task.progress),
+        error_message=sub_task.error,
+    )
+
+
+def _progress(told: Progress | None) -> wire.Progress | None:
+    return None if told is None else wire.Progress(value=told.value, total=round(told.total), unit=told.unit)
