@@ -13,7 +13,9 @@ import os
 import random
 import socket
 import traceback
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import assert_never
 from uuid import uuid4
 
@@ -241,34 +243,43 @@ class Worker:
         match outcome:
             case Done(data):
                 self._put(End(held, StepState.FINISHED, data=data, progress=run.told(), notes=run.take_notes()))
-            case Wait(type, data, reason) if not lease.cleanup:
+            case Wait(type, data, reason, changes) if not lease.cleanup:
                 self._put(
                     End(
                         held,
                         StepState.WAITING,
                         error=reason,
+                        data=changes,
                         problem=(type, data),
                         progress=run.told(),
                         notes=run.take_notes(),
                     )
                 )
             # Clean-up does not wait: the end of the job would wait with it.
-            case Retry(reason) | Wait(_, _, reason) if (
+            case Retry(reason, changes) | Wait(_, _, reason, changes) if (
                 lease.retries < (rules := policy.retry_policy(lease.metadata)).retries
             ):
                 delay = policy.retry_delay(rules, lease.retries, random.Random())
-                self._end(held, run, StepState.FAILED_RETRY, reason, final=False, delay=delay)
-            case Retry(reason) | Fail(reason) | Wait(_, _, reason):
-                self._end(held, run, StepState.FAILED_FATAL, reason, final=True)
+                self._end(held, run, StepState.FAILED_RETRY, reason, final=False, delay=delay, changes=changes)
+            case Retry(reason, changes) | Fail(reason, changes) | Wait(_, _, reason, changes):
+                self._end(held, run, StepState.FAILED_FATAL, reason, final=True, changes=changes)
             case _:
                 assert_never(outcome)
 
     def _end(
-        self, held: Held, run: Run, state: StepState, reason: str, *, final: bool, delay: timedelta = timedelta()
+        self,
+        held: Held,
+        run: Run,
+        state: StepState,
+        reason: str,
+        *,
+        final: bool,
+        delay: timedelta = timedelta(),
+        changes: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
     ) -> None:
         lease = run.hold
         # The keys of the real server: step, sub-task, attempt (contract 1.5).
-        data = {f"errorMessage-{lease.step}-0-{lease.ordinal}": [reason]}
+        data = {**changes, f"errorMessage-{lease.step}-0-{lease.ordinal}": [reason]}
         if final:
             data["errorMessage"] = [reason]
         self._put(End(held, state, error=reason, data=data, delay=delay, progress=run.told(), notes=run.take_notes()))
