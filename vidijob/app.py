@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import tempfile
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from typing import Literal
 from aiohttp import web
 
 from vidijob import access
+from vidijob.api.vidispine.routes import PREFIX
 from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
@@ -32,15 +33,19 @@ from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.scripts import Scripts
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
-from vidijob.executors import shipped
+from vidijob.executors import plugins, shipped
+from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
+from vidijob.executors.script.executor import ScriptExecutor, is_possible
+from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.storage import Storage
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
@@ -104,7 +109,9 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        registry = _registry(settings) if "worker" in self._roles else None
+        storage = Storage(settings.roots)
+        plugged = plugins.load(storage)
+        own = _executors(settings, storage) if "worker" in self._roles else {}
         database = await open_database(stack, settings)
         await JobTypes(database).ship()
         bell = Bell(database)
@@ -115,7 +122,8 @@ class Server:
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
             self._run(stack, rescuer)
-        if registry is not None:
+        if "worker" in self._roles:
+            registry = Registry({**own, **self._script_executor(database), **plugged})
             self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
@@ -124,13 +132,32 @@ class Server:
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
             self.first_password = await ensure_first_user(accounts, settings)
-            await self._serve(stack, api_database, bell, accounts)
+            await self._serve(stack, api_database, bell, accounts, plugged)
 
     def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 
-    async def _serve(self, stack: AsyncExitStack, database: Database, bell: Bell, accounts: Accounts) -> None:
+    def _script_executor(self, database: Database) -> Mapping[str, Executor]:
+        if not is_possible():
+            return {}
+        settings = self._settings
+
+        def api() -> str | None:
+            base = settings.api_url or self.address
+            return base.rstrip("/") + PREFIX if base is not None else None
+
+        scripts = Scripts(database, settings.site, api)
+        return {"script": ScriptExecutor(scripts.recall, scripts.grant)}
+
+    async def _serve(
+        self,
+        stack: AsyncExitStack,
+        database: Database,
+        bell: Bell,
+        accounts: Accounts,
+        plugged: Mapping[str, Executor],
+    ) -> None:
         settings = self._settings
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
@@ -144,6 +171,7 @@ class Server:
                 database, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
             ),
             health=_health(database, settings, self._roles),
+            executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -168,13 +196,14 @@ def build_application(
     public_url: str | None = None,
     configuration: Configuration | None = None,
     health: Health | None = None,
+    executors: Mapping[str, frozenset[str]] = shipped.METHODS,
 ) -> web.Application:
-    """Return the HTTP server with every face."""
+    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
         middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
     )
     application.on_response_prepare.append(cors.tell)
-    job_types = JobTypes(database, shipped.METHODS)
+    job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
     application[keys.SERVICES] = keys.Services(
         accounts=accounts,
@@ -202,16 +231,16 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
     return Health(database, storage_roots=settings.roots, find_ffmpeg=ffmpeg.find)
 
 
-def _registry(settings: Settings) -> Registry:
+def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
-    storage = Storage(settings.roots)
-    return Registry(
-        {
-            "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
-            "file": FileExecutor(storage),
-        }
-    )
+    found: dict[str, Executor] = {
+        "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
+        "file": FileExecutor(storage),
+    }
+    if settings.allow_program:
+        found["shell"] = ShellExecutor(settings.allow_program)
+    return found
 
 
 def password_file(settings: Settings) -> Path:

@@ -66,6 +66,15 @@ class Settings(BaseSettings):
         (),
         description="The folders that jobs may read and write, separated by ':'; without it storage/ in the data folder.",
     )
+    allow_program: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="The programs, by their whole paths, that steps with the bean shell may run, separated by ':'.",
+    )
+    api_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="Where scripts reach the API, http://jobs.example.org:8080; without it, that of the same process.",
+    )
     preset_dir: Path | None = Field(None, description="A folder with presets of your own, as *.toml.")
     admin_password: SecretStr | None = Field(
         None,
@@ -73,12 +82,20 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
-    @field_validator("storage_roots", mode="before")
+    @field_validator("storage_roots", "allow_program", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         given = (value,) if isinstance(value, str) else value
         if isinstance(given, tuple | list):
             return tuple(part for one in given for part in str(one).split(os.pathsep) if part)
+        return value
+
+    @field_validator("allow_program")
+    @classmethod
+    def _check_programs(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for program in value:
+            if not program.is_absolute():
+                raise ValueError(f"{program} is no whole path")
         return value
 
     @field_validator("cors_origins", mode="before")

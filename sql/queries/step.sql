@@ -36,10 +36,19 @@ WITH candidate AS MATERIALIZED (
   SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
 SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
-       j.type AS job_type, j.data
+       j.type AS job_type, j.owner, j.data, script.source AS script
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
-JOIN job j ON j.id = l.job_id;
+JOIN job j ON j.id = l.job_id
+LEFT JOIN script ON s.executor = 'script' AND script.digest = s.metadata->>'script';
+
+-- name: waiting_script(job, step) :one_or_none
+-- The script of a step that waits, and what it needs to know of its job.
+SELECT script.source, j.owner, j.data, s.metadata
+FROM step s
+JOIN job j ON j.id = s.job_id
+JOIN script ON script.digest = s.metadata->>'script'
+WHERE s.job_id = $1::bigint AND s.number = $2::smallint AND s.executor = 'script' AND s.state = 'WAITING';
 
 -- name: extend(beats, lease_seconds) :many
 -- Keep leases, and store the progress told since; answers those still held and whether they are to stop.

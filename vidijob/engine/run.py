@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -72,6 +72,21 @@ class Run:
         """The job's data at the start of this attempt."""
         return self.hold.data
 
+    @property
+    def user(self) -> str:
+        """Whose job it is."""
+        return self.hold.owner
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the task definition says besides: its settings."""
+        return self.hold.metadata
+
+    @property
+    def script(self) -> str | None:
+        """The script of the task definition, where it has one."""
+        return self.hold.script
+
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         """Remember how far the step is; stored with the next beat. What is no finite number is passed over."""
         self._progress = storable.progress(value, total, unit) or self._progress
@@ -129,18 +144,19 @@ def checked(outcome: Outcome) -> Outcome:
     """Return an executor's answer with nothing in it that cannot be stored; raises ``TypeError`` for what is none."""
     match outcome:
         case Done(data):
-            return Done({storable.text(key): _values(values) for key, values in data.items()})
-        case Wait(type, data, reason):
-            return Wait(
-                storable.text(type),
-                {storable.text(k): storable.text(v) for k, v in data.items()},
-                storable.text(reason),
-            )
-        case Retry(reason):
-            return Retry(storable.text(reason))
-        case Fail(reason):
-            return Fail(storable.text(reason))
+            return Done(_data(data))
+        case Wait(type, about, reason, changes):
+            named = {storable.text(key): storable.text(value) for key, value in about.items()}
+            return Wait(storable.text(type), named, storable.text(reason), _data(changes))
+        case Retry(reason, changes):
+            return Retry(storable.text(reason), _data(changes))
+        case Fail(reason, changes):
+            return Fail(storable.text(reason), _data(changes))
     raise TypeError(f"an executor answers Done, Wait, Retry or Fail, not {outcome!r}")
+
+
+def _data(data: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | None]:
+    return {storable.text(key): _values(values) for key, values in data.items()}
 
 
 def _values(values: Sequence[str] | None) -> list[str] | None:

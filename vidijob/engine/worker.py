@@ -245,16 +245,16 @@ class Worker:
         match outcome:
             case Done(data):
                 self._end(held, run, StepState.FINISHED, data=data)
-            case Wait(type, data, reason) if not lease.cleanup:
-                self._end(held, run, StepState.WAITING, reason, problem=(type, data))
+            case Wait(type, about, reason, changes) if not lease.cleanup:
+                self._end(held, run, StepState.WAITING, reason, data=changes, problem=(type, about))
             # Clean-up does not wait: the end of the job would wait with it.
-            case Retry(reason) | Wait(_, _, reason) if (
+            case Retry(reason, changes) | Wait(_, _, reason, changes) if (
                 lease.retries < (rules := policy.retry_policy(lease.metadata)).retries
             ):
                 delay = policy.retry_delay(rules, lease.retries, random.Random())
-                self._end(held, run, StepState.FAILED_RETRY, reason, delay=delay)
-            case Retry(reason) | Fail(reason) | Wait(_, _, reason):
-                self._end(held, run, StepState.FAILED_FATAL, reason, data={"errorMessage": [reason]})
+                self._end(held, run, StepState.FAILED_RETRY, reason, data=changes, delay=delay)
+            case Retry(reason, changes) | Fail(reason, changes) | Wait(_, _, reason, changes):
+                self._end(held, run, StepState.FAILED_FATAL, reason, data={**changes, "errorMessage": [reason]})
             case _:
                 assert_never(outcome)
 
@@ -276,7 +276,7 @@ class Worker:
             held,
             state,
             error=reason,
-            data={**traces(run, state, reason), **data},
+            data={**data, **traces(run, state, reason)},
             delay=delay,
             problem=problem,
             progress=run.told(),

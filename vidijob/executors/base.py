@@ -30,6 +30,8 @@ class Retry:
 
     #: One sentence for people: what went wrong, where, and what to do.
     reason: str
+    #: Job data to set all the same.
+    changes: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Fail:
 
     #: One sentence for people: what went wrong, where, and what to do.
     reason: str
+    #: Job data to set all the same.
+    changes: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Wait:
     data: Mapping[str, str]
     #: One sentence for people: what is wrong, where, and what to do.
     reason: str
+    #: Job data to set all the same.
+    changes: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
 
 
 Outcome = Done | Wait | Retry | Fail
@@ -93,6 +99,18 @@ class StepContext(Protocol):
     @property
     def data(self) -> JobData:
         """The job's data at the start of this attempt."""
+
+    @property
+    def user(self) -> str:
+        """Whose job it is."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the task definition says besides: its settings."""
+
+    @property
+    def script(self) -> str | None:
+        """The script of the task definition, where it has one."""
 
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         """Tell how far the step is; cheap, call it as often as there is news."""

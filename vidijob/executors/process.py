@@ -1,6 +1,6 @@
 """Starts a child process, reads what it prints in bounded memory, and sees to it that it ends and is reaped.
 
-A child has its own session and process group, an empty standard input and a clean environment. Whatever ends the wait for
+A child has its own session and process group, what it is given as its standard input, and a clean environment. Whatever ends the wait for
 it (its exit, a cancellation, an error of a reader) ends its whole group; when this process itself is killed, the kernel
 kills the child. That last bond is with the *thread* that starts the child: the thread of the event loop.
 What the child does is not known here.
@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,19 +71,23 @@ async def run(
     arguments: Sequence[str],
     *,
     on_line: Callable[[str], None] | None = None,
+    longest_line: int = _LONGEST_LINE,
+    given: bytes = b"",
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     grace: float = GRACE,
 ) -> Ended:
     """Run a program to its end and return how it ended.
 
-    ``on_line`` gets every line of standard output, cut where one is longer than 16 KiB. Cancelling ends the whole group:
+    ``given`` is its standard input. ``on_line`` gets every line of standard output, cut where one is longer than
+    ``longest_line`` bytes, 16 KiB by default. Cancelling ends the whole group:
     it is asked to, and killed ``grace`` seconds later. Raise ``SetupError`` when the program cannot be started, and ``OSError``
     when the system is short of processes, memory or descriptors.
     """
     loop = asyncio.get_running_loop()
-    lines, complaints, failure = _Lines(on_line), _Tail(), loop.create_future()
-    child = _start(arguments, folder, clean_environment() if environment is None else environment)
+    lines, complaints, failure = _Lines(on_line, longest_line), _Tail(), loop.create_future()
+    with _standard_input(given) as standard_input:
+        child = _start(arguments, folder, clean_environment() if environment is None else environment, standard_input)
     leaving: _Exit | None = None
     pipes: list[_Pipe] = []
     try:
@@ -110,7 +115,19 @@ async def run(
     return Ended(child.returncode, complaints.text())
 
 
-def _start(arguments: Sequence[str], folder: Path | None, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _standard_input(given: bytes) -> IO[bytes]:
+    if not given:
+        return open(os.devnull, "rb")
+    # A file, not a pipe: nobody has to wait until the child has read it.
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller's)
+    file.write(given)
+    file.seek(0)
+    return file
+
+
+def _start(
+    arguments: Sequence[str], folder: Path | None, environment: Mapping[str, str], standard_input: IO[bytes]
+) -> subprocess.Popen[bytes]:
     program = shutil.which(arguments[0], path=environment.get("PATH"))
     if program is None:
         raise SetupError(f"The program {arguments[0]} is not there or may not be run; install it or correct its path.")
@@ -118,7 +135,7 @@ def _start(arguments: Sequence[str], folder: Path | None, environment: Mapping[s
     try:
         return subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=standard_input,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -241,8 +258,9 @@ class _Pipe:
 class _Lines:
     """Makes lines of chunks; keeps no more of a line than the longest that is allowed."""
 
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+    def __init__(self, on_line: Callable[[str], None] | None, longest: int) -> None:
         self._on_line = on_line
+        self._longest = longest
         self._open = bytearray()
 
     def take(self, chunk: bytes) -> None:
@@ -253,7 +271,7 @@ class _Lines:
         self._add(rest)
 
     def _add(self, part: bytes) -> None:
-        self._open += part[: _LONGEST_LINE - len(self._open)]
+        self._open += part[: self._longest - len(self._open)]
 
     def finish(self, *, even_empty: bool = False) -> None:
         """Hand on the line that is open."""

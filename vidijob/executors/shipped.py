@@ -8,4 +8,6 @@ from collections.abc import Mapping
 METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
+    "script": frozenset({"run"}),
+    "shell": frozenset({"run"}),
 }

@@ -249,6 +249,10 @@ class Lease:
     executor: str
     method: str
     metadata: Mapping[str, str]
+    #: The script, where the step is one.
+    script: str | None
+    #: Whose job it is.
+    owner: str
     data: JobData
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from vidijob.jobs.model import JobId, Lease, LeaseNumber, Note, Progress, StepNumber, SubTask, WorkerId
+from vidijob.jobs.model import JobData, JobId, Lease, LeaseNumber, Note, Progress, StepNumber, SubTask, WorkerId
 from vidijob.jobs.states import StepEvent, StepState, step_sources
 from vidijob.store import jobs, problems, sub_tasks
 from vidijob.store.database import Database
@@ -93,10 +93,28 @@ async def claim(
             executor=row["executor"],
             method=row["method"],
             metadata=row["metadata"],
+            script=row["script"],
+            owner=row["owner"],
             data=row["data"],
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingScript:
+    """The script of a step that waits, and what it needs to know of its job."""
+
+    source: str
+    owner: str
+    data: JobData
+    metadata: Mapping[str, str]
+
+
+async def waiting_script(database: Database, job: JobId, step: StepNumber) -> WaitingScript | None:
+    """Return the script of a step, if it waits."""
+    row = await database.row("step.waiting_script", job, step)
+    return WaitingScript(row["source"], row["owner"], row["data"], row["metadata"]) if row is not None else None
 
 
 async def extend(database: Database, beats: Mapping[Held, Progress | None], duration: timedelta) -> dict[Held, bool]:

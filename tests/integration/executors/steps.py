@@ -42,6 +42,9 @@ class Step:
     job: str = "VX-1"
     step: int = 100
     lease: int = field(default_factory=lambda: next(_leases))
+    user: str = "admin"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    script: str | None = None
     told: list[tuple[float, float, ProgressUnit]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     signals: int = 0

@@ -12,9 +12,19 @@ from vidijob.executors.file import FileExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
+from vidijob.executors.script.executor import Access, ScriptExecutor, Task
+from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.shipped import METHODS
 from vidijob.executors.storage import Storage
 from vidijob.jobs.catalogue import JOB_TYPES
+
+
+async def no_task(job: str, step: int) -> Task | None:
+    return None
+
+
+async def no_access(user: str) -> Access | None:
+    return None
 
 
 class Idle:
@@ -51,7 +61,14 @@ def test_knows_its_executors_and_what_they_can_do() -> None:
 
 def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     storage = Storage([tmp_path_factory.getbasetemp()])
-    registry = Registry({"file": FileExecutor(storage), "media": MediaExecutor(storage, Presets.load())})
+    registry = Registry(
+        {
+            "file": FileExecutor(storage),
+            "media": MediaExecutor(storage, Presets.load()),
+            "script": ScriptExecutor(no_task, no_access),
+            "shell": ShellExecutor([]),
+        }
+    )
     assert {name: registry.get(name).methods for name in registry.names} == METHODS
     for type in JOB_TYPES.values():
         for task in type.tasks:
