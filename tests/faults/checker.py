@@ -117,8 +117,8 @@ async def read(connection: Connection[Record]) -> Log:
         return Log(
             jobs=[Job(*row) for row in await connection.fetch("SELECT id, state, priority, data FROM job ORDER BY id")],
             steps=[
-                Step(*row[:7], unlocks=tuple(row[7]), unlocks_parallel=tuple(row[8]))
-                for row in await connection.fetch(
+                Step(job, number, state, critical, cleanup, by_ends, by_signals, tuple(unlocks), tuple(parallel))
+                for job, number, state, critical, cleanup, by_ends, by_signals, unlocks, parallel in await connection.fetch(
                     "SELECT job_id, number, state, critical, cleanup, waiting IS NOT NULL, waiting_parallel IS NOT NULL,"
                     " unlocks, unlocks_parallel FROM step ORDER BY job_id, number"
                 )
@@ -138,7 +138,7 @@ async def read(connection: Connection[Record]) -> Log:
             queued_jobs=[row[0] for row in await connection.fetch("SELECT job_id FROM job_queue")],
             queued_steps=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM step_queue")],
             leases=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM lease")],
-            slots=dict(await connection.fetch("SELECT number, job_id FROM slot")),
+            slots={row[0]: row[1] for row in await connection.fetch("SELECT number, job_id FROM slot")},
         )
 
 

@@ -92,7 +92,7 @@ def test_a_run_that_kept_every_promise() -> None:
     assert all_of(healthy()) == []
 
 
-Breaking = Callable[[Log], None]
+Breaking = Callable[[Log], object]
 BROKEN: dict[str, tuple[Breaking, str]] = {
     "a job is lost": (lambda log: log.jobs.pop(), "job 2 was acknowledged and is lost"),
     "a job without a story": (lambda log: log.jobs.append(Job(3, "READY", "LOW")), "job 3 has no event"),
