@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests.faults.rules import ENDS, MOST_VANISHED, Bad, Rules, Run, State
+from tests.faults.rules import ENDS, Bad, Rules, Run, State
 from vidijob.errors import TransitionRefused
 from vidijob.jobs.states import JobState
 
@@ -48,6 +48,7 @@ class Model(Rules):
                         yield f"rescue {run}", partial(self._rescue, run), False
             if any(step.problem for step in job.steps):
                 yield f"problem gone {j}", partial(self.release, j), False
+                yield f"problem failed {j}", partial(self.release, j, doomed=True), True
             if aborts and job.state in (J.READY, J.STARTED, J.WAITING):
                 for cleanup in (True, False):
                     yield f"abort {j}, clean-up {cleanup}", partial(self._abort, j, cleanup), True
@@ -62,6 +63,8 @@ class Model(Rules):
         outcomes = ["done", *["fail"] * bool(fails or ordered), *["retry"] * bool(retries)]
         if waits and not self.plan[s].task.cleanup:
             outcomes.append("wait")
+        if step.doomed and self.is_held(step, number):
+            outcomes = ["fail"]
         for outcome in outcomes:
             yield f"report {run} {outcome}", partial(self._report, run, outcome, lost=False), False
             if faults:
@@ -81,7 +84,7 @@ class Model(Rules):
         if term is None:
             return
         if self.plans[s] is not None:
-            yield f"admit {s}", partial(self.admit, s), False
+            yield f"admit {s}", partial(self._admit, s), False
         else:
             queued = [j for j, job in enumerate(self.jobs) if job.queued]
             free = [slot for slot in range(1, self.bounds.limit + 1) if self.is_free(slot)]
@@ -101,13 +104,18 @@ class Model(Rules):
     def _choose(self, s: int, job: int, slot: int) -> None:
         self.plans[s] = (job, slot)
 
+    def _admit(self, s: int) -> None:
+        chosen, self.plans[s] = self.plans[s], None
+        if chosen is not None:
+            self.admit(s, *chosen)
+
     def _kill_scheduler(self, s: int) -> None:
         self._spend(0)
         self.terms[s] = self.plans[s] = None
 
     def _report(self, run: Run, outcome: str, *, lost: bool) -> None:
         step = self.jobs[run[0]].steps[run[1]]
-        ordered = step.stop and self.is_held(step, run[2]) and outcome == "fail"
+        ordered = (step.stop or step.doomed) and self.is_held(step, run[2]) and outcome == "fail"
         if self.end(run, outcome) and not ordered:
             self._spend({"done": None, "fail": 2, "retry": 3, "wait": 4}[outcome])
         if lost:
@@ -125,7 +133,7 @@ class Model(Rules):
         self.jobs[run[0]].steps[run[1]].expired = True
 
     def _rescue(self, run: Run) -> None:
-        if self.jobs[run[0]].steps[run[1]].vanished >= MOST_VANISHED:
+        if self.jobs[run[0]].steps[run[1]].vanished >= self.most_vanished:
             self.end(run, "fail", expired_only=True)
         else:
             self.give_back(run)

@@ -36,8 +36,6 @@ _OUTCOMES = {
     "retry": (S.FAILED_RETRY, StepEvent.RETRY),
     "wait": (S.WAITING, StepEvent.WAIT),
 }
-#: A step whose worker vanished so often fails.
-MOST_VANISHED = 2
 
 
 class Bad(Exception):
@@ -58,11 +56,13 @@ class StepRow:
     tries: int = 0
     vanished: int = 0
     problem: bool = False
+    #: An operator said that it is to fail when its turn comes.
+    doomed: bool = False
 
     def key(self) -> tuple[Any, ...]:
         """Return the row as a value."""
         return (self.state, self.waiting, self.queued, self.lease, self.expired, self.stop, self.tries, self.vanished,
-                self.problem)  # fmt: skip
+                self.problem, self.doomed)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -76,10 +76,20 @@ class JobRow:
     slot: int | None = None
     #: Whether it counts against the limit, whatever the slots say.
     under_way: bool = False
+    #: Whether it has the priority IMMEDIATE: it needs no slot.
+    immediate: bool = False
 
     def key(self) -> tuple[Any, ...]:
         """Return the row as a value."""
-        return (self.state, self.verdict, self.queued, self.slot, self.under_way, *(step.key() for step in self.steps))
+        return (
+            self.state,
+            self.verdict,
+            self.queued,
+            self.slot,
+            self.under_way,
+            self.immediate,
+            *(step.key() for step in self.steps),
+        )
 
 
 Run = tuple[int, int, int]
@@ -121,6 +131,8 @@ class Rules:
 
     workers = 2
     schedulers = 2
+    #: A step whose worker vanished so often fails.
+    most_vanished = 2
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -138,13 +150,15 @@ class Rules:
 
     def start(self) -> State:
         """Return the state with two jobs submitted and nothing done."""
-        self.jobs = [
-            JobRow([StepRow(S.NONE, step.waiting) for step in self.plan], J.READY, None, True) for _ in range(2)
-        ]
+        self.jobs = [self.job(), self.job()]
         self.terms, self.plans = [None] * self.schedulers, [None] * self.schedulers
         bounds = self.bounds
         self.budget = [bounds.faults, bounds.aborts, bounds.fails, bounds.retries, bounds.waits]
         return self.state()
+
+    def job(self) -> JobRow:
+        """``job.submit``: return a new job."""
+        return JobRow([StepRow(S.NONE, step.waiting) for step in self.plan])
 
     def state(self) -> State:
         """Return what is now, as a value. Workers are alike: which of them holds what makes no difference."""
@@ -156,7 +170,7 @@ class Rules:
     def load(self, state: State) -> None:
         """Make a state the present one."""
         jobs, runs, self.leader, terms, plans, budget = state
-        self.jobs = [JobRow([StepRow(*step) for step in job[5:]], *job[:5]) for job in jobs]
+        self.jobs = [JobRow([StepRow(*step) for step in job[6:]], *job[:6]) for job in jobs]
         self.runs, self.terms, self.plans, self.budget = list(runs), list(terms), list(plans), list(budget)
 
     # The statements. #
@@ -246,18 +260,31 @@ class Rules:
         """``l.expires_at < clock_timestamp()``: the rescuer looked a while ago."""
         return step.expired
 
-    def give_back(self, run: Run) -> None:
-        """``step.give_back`` by the rescuer."""
-        j, s, _ = run
-        job, step = self.jobs[j], self.jobs[j].steps[s]
-        if not self.is_overdue(step):
-            return
+    def give_back(self, run: Run) -> bool:
+        """``step.give_back`` by the rescuer, of a lease that ran out."""
+        step = self.jobs[run[0]].steps[run[1]]
+        if step.lease is None or not self.is_held(step, run[2]) or not self.is_overdue(step):
+            return False
         if not step.expired:
             raise Bad("a lease that was kept was taken away")
+        step.vanished += 1
+        self._run_again(run)
+        return True
+
+    def hand_back(self, run: Run) -> bool:
+        """``step.give_back`` by the worker that holds the lease, or held it."""
+        step = self.jobs[run[0]].steps[run[1]]
+        if step.lease is None or not self.is_held(step, run[2]):
+            return False
+        self._run_again(run)
+        return True
+
+    def _run_again(self, run: Run) -> None:
+        j, s, _ = run
+        job, step = self.jobs[j], self.jobs[j].steps[s]
         before = self.queue()
         step.lease, step.expired, step.stop = None, False, False
         step.state = next_step_state("", step.state, StepEvent.VANISH)
-        step.vanished += 1
         if self.runs_again(job, s):
             self.enqueue(step)
         if job.verdict is not None:
@@ -342,12 +369,13 @@ class Rules:
             job.state = next_job_state("", job.state, JobEvent.WAIT)
             job.under_way, job.slot = False, None
 
-    def release(self, j: int) -> None:
-        """``problem.release``: what the job waited for is gone."""
+    def release(self, j: int, *, doomed: bool = False) -> None:
+        """``problem.release``, after ``problem.doom`` if so: what the job waited for is gone, or not waited for longer."""
         job = self.jobs[j]
         freed = [step for step in job.steps if step.problem]
         for step in freed:
             step.problem = False
+            step.doomed = step.doomed or doomed
         if job.state is J.WAITING:
             job.state, job.queued = next_job_state("", job.state, JobEvent.RESUME), True
         elif job.state in (J.STARTED, J.ABORTED_PENDING) and job.verdict is None:
@@ -376,16 +404,17 @@ class Rules:
         """It is in the queue, and its state is one that a job may be admitted from."""
         return job.queued and job.state is J.READY
 
-    def admit(self, s: int) -> None:
+    def admit(self, s: int, j: int, slot: int | None) -> bool:
         """``job.admit``: start the job that was chosen, in the slot that was chosen, if all of it still holds."""
-        chosen, self.plans[s] = self.plans[s], None
-        assert chosen is not None
-        job, slot = self.jobs[chosen[0]], chosen[1]
-        if not self.leads(s, self.terms[s]) or not self.may_start(job) or not self.is_free(slot):
-            return
+        job = self.jobs[j]
+        slot = None if job.immediate else slot
+        if not self.leads(s, self.terms[s]) or not self.may_start(job):
+            return False
+        if not job.immediate and (slot is None or not self.is_free(slot)):
+            return False
         if self.leader != (s, self.terms[s], False):
             raise Bad("somebody admitted a job who does not lead")
-        job.queued, job.slot, job.under_way = False, slot, True
+        job.queued, job.slot, job.under_way = False, slot, not job.immediate
         job.state = next_job_state("", job.state, JobEvent.ADMIT)
         for step, own in zip(job.steps, self.plan, strict=True):
             if step.state is S.NONE and step.waiting == 0 and not own.task.cleanup:
@@ -393,6 +422,14 @@ class Rules:
                 self.enqueue(step)
             elif step.state is S.WAITING:
                 self.enqueue(step)
+        return True
+
+    def prioritise(self, j: int, *, immediate: bool) -> None:
+        """``job.prioritise``: a job that is raised to IMMEDIATE gives its slot back."""
+        job = self.jobs[j]
+        job.immediate = immediate
+        if immediate:
+            job.slot, job.under_way = None, False
 
     def abort(self, j: int, cleanup: bool) -> None:
         """``job.abort`` with what follows it."""
