@@ -226,6 +226,8 @@ class Lease:
     method: str
     metadata: Mapping[str, str]
     data: JobData
+    #: Why it is to fail without being carried out: an operator said so.
+    doom: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

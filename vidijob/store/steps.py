@@ -88,6 +88,7 @@ async def claim(
             method=row["method"],
             metadata=row["metadata"],
             data=row["data"],
+            doom=row["doom"],
         )
         for row in rows
     ]
