@@ -258,7 +258,7 @@ CREATE TABLE step (
   tries integer NOT NULL DEFAULT 0,
   retries integer NOT NULL DEFAULT 0,
   vanished integer NOT NULL DEFAULT 0,
-  -- Why a waiting step is to fail as soon as its job goes on: an operator said so.
+  -- Why a waiting step is to fail when it is next claimed: an operator said so.
   doom text,
   PRIMARY KEY (job_id, number)
 ) WITH (fillfactor = 85);

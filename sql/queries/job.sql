@@ -84,15 +84,6 @@ WITH lead AS (
   FROM started j
   WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
   RETURNING s.job_id, s.number, s.executor
-), doomed AS (
-  UPDATE step s SET state = 'FAILED_FATAL'
-  FROM started j
-  WHERE s.job_id = j.id AND s.state = 'WAITING' AND s.doom IS NOT NULL
-  RETURNING s.job_id, s.number, s.doom
-), told AS (
-  UPDATE attempt t SET state = 'FAILED_FATAL', error = d.doom, at = clock_timestamp()
-  FROM doomed d JOIN step s ON s.job_id = d.job_id AND s.number = d.number
-  WHERE t.job_id = d.job_id AND t.step = d.number AND t.ordinal = s.tries - 1
 ), queued AS (
   -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, urgent, priority)
@@ -100,7 +91,7 @@ WITH lead AS (
   FROM (SELECT * FROM ready
         UNION ALL
         SELECT s.job_id, s.number, s.executor FROM step s JOIN started j ON s.job_id = j.id
-        WHERE s.state = 'WAITING' AND s.doom IS NULL) r
+        WHERE s.state = 'WAITING') r
   JOIN admitted a ON a.id = r.job_id
   ORDER BY a.priority DESC, a.id, r.number
 ), logged AS (
@@ -108,10 +99,8 @@ WITH lead AS (
   SELECT id, NULL::smallint, state::text, 'STARTED', 'scheduler', NULL FROM admitted
   UNION ALL
   SELECT job_id, number, 'NONE', 'READY', 'scheduler', NULL FROM ready
-  UNION ALL
-  SELECT job_id, number, 'WAITING', 'FAILED_FATAL', 'scheduler', doom FROM doomed
 )
-SELECT id, id IN (SELECT job_id FROM doomed) AS decisive FROM started;
+SELECT id FROM started;
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.

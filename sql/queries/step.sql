@@ -21,7 +21,7 @@ WITH candidate AS MATERIALIZED (
   FROM taken t
   JOIN step old ON old.job_id = t.job_id AND old.number = t.step
   WHERE s.job_id = t.job_id AND s.number = t.step AND s.state = ANY ($6::text[]::step_state[])
-  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.state, old.state AS old
+  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.doom, s.state, old.state AS old
 ), tried AS (
   INSERT INTO attempt (job_id, step, ordinal, state, worker)
   SELECT job_id, number, tries - 1, state, $1::uuid FROM started
@@ -36,7 +36,7 @@ WITH candidate AS MATERIALIZED (
   SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
 SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
-       j.type AS job_type, j.owner, j.data, script.source AS script
+       s.doom, j.type AS job_type, j.owner, j.data, script.source AS script
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
 JOIN job j ON j.id = l.job_id

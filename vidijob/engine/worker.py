@@ -223,6 +223,8 @@ class Worker:
 
     async def _outcome(self, run: Run) -> Outcome:
         """Return what the executor answers; whatever goes wrong with it is an outcome as well."""
+        if run.hold.doom is not None:
+            return Fail(run.hold.doom)
         clock = asyncio.timeout(None)
         try:
             if not self._registry.has(run.hold.executor, run.method):

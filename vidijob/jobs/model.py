@@ -254,6 +254,8 @@ class Lease:
     #: Whose job it is.
     owner: str
     data: JobData
+    #: Why it is to fail without being carried out: an operator said so.
+    doom: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,9 +177,6 @@ async def admit(database: Database, holder: UUID, term: int, admissions: Sequenc
             [admission.task_group for admission in admissions],
             [admission.place for admission in admissions],
         )
-        decisive = [JobId(row["id"]) for row in rows if row["decisive"]]
-        if decisive:
-            await conclude(session, decisive)
     return [JobId(row["id"]) for row in rows]
 
 

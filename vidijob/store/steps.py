@@ -96,6 +96,7 @@ async def claim(
             script=row["script"],
             owner=row["owner"],
             data=row["data"],
+            doom=row["doom"],
         )
         for row in rows
     ]

@@ -111,6 +111,49 @@ async def test_an_operator_lets_them_fail(engine: Engine) -> None:
     assert await problems(engine).listing() == []
 
 
+async def test_what_follows_a_step_that_was_let_fail_goes_on_at_once(engine: Engine) -> None:
+    engine.types["OPTIONAL"] = JobType("OPTIONAL", (task(200, "need", critical=False), task(300)))
+    engine.know_types()
+    executor = ScriptedExecutor(need=Needing())
+    engine.worker(executor)
+    engine.scheduler()
+    id = await engine.submit("OPTIONAL")
+    await engine.until(id, JobState.WAITING)
+    (problem,) = await problems(engine).listing()
+    await problems(engine).fail(ADMIN, str(problem.id))
+    assert (await engine.until(id, seconds=5)).state is JobState.FINISHED_WARNING
+    assert executor.calls == [(id, 200), (id, 300)]
+
+
+async def test_a_step_is_let_fail_while_the_one_beside_it_goes_on(engine: Engine) -> None:
+    none = Dependency()
+    engine.types["SIDE"] = JobType(
+        "SIDE",
+        (
+            TaskDefinition(StepNumber(200), "needs", "test", "need", none),
+            TaskDefinition(StepNumber(300), "long", "test", "long", none),
+        ),
+    )
+    engine.know_types()
+    go_on = asyncio.Event()
+
+    async def long(step: StepContext) -> Outcome:
+        await go_on.wait()
+        return Done()
+
+    executor = ScriptedExecutor(need=Needing(), long=long)
+    engine.worker(executor)
+    engine.scheduler()
+    id = await engine.submit("SIDE")
+    async with asyncio.timeout(10):
+        while not (known := await problems(engine).listing()):
+            await asyncio.sleep(0.02)
+    await problems(engine).fail(ADMIN, str(known[0].id))
+    job = await engine.until(id, seconds=5)
+    assert job.state is JobState.FAILED_TOTAL
+    assert [step for _, step in executor.calls].count(200) == 1, "it was not run once more"
+
+
 async def test_abort_of_a_waiting_job(engine: Engine) -> None:
     executor = ScriptedExecutor(work=Needing())
     engine.worker(executor)
