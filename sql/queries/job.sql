@@ -213,6 +213,20 @@ WITH target AS (
 )
 SELECT id, state FROM aborted;
 
+-- name: release(id, allowed_from, actor) :many
+-- Put a job into the queue that was held; needs the job locked.
+WITH released AS (
+  UPDATE job j SET state = 'READY'
+  FROM job old
+  WHERE j.id = $1::bigint AND old.id = j.id AND j.state = ANY ($2::text[]::job_state[])
+  RETURNING j.id, j.priority, old.state AS old
+), queued AS (
+  INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM released
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, old::text, 'READY', $3::text FROM released
+)
+SELECT id FROM released;
+
 -- name: prioritise(id, priority, actor) :none
 -- Give a job another priority, in the queues as well; needs the job locked.
 WITH changed AS (

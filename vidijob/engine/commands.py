@@ -48,15 +48,17 @@ class Commands:
         priority: Priority,
         data: JobData,
         asked: NotificationRequest = NOTHING_ASKED,
+        *,
+        hold: bool = False,
     ) -> Job:
-        """Accept a job; when this returns it is stored and will be carried out.
+        """Accept a job; when this returns it is stored and will be carried out, with ``hold`` once it is released.
 
         Raises ``Invalid`` for an unknown type or data that cannot be stored, ``RoleMissing`` for IMMEDIATE without the
         role (spec "Job priority").
         """
-        return await self._submit(user, type, priority, data, asked, None)
+        return await self._submit(user, type, priority, data, asked, None, hold)
 
-    async def rerun(self, user: User, text: str, priority: Priority | None) -> Job:
+    async def rerun(self, user: User, text: str, priority: Priority | None, *, hold: bool = False) -> Job:
         """Submit a copy of a job: its type, data, priority and what it asked of notifications; the owner is the caller
         (spec "Create a duplicate job").
         """
@@ -69,8 +71,17 @@ class Commands:
         orders = {key: values for key, values in data.items() if not is_result(key)}
         name = job_name(self._site, first)
         return await self._submit(
-            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}"
+            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}", hold
         )
+
+    async def release(self, user: User, text: str) -> None:
+        """Let a job that is held queue up (contract 2.1); raises ``TransitionRefused`` for one that is not."""
+        job = parse_job(self._site, text)
+        async with self._database.transaction() as session:
+            state, _ = _one(await jobs.lock(session, [job]), job, text)
+            if not await jobs.release(session, job, user.name):
+                raise TransitionRefused("job", text, f"The job {text} is {state}: only one in HOLD can be released.")
+        self._bell.ring("vidijob_job")
 
     async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
         """Ask for a job to be aborted (spec "Abort a job"); returns its state now, ABORTED or ABORTED_PENDING.
@@ -137,13 +148,15 @@ class Commands:
         data: JobData,
         asked: NotificationRequest,
         remark: str | None,
+        hold: bool,
     ) -> Job:
         if priority is Priority.IMMEDIATE:
             user.require("_super_access_user")
         steps = await self._plan(type)
         _check_data("jobmetadata", data)
         _check_data("notificationData", asked.data)
-        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark, asked)
+        state = JobState.HOLD if hold else JobState.READY
+        new = NewJob(type, state, priority, user.name, data, steps, remark, asked)
         job = await self._submissions.add(new)
         self._bell.ring("vidijob_job")
         return job

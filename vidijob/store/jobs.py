@@ -123,6 +123,12 @@ async def abort(session: Session, job: JobId, *, cleanup: bool, actor: str, reas
     return JobState(row["state"]) if row is not None else None
 
 
+async def release(session: Session, job: JobId, actor: str) -> bool:
+    """Queue a locked job that was held; tells whether its state allowed it."""
+    allowed = [state.value for state in job_sources(JobEvent.RELEASE)]
+    return bool(await session.rows("job.release", job, allowed, actor))
+
+
 async def prioritise(session: Session, job: JobId, priority: Priority, actor: str) -> None:
     """Give a locked job another priority."""
     await session.rows("job.prioritise", job, priority.value, actor)

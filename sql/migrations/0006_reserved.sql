@@ -1,0 +1,3 @@
+-- Reserved: another change takes this number.
+-- breaking: no
+SELECT 1;

@@ -1,0 +1,3 @@
+-- Reserved as well: another change takes this number.
+-- breaking: no
+SELECT 1;
