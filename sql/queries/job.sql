@@ -39,6 +39,14 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 -- The next jobs in the queue.
 SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
 
+-- name: heads(limit) :many
+-- The next jobs of each priority, and for how many seconds they have waited.
+SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
+FROM unnest(enum_range(NULL::job_priority)) AS line (priority)
+CROSS JOIN LATERAL (
+  SELECT job_id, priority, since FROM job_queue WHERE priority = line.priority ORDER BY job_id LIMIT $1::integer
+) q;
+
 -- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places) :many
 -- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads;
 -- needs the jobs locked.

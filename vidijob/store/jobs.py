@@ -22,7 +22,7 @@ from vidijob.jobs.model import (
     Waiting,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.jobs.policy import Admission
+from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.store.database import Database, Session
 
@@ -142,6 +142,14 @@ async def delete(session: Session, jobs: Sequence[JobId], actor: str) -> list[Jo
 async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
     """Return the next jobs in the queue."""
     return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
+
+
+async def heads(database: Database, limit: int) -> list[Queued]:
+    """Return the next jobs of each priority."""
+    return [
+        Queued(JobId(row["job_id"]), Priority(row["priority"]), row["waited"])
+        for row in await database.rows("job.heads", limit)
+    ]
 
 
 async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> list[JobId]:
