@@ -197,7 +197,9 @@ CREATE TABLE task_group (
   filters jsonb NOT NULL DEFAULT '[]',
   transcoders text[] NOT NULL DEFAULT '{}',
   -- Key -> list of values.
-  metadata jsonb NOT NULL DEFAULT '{}'
+  metadata jsonb NOT NULL DEFAULT '{}',
+  -- Whether none of its jobs is admitted, however few run.
+  paused boolean NOT NULL DEFAULT false
 );
 
 CREATE SEQUENCE job_id AS bigint;
@@ -260,6 +262,8 @@ CREATE TABLE step (
   vanished integer NOT NULL DEFAULT 0,
   -- Why a waiting step is to fail when it is next claimed: an operator said so.
   doom text,
+  -- What a worker must offer to take it: {"gpu": 1, "label:studio": 1}; null: only the executor.
+  needs jsonb CHECK (jsonb_typeof(needs) = 'object'),
   PRIMARY KEY (job_id, number)
 ) WITH (fillfactor = 85);
 
@@ -343,10 +347,14 @@ CREATE TABLE event (
 );
 
 CREATE INDEX event_job ON event (job_id, id);
+-- What is left of jobs that are gone, so that it goes one day as well.
+CREATE INDEX event_of_deleted ON event (at) WHERE new_state = 'DELETED' AND step IS NULL;
 
 CREATE TABLE job_queue (
   job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
-  priority job_priority NOT NULL
+  priority job_priority NOT NULL,
+  -- Since when it waits: what ageing counts from.
+  since timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of admission, to the letter.
@@ -364,12 +372,15 @@ CREATE TABLE step_queue (
   ready_seq bigint NOT NULL DEFAULT nextval('step_queue_seq'),
   -- Not before this time (a retry waits).
   ready_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Those of the step.
+  needs jsonb,
   PRIMARY KEY (job_id, step),
   FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of claims, to the letter.
 CREATE INDEX step_queue_order ON step_queue (urgent DESC, priority DESC, ready_seq);
+CREATE INDEX step_queue_needing ON step_queue (urgent DESC, priority DESC, ready_seq) WHERE needs IS NOT NULL;
 
 CREATE SEQUENCE lease_number AS bigint;
 
@@ -420,7 +431,11 @@ CREATE TABLE worker (
   executors text[] NOT NULL,
   slots smallint NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),
-  seen_at timestamptz NOT NULL DEFAULT now()
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  -- {"gpu": 1, "label:studio": 1}; what is not there it does not have.
+  resources jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(resources) = 'object'),
+  -- Whether it is to take no more steps.
+  drained boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 50);
 
 CREATE TABLE notification (

@@ -118,7 +118,7 @@ class Server:
         bell.start()
         stack.push_async_callback(bell.stop)
         if "scheduler" in self._roles:
-            scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs)
+            scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
             self._run(stack, rescuer)
@@ -168,7 +168,7 @@ class Server:
             site=settings.site,
             public_url=settings.public_url,
             configuration=Configuration(
-                database, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
+                database, bell, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
             ),
             health=_health(database, settings, self._roles),
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
@@ -208,10 +208,10 @@ def build_application(
     application[keys.SERVICES] = keys.Services(
         accounts=accounts,
         commands=Commands(database, bell, job_types.plans.of, site),
-        configuration=configuration or Configuration(database),
+        configuration=configuration or Configuration(database, bell),
         groups=Groups(database, accounts),
         health=health or Health(database),
-        task_groups=TaskGroups(database),
+        task_groups=TaskGroups(database, bell),
         insights=Insights(database, site),
         job_types=job_types,
         external_ids=external_ids,

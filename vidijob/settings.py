@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,6 +59,12 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="How many jobs run at once, IMMEDIATE ones aside, until an administrator sets concurrentJobs by the API.",
+    )
+    ageing: float = Field(
+        0,
+        ge=0,
+        le=31_536_000,
+        description="A job that has waited so many seconds is treated as if its priority were one higher, up to HIGHEST; 0: never.",
     )
     worker_slots: int = Field(
         0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
@@ -131,6 +138,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
+
+    @property
+    def ageing_time(self) -> timedelta | None:
+        """Return how long a job waits for each priority that it is raised by, or ``None``: for ever."""
+        return timedelta(seconds=self.ageing) if self.ageing else None
 
     @property
     def slots(self) -> int:

@@ -21,6 +21,10 @@ DELETE FROM property WHERE key = $1::text RETURNING key;
 -- How many jobs run at once, where an administrator has said so.
 SELECT value FROM property WHERE key = 'concurrentJobs';
 
+-- name: paused() :value
+-- Whether an administrator has paused all admission.
+SELECT EXISTS (SELECT FROM property WHERE key = 'pauseJobs' AND value = 'true');
+
 -- name: pools() :many
 -- The job pools, the highest threshold first.
 SELECT threshold, size FROM job_pool ORDER BY threshold DESC;

@@ -55,6 +55,14 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 -- The next jobs in the queue.
 SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
 
+-- name: heads(limit) :many
+-- The next jobs of each priority, and for how many seconds they have waited.
+SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
+FROM unnest(enum_range(NULL::job_priority)) AS line (priority)
+CROSS JOIN LATERAL (
+  SELECT job_id, priority, since FROM job_queue WHERE priority = line.priority ORDER BY job_id LIMIT $1::integer
+) q;
+
 -- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places) :many
 -- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads;
 -- needs the jobs locked.
@@ -217,6 +225,20 @@ WITH target AS (
   SELECT id, old::text, state::text, $5::text, $6::text FROM aborted
 )
 SELECT id, state FROM aborted;
+
+-- name: release(id, allowed_from, actor) :many
+-- Put a job into the queue that was held; needs the job locked.
+WITH released AS (
+  UPDATE job j SET state = 'READY'
+  FROM job old
+  WHERE j.id = $1::bigint AND old.id = j.id AND j.state = ANY ($2::text[]::job_state[])
+  RETURNING j.id, j.priority, old.state AS old
+), queued AS (
+  INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM released
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, old::text, 'READY', $3::text FROM released
+)
+SELECT id FROM released;
 
 -- name: prioritise(id, priority, actor) :none
 -- Give a job another priority, in the queues as well; needs the job locked.

@@ -2,7 +2,7 @@
 
 -- name: list(names) :many
 -- Task groups by name; null: all.
-SELECT name, priority, max_concurrency, filters, transcoders, metadata
+SELECT name, priority, max_concurrency, filters, transcoders, metadata, paused
 FROM task_group
 WHERE $1::text[] IS NULL OR name = ANY ($1)
 ORDER BY name;
@@ -11,13 +11,17 @@ ORDER BY name;
 -- Lock a task group for a change.
 SELECT name FROM task_group WHERE name = $1::text FOR UPDATE;
 
--- name: put(name, priority, max_concurrency, filters, transcoders, metadata) :none
--- Make a task group, or give one another definition.
-INSERT INTO task_group (name, priority, max_concurrency, filters, transcoders, metadata)
-VALUES ($1::text, $2::text::job_priority, $3::integer, $4::jsonb, $5::text[], $6::jsonb)
+-- name: put(name, priority, max_concurrency, filters, transcoders, metadata, paused) :none
+-- Make a task group, or give one another definition; null: it is as paused as it was.
+INSERT INTO task_group AS g (name, priority, max_concurrency, filters, transcoders, metadata, paused)
+VALUES ($1::text, $2::text::job_priority, $3::integer, $4::jsonb, $5::text[], $6::jsonb, coalesce($7::boolean, false))
 ON CONFLICT (name) DO UPDATE
 SET priority = excluded.priority, max_concurrency = excluded.max_concurrency, filters = excluded.filters,
-    transcoders = excluded.transcoders, metadata = excluded.metadata;
+    transcoders = excluded.transcoders, metadata = excluded.metadata, paused = coalesce($7::boolean, g.paused);
+
+-- name: pause(name, paused) :value_or_none
+-- Let a task group admit no more jobs, or let it go on.
+UPDATE task_group SET paused = $2::boolean WHERE name = $1::text RETURNING name;
 
 -- name: delete(name) :value_or_none
 -- Take a task group out.
@@ -29,7 +33,7 @@ DELETE FROM task_group;
 
 -- name: candidates(priority, after, limit, data_keys) :many
 -- Jobs of one priority in the queue, behind a job, with what conditions can be about.
-SELECT q.job_id, q.priority, j.type, j.owner,
+SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited, j.type, j.owner,
        ARRAY(SELECT m.user_group FROM user_group_member m WHERE m.account = j.owner
              UNION ALL
              SELECT r.role FROM effective_role r WHERE r.account = j.owner) AS groups,

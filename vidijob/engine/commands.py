@@ -51,9 +51,10 @@ class Commands:
         data: JobData,
         asked: NotificationRequest = NOTHING_ASKED,
         *,
+        hold: bool = False,
         key: str | None = None,
     ) -> Job:
-        """Accept a job; when this returns it is stored and will be carried out.
+        """Accept a job; when this returns it is stored and will be carried out, with ``hold`` once it is released.
 
         With a ``key``, a submission whose answer was lost can be repeated: the job that the user submitted under it is
         answered, as it is now, and no second one is made, as long as the job has not been deleted.
@@ -61,11 +62,13 @@ class Commands:
         Raises ``Invalid`` for an unknown type or data that cannot be stored, ``RoleMissing`` for IMMEDIATE without the
         role (spec "Job priority"), ``Conflict`` when the key stands for another order.
         """
-        return await self._submit(user, type, priority, data, asked, None, key)
+        return await self._submit(user, type, priority, data, asked, None, hold, key)
 
-    async def rerun(self, user: User, text: str, priority: Priority | None, *, key: str | None = None) -> Job:
+    async def rerun(
+        self, user: User, text: str, priority: Priority | None, *, hold: bool = False, key: str | None = None
+    ) -> Job:
         """Submit a copy of a job: its type, data, priority and what it asked of notifications; the owner is the caller
-        (spec "Create a duplicate job"). ``key`` and errors as for ``submit``.
+        (spec "Create a duplicate job"). ``hold``, ``key`` and errors as for ``submit``.
         """
         first = parse_job(self._site, text)
         known = await jobs.duplicate_of(self._database, first)
@@ -76,8 +79,17 @@ class Commands:
         orders = {key: values for key, values in data.items() if not is_result(key)}
         name = job_name(self._site, first)
         return await self._submit(
-            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}", key
+            user, type, priority or old_priority, {**orders, "rerunOf": [name]}, asked, f"re-run of {name}", hold, key
         )
+
+    async def release(self, user: User, text: str) -> None:
+        """Let a job that is held queue up (contract 2.1); raises ``TransitionRefused`` for one that is not."""
+        job = parse_job(self._site, text)
+        async with self._database.transaction() as session:
+            state, _ = _one(await jobs.lock(session, [job]), job, text)
+            if not await jobs.release(session, job, user.name):
+                raise TransitionRefused("job", text, f"The job {text} is {state}: only one in HOLD can be released.")
+        self._bell.ring("vidijob_job")
 
     async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
         """Ask for a job to be aborted (spec "Abort a job"); returns its state now, ABORTED or ABORTED_PENDING.
@@ -144,6 +156,7 @@ class Commands:
         data: JobData,
         asked: NotificationRequest,
         remark: str | None,
+        hold: bool,
         key: str | None,
     ) -> Job:
         if priority is Priority.IMMEDIATE:
@@ -155,7 +168,8 @@ class Commands:
             raise Invalid(
                 "Idempotency-Key", f"A key is 1 to {_LONGEST_SUBMISSION_KEY} printable characters.", value=key
             )
-        new = NewJob(type, JobState.READY, priority, user.name, data, steps, remark, asked, key)
+        state = JobState.HOLD if hold else JobState.READY
+        new = NewJob(type, state, priority, user.name, data, steps, remark, asked, key)
         stored = await self._submissions.add(new)
         if stored is None:
             return await self._submitted(new)
@@ -165,7 +179,7 @@ class Commands:
             id=id,
             type=type,
             user=user.name,
-            state=new.state,
+            state=state,
             priority=priority,
             started=started,
             finished=None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from vidijob.engine import origins
 from vidijob.engine.accounts import TokenLimits
+from vidijob.engine.bell import Bell
 from vidijob.errors import Invalid, NotFound
 from vidijob.jobs.model import Priority
 from vidijob.jobs.pools import Pool
@@ -19,6 +20,7 @@ from vidijob.store.configuration import Property
 from vidijob.store.database import Database, Session
 
 CONCURRENT_JOBS = "concurrentJobs"
+PAUSE_JOBS = "pauseJobs"
 _TOKEN_DEFAULT = "userTokenDefaultInterval"
 _TOKEN_MOST = "userTokenMaxInterval"
 #: Whole numbers from, to, for the properties that mean something here; any other is kept and given back.
@@ -51,8 +53,11 @@ class _Known:
 class Configuration:
     """The configuration of this server."""
 
-    def __init__(self, database: Database, *, concurrent_jobs: int = 3, cors_origins: Sequence[str] = ()) -> None:
+    def __init__(
+        self, database: Database, bell: Bell, *, concurrent_jobs: int = 3, cors_origins: Sequence[str] = ()
+    ) -> None:
         self._database = database
+        self._bell = bell
         self._concurrent_jobs = concurrent_jobs
         self._cors_of_setting = origins.of_setting(cors_origins)
         self._known: _Known | None = None
@@ -124,6 +129,7 @@ class Configuration:
         async with self._database.transaction() as session:
             await store.lock(session)
             await store.delete_pools(session)
+        self._forget()
 
     async def delete_job_pool(self, threshold: Priority) -> None:
         """Take one pool out; raises ``NotFound``."""
@@ -131,6 +137,7 @@ class Configuration:
             await store.lock(session)
             if not await store.delete_pool(session, threshold):
                 raise NotFound("JobPool", threshold.value)
+        self._forget()
 
     async def default_priority(self, type: str) -> Priority:
         """Return the priority of a job of this type that says none."""
@@ -212,6 +219,8 @@ class Configuration:
     def _forget(self) -> None:
         self._known = None
         self._changes += 1
+        # The scheduler looks at the limits anew.
+        self._bell.ring("vidijob_job")
 
     async def _limit(self, session: Session) -> int:
         stored = await store.concurrent_jobs(session)
@@ -233,6 +242,10 @@ def _checked(key: str, value: str) -> str:
         raise Invalid("key", "The key of a property is 1 to 255 characters.", value=key[:100])
     if len(value) > 100_000 or "\x00" in value:
         raise Invalid("value", f"The value of {key} is at most 100000 characters.")
+    if key == PAUSE_JOBS:
+        if value.strip().lower() not in ("true", "false"):
+            raise Invalid("value", f"{key} is true or false.", value=value[:100])
+        return value.strip().lower()
     if key not in _NUMBERS:
         return value
     least, most = _NUMBERS[key]

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Job
+from vidijob.jobs.model import Job, JobId, Priority, Waiting
 from vidijob.jobs.search import Cell, FacetField, FacetRequest, FacetResult, Filter, Order, facet, value_of
 from vidijob.jobs.states import JobState
-from vidijob.store import jobs, jobtypes, search, users, workers
+from vidijob.jobs.task_groups import data_keys, group_of, in_order
+from vidijob.store import configuration, jobs, jobtypes, search, slots, task_groups, users, workers
 from vidijob.store.database import Database, Session
 from vidijob.store.workers import Worker
 
@@ -66,7 +67,25 @@ class Insights:
         job = await jobs.get(self._database, parse_job(self._site, text))
         if job is None:
             raise NotFound("Job", text)
-        return job
+        return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
+
+    async def _held_back(self, job: Job) -> Waiting | None:
+        """Return why a queued job is not admitted, where that is not only because others are before it."""
+        if await configuration.paused(self._database):
+            return Waiting("configuration", "No job is admitted while the property pauseJobs is true.")
+        groups = await task_groups.listing(self._database)
+        if not any(group.limited for group in groups):
+            return None
+        queued = await task_groups.candidates(self._database, job.priority, JobId(job.id - 1), 1, data_keys(groups))
+        group = group_of(queued[0], in_order(groups)) if queued and queued[0].job == job.id else None
+        if group is None:
+            return None
+        if group.paused:
+            return Waiting("task-group", f"The task group {group.name} is paused.")
+        taken = len((await slots.places(self._database)).get(group.name, ()))
+        if group.max_concurrency is None or taken < group.max_concurrency or job.priority is Priority.IMMEDIATE:
+            return None
+        return Waiting("task-group", f"The task group {group.name} runs at most {group.max_concurrency} jobs at once.")
 
     async def page(self, wanted: Listing) -> Page:
         """Return a page of jobs and how many there are, both of the same moment."""

@@ -37,10 +37,14 @@ _ARRANGED = 0.75
 class Scheduler:
     """Stands for election, and admits jobs while it leads."""
 
-    def __init__(self, database: Database, bell: Bell, *, concurrent_jobs: int) -> None:
+    def __init__(
+        self, database: Database, bell: Bell, *, concurrent_jobs: int, ageing: timedelta | None = None
+    ) -> None:
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
+        self._ageing = ageing
+        self._paused = False
         self._id = uuid4()
         self._term: int | None = None
         self._arrange_at = 0.0
@@ -112,21 +116,46 @@ class Scheduler:
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._groups = await task_groups.listing(self._database)
+        self._paused = await configuration.paused(self._database)
         self._arrange_at = now + _ARRANGED if change.settled else 0.0
         return change.free
 
     async def _choose(self, free: Sequence[Slot]) -> list[Admission]:
-        if all(group.max_concurrency is None for group in self._groups):
-            return policy.admissions(await jobs.head(self._database, len(free) + _LOOK_AHEAD), free)
-        keys = data_keys(self._groups)
+        if self._paused:
+            return []
+        if not any(group.limited for group in self._groups):
+            return policy.admissions(await self._head(len(free) + _LOOK_AHEAD), free)
         selection = Selection(self._groups, free, await slots.places(self._database))
-        for priority in reversed(Priority):
-            after = JobId(0)
-            while selection.has_room(priority):
-                page = await task_groups.candidates(self._database, priority, after, _PAGE, keys)
-                for job in page:
-                    selection.offer(job)
-                if len(page) < _PAGE or len(selection.chosen) >= _PAGE:
-                    break
-                after = page[-1].job
+        # Without ageing one priority after the other; with it all that can grow into each other at once.
+        others = [priority for priority in reversed(Priority) if priority is not Priority.IMMEDIATE]
+        rounds = [others] if self._ageing is not None else [[priority] for priority in others]
+        await self._offer(selection, [Priority.IMMEDIATE])
+        for priorities in rounds:
+            await self._offer(selection, priorities)
         return selection.chosen
+
+    async def _head(self, limit: int) -> list[tuple[JobId, Priority]]:
+        if self._ageing is None:
+            return await jobs.head(self._database, limit)
+        ordered = policy.in_order(await jobs.heads(self._database, limit), self._ageing)
+        return [(job.job, job.priority) for job in ordered]
+
+    async def _offer(self, selection: Selection, priorities: Sequence[Priority]) -> None:
+        """Offer the queued jobs of some priorities, as long as there is room for them."""
+        keys = data_keys(self._groups)
+        after = dict.fromkeys(priorities, JobId(0))
+        while after and len(selection.chosen) < _PAGE:
+            found = []
+            for priority in list(after):
+                page = (
+                    await task_groups.candidates(self._database, priority, after[priority], _PAGE, keys)
+                    if selection.has_room(priority)
+                    else []
+                )
+                if len(page) < _PAGE:
+                    del after[priority]
+                else:
+                    after[priority] = page[-1].job
+                found += page
+            for job in policy.in_order(found, self._ageing):
+                selection.offer(job)

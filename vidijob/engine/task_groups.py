@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from vidijob.engine.bell import Bell
 from vidijob.errors import Invalid, NotFound
 from vidijob.jobs.task_groups import TaskGroup
 from vidijob.store import task_groups as store
@@ -18,8 +19,9 @@ _LARGEST = 10_000
 class TaskGroups:
     """The task groups of this server."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bell: Bell) -> None:
         self._database = database
+        self._bell = bell
 
     async def listing(self) -> list[TaskGroup]:
         """Return all, by name."""
@@ -36,15 +38,24 @@ class TaskGroups:
         """Make a group, or give one another definition; raises ``Invalid``."""
         _check(group)
         await store.put(self._database, group)
+        self._bell.ring("vidijob_job")
+
+    async def pause(self, name: str, paused: bool) -> None:
+        """Let a group admit no more jobs, or let it go on; what runs goes on. Raises ``NotFound``."""
+        if not await store.pause(self._database, name, paused):
+            raise NotFound("TaskGroup", name)
+        self._bell.ring("vidijob_job")
 
     async def delete(self, name: str) -> None:
         """Take a group out; its jobs are no longer limited by it. Raises ``NotFound``."""
         if not await store.delete(self._database, name):
             raise NotFound("TaskGroup", name)
+        self._bell.ring("vidijob_job")
 
     async def delete_all(self) -> None:
         """Take all groups out."""
         await store.delete_all(self._database)
+        self._bell.ring("vidijob_job")
 
     async def set_metadata(
         self, name: str, metadata: Mapping[str, Sequence[str] | None], *, replace_all: bool = False

@@ -187,7 +187,7 @@ class CurrentStep:
 class Waiting:
     """What a job waits for."""
 
-    #: The type of the problem.
+    #: The type of the problem, or of what keeps a queued job back.
     type: str
     #: In a sentence.
     reason: str

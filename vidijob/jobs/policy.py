@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, TypeVar
 
 from vidijob.jobs.model import JobId, Priority, RetryPolicy
 
@@ -31,6 +32,49 @@ class Admission:
     #: The task group that it counts against, where that has a limit, and its place there.
     task_group: str | None = None
     place: int | None = None
+
+
+class Waiter(Protocol):
+    """A queued job, as far as its place in the queue depends on it."""
+
+    @property
+    def job(self) -> JobId:
+        """Which job; a lower one is older."""
+
+    @property
+    def priority(self) -> Priority:
+        """What it was given."""
+
+    @property
+    def waited(self) -> float:
+        """Seconds in the queue."""
+
+
+W = TypeVar("W", bound=Waiter)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The least that is to be known of a queued job."""
+
+    job: JobId
+    priority: Priority
+    waited: float = 0
+
+
+def aged(job: Waiter, ageing: timedelta | None) -> int:
+    """Return the rank that a job has in the queue: one more for each ``ageing`` that it has waited, up to HIGHEST.
+
+    It is the rank in the queue only: what is kept for higher priorities stays kept for these.
+    """
+    if ageing is None or job.priority is Priority.IMMEDIATE:
+        return job.priority.rank
+    return min(job.priority.rank + int(max(job.waited, 0) / ageing.total_seconds()), Priority.HIGHEST.rank)
+
+
+def in_order(queue: Sequence[W], ageing: timedelta | None) -> list[W]:
+    """Return queued jobs in the order of admission: by rank, the highest first, then by age."""
+    return sorted(queue, key=lambda job: (-aged(job, ageing), job.job))
 
 
 def admissions(queue: Sequence[tuple[JobId, Priority]], free: Sequence[Slot]) -> list[Admission]:

@@ -47,6 +47,13 @@ class TaskGroup:
     filters: tuple[JobFilter, ...] = ()
     transcoders: tuple[str, ...] = ()
     metadata: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: Whether none of its jobs is admitted; ``None`` in a definition: as it was.
+    paused: bool | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether a job of it may have to wait although there is a slot."""
+        return bool(self.paused) or self.max_concurrency is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Candidate:
     owner: str
     groups: Set[str]
     data: Mapping[str, Sequence[str]]
+    #: Seconds in the queue.
+    waited: float = 0
 
 
 def in_order(groups: Sequence[TaskGroup]) -> list[TaskGroup]:
@@ -91,11 +100,13 @@ class Selection:
 
     def offer(self, job: Candidate) -> None:
         """Admit a job if there is a slot and its group has a place; jobs behind it may go first where it has none."""
+        group = group_of(job, self._groups)
+        if group is not None and group.paused:
+            return
         if job.priority is Priority.IMMEDIATE:
             self.chosen.append(Admission(job.job, None))
             return
         slot = self._slot(job.priority)
-        group = group_of(job, self._groups)
         limited = group is not None and group.max_concurrency is not None
         place = self._place(group) if group is not None and limited else None
         if slot is None or (limited and place is None):

@@ -51,6 +51,11 @@ async def concurrent_jobs(source: Source) -> int | None:
     return None if value is None else int(value)
 
 
+async def paused(source: Source) -> bool:
+    """Tell whether an administrator has paused all admission."""
+    return bool(await source.value("configuration.paused"))
+
+
 async def pools(source: Source) -> list[Pool]:
     """Read the job pools, the highest threshold first."""
     return [Pool(Priority(row["threshold"]), row["size"]) for row in await source.rows("configuration.pools")]

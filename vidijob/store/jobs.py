@@ -25,7 +25,7 @@ from vidijob.jobs.model import (
     Waiting,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.jobs.policy import Admission
+from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
@@ -54,7 +54,7 @@ class NewJob:
     @property
     def digest(self) -> bytes:
         """What is ordered, as a SHA-256: equal for equal orders."""
-        order = [self.type, self.priority.value, _texts(self.data), self.remark, _asked(self.asked)]
+        order = [self.type, self.state.value, self.priority.value, _texts(self.data), self.remark, _asked(self.asked)]
         return sha256(json.dumps(order, sort_keys=True).encode()).digest()
 
 
@@ -148,6 +148,12 @@ async def abort(session: Session, job: JobId, *, cleanup: bool, actor: str, reas
     return JobState(row["state"]) if row is not None else None
 
 
+async def release(session: Session, job: JobId, actor: str) -> bool:
+    """Queue a locked job that was held; tells whether its state allowed it."""
+    allowed = [state.value for state in job_sources(JobEvent.RELEASE)]
+    return bool(await session.rows("job.release", job, allowed, actor))
+
+
 async def prioritise(session: Session, job: JobId, priority: Priority, actor: str) -> None:
     """Give a locked job another priority."""
     await session.rows("job.prioritise", job, priority.value, actor)
@@ -161,6 +167,14 @@ async def delete(session: Session, jobs: Sequence[JobId], actor: str) -> list[Jo
 async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
     """Return the next jobs in the queue."""
     return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
+
+
+async def heads(database: Database, limit: int) -> list[Queued]:
+    """Return the next jobs of each priority."""
+    return [
+        Queued(JobId(row["job_id"]), Priority(row["priority"]), row["waited"])
+        for row in await database.rows("job.heads", limit)
+    ]
 
 
 async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> list[JobId]:

@@ -42,7 +42,13 @@ async def put(source: Database | Session, group: TaskGroup) -> None:
         ],
         list(group.transcoders),
         {key: list(values) for key, values in group.metadata.items()},
+        group.paused,
     )
+
+
+async def pause(database: Database, name: str, paused: bool) -> bool:
+    """Let a task group admit no more jobs, or let it go on; tells whether there is one."""
+    return await database.value("task_group.pause", name, paused) is not None
 
 
 async def delete(database: Database, name: str) -> bool:
@@ -63,6 +69,7 @@ async def candidates(
         Candidate(
             job=JobId(row["job_id"]),
             priority=Priority(row["priority"]),
+            waited=row["waited"],
             type=row["type"],
             owner=row["owner"],
             groups=frozenset(row["groups"]),
@@ -80,6 +87,7 @@ def _group(row: Record) -> TaskGroup:
         filters=tuple(_filter(one) for one in row["filters"]),
         transcoders=tuple(row["transcoders"]),
         metadata=row["metadata"],
+        paused=row["paused"],
     )
 
 

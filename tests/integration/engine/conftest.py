@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -77,6 +78,7 @@ class Engine:
     database: Database
     types: dict[str, JobType]
     concurrent_jobs: int = 3
+    ageing: timedelta | None = None
     bell: Bell = field(init=False)
     commands: Commands = field(init=False)
     insights: Insights = field(init=False)
@@ -108,7 +110,7 @@ class Engine:
 
     def scheduler(self) -> Scheduler:
         """Start a scheduler with its rescuer."""
-        scheduler = Scheduler(self.database, self.bell, concurrent_jobs=self.concurrent_jobs)
+        scheduler = Scheduler(self.database, self.bell, concurrent_jobs=self.concurrent_jobs, ageing=self.ageing)
         rescuer = Rescuer(self.database, self.bell, lambda: scheduler.leads)
         self.parts += [rescuer, scheduler]
         scheduler.start()

@@ -69,7 +69,7 @@ async def settled(seconds: float = 1.2) -> None:
 
 
 async def test_a_pool_keeps_its_places(engine: Engine, gate: Gate) -> None:
-    await Configuration(engine.database).set_job_pools(3, [Pool(HIGH, 1)], replace=True)
+    await Configuration(engine.database, engine.bell).set_job_pools(3, [Pool(HIGH, 1)], replace=True)
     engine.scheduler()
     low = [await engine.submit(priority=LOW) for _ in range(4)]
     await gate.count(2)
@@ -88,7 +88,7 @@ async def test_a_pool_keeps_its_places(engine: Engine, gate: Gate) -> None:
 
 
 async def test_a_new_pool_counts_the_jobs_that_run(engine: Engine, gate: Gate) -> None:
-    configuration = Configuration(engine.database)
+    configuration = Configuration(engine.database, engine.bell)
     engine.scheduler()
     low = [await engine.submit(priority=LOW) for _ in range(6)]
     await gate.count(3)
@@ -108,7 +108,7 @@ async def test_a_new_pool_counts_the_jobs_that_run(engine: Engine, gate: Gate) -
 
 
 async def test_a_smaller_limit_lets_nobody_in_until_enough_have_ended(engine: Engine, gate: Gate) -> None:
-    configuration = Configuration(engine.database)
+    configuration = Configuration(engine.database, engine.bell)
     await configuration.set_job_pools(5, [], replace=True)
     engine.scheduler()
     ids = [await engine.submit() for _ in range(8)]
@@ -128,7 +128,7 @@ async def test_the_setting_counts_until_an_administrator_has_spoken(engine: Engi
     engine.scheduler()
     ids = [await engine.submit() for _ in range(3)]
     await gate.count(1)
-    configuration = Configuration(engine.database, concurrent_jobs=1)
+    configuration = Configuration(engine.database, engine.bell, concurrent_jobs=1)
     await configuration.set_properties({"concurrentJobs": "2"})
     await gate.count(2)
     await configuration.delete_property("concurrentJobs")
@@ -172,9 +172,9 @@ async def test_the_database_refuses_the_same_place_twice(engine: Engine) -> None
 
 
 async def test_a_group_is_limited_by_any_number_of_schedulers(engine: Engine, gate: Gate) -> None:
-    groups = TaskGroups(engine.database)
+    groups = TaskGroups(engine.database, engine.bell)
     await groups.put(TaskGroup("g", max_concurrency=2, filters=(JobFilter(data=(("a", "b"),)),)))
-    await Configuration(engine.database).set_job_pools(6, [], replace=True)
+    await Configuration(engine.database, engine.bell).set_job_pools(6, [], replace=True)
     for _ in range(3):
         engine.scheduler()
     limited = [await engine.submit(a="b") for _ in range(8)]
@@ -191,7 +191,7 @@ async def test_a_group_is_limited_by_any_number_of_schedulers(engine: Engine, ga
 
 
 async def test_a_place_comes_back_when_its_job_is_aborted_or_raised(engine: Engine, gate: Gate) -> None:
-    await TaskGroups(engine.database).put(TaskGroup("g", max_concurrency=1))
+    await TaskGroups(engine.database, engine.bell).put(TaskGroup("g", max_concurrency=1))
     engine.scheduler()
     first, second, third = [await engine.submit() for _ in range(3)]
     await gate.count(1)
@@ -206,7 +206,9 @@ async def test_a_place_comes_back_when_its_job_is_aborted_or_raised(engine: Engi
 async def test_many_jobs_of_a_full_group_do_not_hold_others_back(engine: Engine, gate: Gate) -> None:
     from vidijob.engine import scheduler
 
-    await TaskGroups(engine.database).put(TaskGroup("g", max_concurrency=1, filters=(JobFilter(data=(("a", None),)),)))
+    await TaskGroups(engine.database, engine.bell).put(
+        TaskGroup("g", max_concurrency=1, filters=(JobFilter(data=(("a", None),)),))
+    )
     limited = await asyncio.gather(*(engine.submit(a="b") for _ in range(scheduler._PAGE + 50)))
     other = await engine.submit()
     engine.scheduler()

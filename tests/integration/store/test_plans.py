@@ -104,6 +104,15 @@ async def test_the_head_of_the_queue_is_read_from_its_index(connection: asyncpg.
     assert examined(plan) == LIMIT
 
 
+@pytest.mark.parametrize("connection", HISTORIES, indirect=True)
+async def test_the_head_of_each_priority_is_read_from_the_index(
+    connection: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    plan = await explain(connection, "job.heads", LIMIT)
+    assert [node["Index Name"] for node in plan if "Index Name" in node] == ["job_queue_order"]
+    assert 5 * LIMIT <= examined(plan) <= 6 * LIMIT
+
+
 @pytest.mark.parametrize("connection", KNOWN, indirect=True)
 async def test_a_claim_reads_from_the_index_no_more_than_it_takes(
     connection: asyncpg.Connection[asyncpg.Record],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidijob.jobs.model import JobId, Priority, RetryPolicy
-from vidijob.jobs.policy import Admission, Slot, admissions, retry_delay, retry_policy
+from vidijob.jobs.policy import Admission, Queued, Slot, admissions, aged, in_order, retry_delay, retry_policy
 
 LOWEST, LOW, MEDIUM, HIGH, HIGHEST, IMMEDIATE = Priority
 
@@ -196,3 +196,29 @@ def test_the_delay_doubles_until_it_is_the_longest(share: float, first: float) -
 def test_two_that_failed_together_are_not_tried_together() -> None:
     delays = {retry_delay(RetryPolicy(), 3, random.Random(seed)) for seed in range(20)}
     assert len(delays) > 10
+
+
+@pytest.mark.parametrize(
+    ("priority", "waited", "expected"),
+    [
+        (Priority.LOWEST, 0, Priority.LOWEST),
+        (Priority.LOWEST, 59.9, Priority.LOWEST),
+        (Priority.LOWEST, 60, Priority.LOW),
+        (Priority.LOWEST, 190, Priority.HIGH),
+        (Priority.LOWEST, 1e9, Priority.HIGHEST),
+        (Priority.HIGHEST, 1e9, Priority.HIGHEST),
+        (Priority.IMMEDIATE, 1e9, Priority.IMMEDIATE),
+        (Priority.LOW, -5, Priority.LOW),
+    ],
+)
+def test_a_job_ages(priority: Priority, waited: float, expected: Priority) -> None:
+    job = Queued(JobId(1), priority, waited)
+    assert aged(job, timedelta(minutes=1)) == expected.rank
+    assert aged(job, None) == priority.rank
+
+
+def test_among_equals_the_older_goes_first() -> None:
+    old, new = Queued(JobId(1), Priority.LOWEST, 300), Queued(JobId(2), Priority.HIGHEST, 0)
+    urgent = Queued(JobId(3), Priority.IMMEDIATE)
+    assert in_order([new, old, urgent], timedelta(minutes=1)) == [urgent, old, new]
+    assert in_order([new, old, urgent], None) == [urgent, new, old]

@@ -69,6 +69,8 @@ ROUTES: tuple[Route[Handler], ...] = (
     Route("GET", "/task-group/{name}", task_groups.get, ADMINISTRATOR, _DOCUMENT),
     Route("PUT", "/task-group/{name}", task_groups.put, ADMINISTRATOR, _DOCUMENT),
     Route("DELETE", "/task-group/{name}", task_groups.delete, ADMINISTRATOR),
+    Route("PUT", "/task-group/{name}/pause", task_groups.pause, ADMINISTRATOR),
+    Route("PUT", "/task-group/{name}/resume", task_groups.resume, ADMINISTRATOR),
     Route("GET", "/task-group/{name}/metadata", task_groups.metadata, ADMINISTRATOR, _DOCUMENT),
     Route("PUT", "/task-group/{name}/metadata", task_groups.set_metadata, ADMINISTRATOR),
     Route("DELETE", "/task-group/{name}/metadata", task_groups.delete_metadata, ADMINISTRATOR),

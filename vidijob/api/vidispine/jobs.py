@@ -24,7 +24,9 @@ async def create(call: Call) -> Answer:
         await call.services.notifications.named(named) if named is not None else None,
         additions(given.all("notificationData")),
     )
-    job = await call.services.commands.submit(call.user, type, priority, data, asked, key=call.idempotency_key)
+    job = await call.services.commands.submit(
+        call.user, type, priority, data, asked, hold=given.flag("holdJob", False), key=call.idempotency_key
+    )
     return Answer(lambda: translate.created(call.site, job))
 
 
@@ -57,10 +59,21 @@ async def abort(call: Call) -> Answer:
 
 async def rerun(call: Call) -> Answer:
     """POST /job/{id}/re-run: a copy of a job (spec "Create a duplicate job")."""
+    given = call.parameters
     job = await call.services.commands.rerun(
-        call.user, call.path["id"], call.parameters.choice("priority", Priority), key=call.idempotency_key
+        call.user,
+        call.path["id"],
+        given.choice("priority", Priority),
+        hold=given.flag("holdJob", False),
+        key=call.idempotency_key,
     )
     return Answer(lambda: translate.created(call.site, job))
+
+
+async def release(call: Call) -> Answer:
+    """POST /job/{id}/release: a job in HOLD may be run (ours)."""
+    await call.services.commands.release(call.user, call.path["id"])
+    return Answer()
 
 
 async def delete(call: Call) -> Answer:

@@ -93,6 +93,7 @@ TABLE: RouteTable[Handler] = RouteTable(
         Route("PUT", "/job/{id}", jobs.change, "_job_write"),
         Route("DELETE", "/job/{id}", jobs.abort, "_job_write"),
         Route("POST", "/job/{id}/re-run", jobs.rerun, "_job_write", _DOCUMENT),
+        Route("POST", "/job/{id}/release", jobs.release, "_job_write"),
         Route("GET", "/job/{id}/external-id", external_ids.listing, "_job_read", _DOCUMENT),
         Route("DELETE", "/job/{id}/external-id", external_ids.strip, "_job_write"),
         Route("PUT", "/job/{id}/external-id/{ext}", external_ids.give, "_job_write"),

@@ -36,7 +36,19 @@ async def put(call: Call) -> Answer:
     name = call.path["name"]
     group = _by_parameters(call, name) if document is None else translate.task_group(name, document)
     await call.services.task_groups.put(group)
-    return _answer(call, group)
+    return _answer(call, await call.services.task_groups.one(name))
+
+
+async def pause(call: Call) -> Answer:
+    """PUT /task-group/{name}/pause: admit none of its jobs; what runs goes on (ours)."""
+    await call.services.task_groups.pause(call.path["name"], True)
+    return Answer()
+
+
+async def resume(call: Call) -> Answer:
+    """PUT /task-group/{name}/resume: admit them again (ours)."""
+    await call.services.task_groups.pause(call.path["name"], False)
+    return Answer()
 
 
 async def delete(call: Call) -> Answer:

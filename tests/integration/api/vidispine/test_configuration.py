@@ -150,7 +150,7 @@ async def test_properties(api: Api) -> None:
     assert (await api("DELETE", key)).status == 404
 
 
-async def test_default_priorities(api: Api, database: Database) -> None:
+async def test_default_priorities(api: Api, engine: Engine, database: Database) -> None:
     body = (
         f'<JobPriorityConfigurationDocument xmlns="{NAMESPACE}"><job><type>WORK</type><value>HIGH</value></job>'
         "<job><type>OTHER</type><value>LOW</value></job></JobPriorityConfigurationDocument>"
@@ -159,7 +159,7 @@ async def test_default_priorities(api: Api, database: Database) -> None:
     assert (await api("PUT", PRIORITIES, body=body, type=XML)).status == 200
     assert (await api("POST", "/API/job?type=WORK")).find("priority") == ["HIGH"]
     assert (await api("POST", "/API/job?type=WORK&priority=LOW")).find("priority") == ["LOW"]
-    configuration = Configuration(database)
+    configuration = Configuration(database, engine.bell)
     assert await configuration.default_priority("WORK") is Priority.HIGH
     assert await configuration.default_priority("NEITHER") is Priority.MEDIUM
     # One type, as one client's form sends it; the others keep theirs.

@@ -161,7 +161,7 @@ async def started(engine: Engine, database: Database) -> AsyncIterator[Start]:
     clients = []
 
     async def start(origins: list[str]) -> Api:
-        configuration = Configuration(database, cors_origins=origins)
+        configuration = Configuration(database, engine.bell, cors_origins=origins)
         application = build_application(
             database, engine.bell, Accounts(database), site="VX", configuration=configuration
         )

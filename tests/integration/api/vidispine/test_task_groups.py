@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Api
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
 from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.jobs.states import JobState
 
 DOCUMENT = (
     f'<TaskGroupDocument xmlns="{NAMESPACE}"><name>slow</name>'
@@ -132,3 +134,72 @@ async def test_the_limit_of_a_group_holds_and_others_go_past(api: Api, engine: E
     go_on.set()
     for id in limited:
         await engine.until(id)
+
+
+@pytest.mark.parametrize("by", ["the calls", "the document"])
+async def test_a_paused_group_admits_nobody_and_says_so(api: Api, engine: Engine, by: str) -> None:
+    path = "/API/task-group/pipeline"
+    assert (await api("PUT", f"{path}?job=data:queue%3Dslow")).find("paused") == []
+
+    async def pause(paused: bool) -> None:
+        if by == "the calls":
+            assert (await api("PUT", f"{path}/{'pause' if paused else 'resume'}")).status == 200
+        else:
+            document = (await api("GET", path, accept=JSON)).json | {"paused": paused}
+            assert (await api("PUT", path, body=json.dumps(document), type=JSON)).status == 200
+        assert (await api("GET", path)).find("paused") == (["true"] if paused else [])
+
+    await pause(True)
+    # Another definition leaves it as paused as it was.
+    assert (await api("PUT", f"{path}?job=data:queue%3Dslow&maxConcurrency=2")).find("paused") == ["true"]
+    engine.worker(ScriptedExecutor())
+    engine.scheduler()
+    held = [await api.create(f"type=WORK&jobmetadata=queue%3Dslow&priority={p}") for p in ("HIGHEST", "IMMEDIATE")]
+    await engine.until(await api.create())
+    for id in held:
+        document = (await api("GET", f"/API/job/{id}", accept=JSON)).json
+        assert document["status"] == "READY"
+        assert document["waiting"] == {
+            "resourceType": "task-group", "requirement": "The task group pipeline is paused.",
+        }  # fmt: skip
+    await pause(False)
+    for id in held:
+        await engine.until(id)
+
+
+async def test_a_group_that_is_not_there_cannot_be_paused(api: Api) -> None:
+    for call in ("pause", "resume"):
+        assert (await api("PUT", f"/API/task-group/none/{call}")).status == 404
+
+
+async def test_all_admission_is_paused_and_what_runs_goes_on(api: Api, engine: Engine) -> None:
+    path = "/API/configuration/properties/pauseJobs"
+    go_on = asyncio.Event()
+
+    async def work(step: StepContext) -> Outcome:
+        await go_on.wait()
+        return Done()
+
+    engine.worker(ScriptedExecutor(work=work))
+    engine.scheduler()
+    running = await api.create()
+    await engine.until(running, JobState.STARTED)
+    assert (await api("PUT", path, body="yes", type=TEXT)).status == 400
+    assert (await api("PUT", path, body=" True ", type=TEXT)).status == 200
+    assert (await api("GET", path, accept=TEXT)).text == "true"
+    await asyncio.sleep(1.2)
+    held = await api.create()
+    go_on.set()
+    await engine.until(running)
+    reply = await api("GET", f"/API/job/{held}")
+    assert reply.find("status") == ["READY"] and reply.find("waiting/resourceType") == ["configuration"]
+    assert (await api("DELETE", path)).status == 200
+    await engine.until(held)
+
+
+async def test_a_job_of_a_full_group_says_so(api: Api) -> None:
+    await api("PUT", "/API/task-group/full?maxConcurrency=0&job=type:WORK")
+    waiting = "The task group full runs at most 0 jobs at once."
+    assert (await api("GET", f"/API/job/{await api.create()}")).find("waiting/requirement") == [waiting]
+    urgent = await api.create("type=WORK&priority=IMMEDIATE")
+    assert (await api("GET", f"/API/job/{urgent}")).find("waiting/requirement") == []

@@ -47,6 +47,8 @@ class TaskGroupDocument(VidispineDocument):
     priority: str | None = None
     #: From API 22.4 on.
     max_concurrency: int | None = None
+    #: Ours: none of its jobs is admitted.
+    paused: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ def document(group: TaskGroup, loc: str | None = None) -> wire.TaskGroupDocument
         metadata=metadata_document(group.metadata) if group.metadata else None,
         priority=group.priority.value if group.priority is not None else None,
         max_concurrency=group.max_concurrency,
+        paused=group.paused or None,
     )
 
 
@@ -66,6 +67,7 @@ def task_group(name: str, given: wire.TaskGroupDocument) -> TaskGroup:
         ),
         transcoders=tuple(transcoder.id for transcoder in given.transcoder),
         metadata=metadata(given.metadata),
+        paused=given.paused,
     )
 
 
