@@ -214,7 +214,8 @@ WITH target AS (
   FROM job WHERE id = $1::bigint
 ), aborted AS (
   UPDATE job j
-  SET state = t.new, verdict = 'ABORTED', finished = CASE WHEN t.new = 'ABORTED' THEN date_trunc('milliseconds', clock_timestamp()) END
+  SET state = t.new, verdict = 'ABORTED', finished = CASE WHEN t.new = 'ABORTED' THEN date_trunc('milliseconds', clock_timestamp()) END,
+      data = CASE WHEN $6::text IS NULL THEN j.data ELSE j.data || jsonb_build_object('abortReason', jsonb_build_array($6::text)) END
   FROM target t
   WHERE j.id = t.id AND t.new IS NOT NULL
   RETURNING j.id, t.state AS old, j.state

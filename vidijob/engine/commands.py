@@ -94,7 +94,7 @@ class Commands:
     async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
         """Ask for a job to be aborted (spec "Abort a job"); returns its state now, ABORTED or ABORTED_PENDING.
 
-        Asking again is no error. Raises ``TransitionRefused`` when the job has ended.
+        The reason stays in its data, as ``abortReason``. Asking again is no error and changes nothing, the reason included. Raises ``TransitionRefused`` when the job has ended.
         """
         job = parse_job(self._site, text)
         async with self._database.transaction() as session:
@@ -103,7 +103,7 @@ class Commands:
                 return state
             if state in ENDED:
                 raise TransitionRefused("job", text, f"The job {text} has ended ({state}): it cannot be aborted.")
-            marked = await jobs.abort(session, job, cleanup=cleanup, actor=user.name, reason=reason)
+            marked = await jobs.abort(session, job, cleanup=cleanup, actor=user.name, reason=reason or None)
             if marked is None:
                 raise TransitionRefused("job", text, f"The job {text} is {state}: it cannot be aborted.")
             over = await jobs.conclude(session, [job]) if marked is JobState.ABORTED_PENDING else []

@@ -17,7 +17,7 @@ from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.worker import Worker
-from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.executors.base import Done, Executor, Outcome, StepContext
 from vidijob.executors.registry import Registry
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import Dependency, Job, JobType, Priority, StepNumber, TaskDefinition
@@ -117,9 +117,9 @@ class Engine:
         rescuer.start()
         return scheduler
 
-    def worker(self, executor: ScriptedExecutor, slots: int = 4) -> Worker:
+    def worker(self, executor: Executor, slots: int = 4, name: str = "test") -> Worker:
         """Start a worker."""
-        worker = Worker(self.database, self.bell, Registry({"test": executor}), slots=slots, site="VX")
+        worker = Worker(self.database, self.bell, Registry({name: executor}), slots=slots, site="VX")
         self.parts.append(worker)
         worker.start()
         return worker

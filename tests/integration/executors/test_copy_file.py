@@ -50,6 +50,7 @@ async def test_copies_a_file(files: FileExecutor, root: Path, size: int, mode: s
     assert told == sorted(told)
     if size:
         assert told[0] == (0, size, "bytes") and told[-1] == (size, size, "bytes")
+    assert not any(step.parts for step in job.steps), "one file is no sub-task"
 
 
 async def test_copies_several_into_a_folder(files: FileExecutor, root: Path) -> None:
@@ -57,6 +58,9 @@ async def test_copies_several_into_a_folder(files: FileExecutor, root: Path) -> 
     checksums = [fill(root / name, 1000 + place) for place, name in enumerate(names)]
     job = Job("COPY_FILE", files, sourceUri=[uri_of(root / name) for name in names], destinationUri=f"{root}/copies/")
     assert isinstance(await job.run(), Done)
+    parts = next(step.parts for step in job.steps if step.method == "transfer")
+    assert [(part.description, part.events) for part in parts] == [(name, ["start", "finish"]) for name in names]
+    assert [part.told[-1] for part in parts] == [(1000 + place,) * 2 + ("bytes",) for place in range(3)]
     assert sorted(os.listdir(root / "copies")) == sorted(names)
     assert job.data["checksum"] == checksums
     assert job.data["fileUri"] == [uri_of(root / "copies" / name) for name in names]
@@ -98,6 +102,67 @@ async def test_the_loop_stays_free_while_files_are_copied(files: FileExecutor, r
         await asyncio.sleep(0.005)
     assert all(isinstance(task.result(), Done) for task in running)
     assert longest < 0.5
+
+
+async def test_a_missing_source_is_a_reason_to_wait(files: FileExecutor, root: Path) -> None:
+    uri = uri_of(root / "in ü.mov")
+    data = {"sourceUri": uri, "destinationUri": str(root / "out.mov")}
+    outcome = await Job("COPY_FILE", files, **data).run()
+    assert isinstance(outcome, Wait) and f"{uri}, which does not exist" in outcome.reason
+    assert (outcome.type, outcome.data) == ("SOURCE_UNAVAILABLE", {"source": uri})
+    assert outcome.type in files.problems
+    assert os.listdir(root) == []
+    assert not await files.is_gone(outcome.type, outcome.data)
+    (root / "in ü.mov").mkdir()
+    assert await files.is_gone(outcome.type, outcome.data), "there is something; what, the step finds out"
+    (root / "in ü.mov").rmdir()
+    fill(root / "in ü.mov", 10)
+    assert await files.is_gone(outcome.type, outcome.data)
+    assert isinstance(await Job("COPY_FILE", files, **data).run(), Done)
+
+
+async def test_a_source_that_goes_away_before_the_transfer_is_waited_for(files: FileExecutor, root: Path) -> None:
+    fill(root / "in.mov", 10)
+    job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(root / "out.mov"))
+    await job.until("transfer")
+    (root / "in.mov").unlink()
+    outcome = await job.attempt("transfer")
+    assert isinstance(outcome, Wait) and outcome.data == {"source": uri_of(root / "in.mov")}
+    assert os.listdir(root) == []
+
+
+async def test_a_root_that_is_not_there_is_waited_for_and_never_made(tmp_path: Path, root: Path) -> None:
+    away = tmp_path / "away"
+    files = FileExecutor(Storage([root, away]))
+    fill(root / "in.mov", 10)
+    for data in (
+        {"sourceUri": str(away / "in.mov"), "destinationUri": str(root / "out.mov")},
+        {"sourceUri": str(root / "in.mov"), "destinationUri": str(away / "folder" / "out.mov")},
+        {"sourceUri": str(root / "in.mov"), "destinationUri": f"{away}/"},
+    ):
+        outcome = await Job("COPY_FILE", files, **data).run()
+        assert isinstance(outcome, Wait) and f"{away} is not there; mount it" in outcome.reason
+        assert (outcome.type, outcome.data) == ("SOURCE_UNAVAILABLE", {"storage": uri_of(away)})
+        assert not await files.is_gone(outcome.type, outcome.data)
+    assert not away.exists()
+    away.mkdir()
+    assert await files.is_gone("SOURCE_UNAVAILABLE", {"storage": uri_of(away)})
+
+
+async def test_a_root_that_goes_away_meanwhile_is_waited_for(tmp_path: Path, root: Path) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    files = FileExecutor(Storage([root, away]))
+    fill(root / "in.mov", 10)
+    job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(away / "out.mov"))
+    await job.until("finish")
+    away.rename(tmp_path / "elsewhere")
+    outcome = await job.attempt("finish")
+    assert isinstance(outcome, Wait) and outcome.data == {"storage": uri_of(away)}, outcome
+    (tmp_path / "elsewhere").rename(away)
+    for method in ("finish", "cleanUp"):
+        assert isinstance(await job.attempt(method), Done)
+    assert os.listdir(away) == ["out.mov"]
 
 
 async def test_a_full_disk_is_a_reason_to_wait(small_disk: Path) -> None:

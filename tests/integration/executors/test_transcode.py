@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.executors.conftest import PICTURE, TONE, make
 from tests.integration.executors.steps import Job
-from vidijob.executors.base import Done, Fail
+from vidijob.executors.base import Done, Fail, Wait
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.probing import probe
@@ -44,6 +44,36 @@ async def test_every_preset_makes_a_file_as_long_as_its_source(
     assert job.data["fileSize"] == [str(target.stat().st_size)]
     assert abs(float(job.data["outputDuration"][0]) - float(job.data["duration"][0])) < 0.1
     assert not [key for key in job.data if key.startswith("vidijob_")]
+
+
+async def test_several_tags_are_several_sub_tasks(media: MediaExecutor, root: Path, place: Place) -> None:
+    source = place("both.mp4", "in.mp4")
+    job = Job("TRANSCODE", media, sourceUri=uri_of(source), destinationUri=f"{root}/out/", tag=["wav", "m4a"])
+    assert isinstance(await job.run(), Done)
+    parts = next(step.parts for step in job.steps if step.method == "transcode")
+    assert [(part.description, part.events) for part in parts] == [
+        ("wav", ["start", "finish"]),
+        ("m4a", ["start", "finish"]),
+    ]
+    for part in parts:
+        assert part.told == sorted(part.told) and part.told[-1] == (100, 100, "percent")
+
+
+async def test_a_source_that_is_not_there_is_waited_for(media: MediaExecutor, root: Path, place: Place) -> None:
+    data = {"sourceUri": uri_of(root / "in.mp4"), "destinationUri": uri_of(root / "out.wav"), "tag": "wav"}
+    outcome = await Job("TRANSCODE", media, **data).run()
+    assert isinstance(outcome, Wait) and (outcome.type, outcome.data) == (
+        "SOURCE_UNAVAILABLE",
+        {"source": uri_of(root / "in.mp4")},
+    )
+    place("both.mp4", "in.mp4")
+    assert await media.is_gone(outcome.type, outcome.data)
+    job = Job("TRANSCODE", media, **data)
+    await job.until("transcode")
+    (root / "in.mp4").unlink()
+    outcome = await job.attempt("transcode")
+    assert isinstance(outcome, Wait) and outcome.type == "SOURCE_UNAVAILABLE"
+    assert names(root) == [], "nothing is left of the attempt"
 
 
 @pytest.mark.parametrize("tag", ["mp4", "webm", "prores", "lowres", "hevc"])
