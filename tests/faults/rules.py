@@ -1,4 +1,4 @@
-"""A small model of the rules in ``sql/queries``: two jobs of two steps and a clean-up, as rows, and the statements as methods.
+"""A small model of the rules in ``sql/queries``: two jobs of two steps (or three) and a clean-up, as rows, and the statements as methods.
 
 How it follows the SQL:
 
@@ -113,14 +113,18 @@ class Bounds:
     chain: bool = True
     #: Whether a failure of the first step fails the job.
     critical: bool = True
+    #: Whether there is a third step, after both.
+    join: bool = False
 
     def planned(self) -> tuple[PlannedStep, ...]:
-        """Return two steps and a clean-up."""
+        """Return the steps and a clean-up."""
         after = Dependency(previous=self.chain)
+        third = TaskDefinition(StepNumber(300), "third", "test", "work", Dependency(all_previous=True))
         return plan(
             [
                 TaskDefinition(StepNumber(100), "first", "test", "work", critical=self.critical),
                 TaskDefinition(StepNumber(200), "second", "test", "work", after),
+                *[third] * self.join,
                 TaskDefinition(StepNumber(5000), "clean", "test", "work", cleanup=True),
             ]
         )
@@ -296,11 +300,10 @@ class Rules:
 
     def conclude(self, j: int, before: frozenset[tuple[int, int]]) -> None:
         """``jobs.conclude``: judge, then settle or park; between the statements others may claim."""
-        self.seam(before)
         job = self.jobs[j]
-        self.judge(job)
-        before &= self.queue()
         seen = self.looks_running(job)
+        self.seam(before)
+        self.judge(job)
         self.seam(before)
         if job.verdict is not None:
             self.settle(job, self.running(job, seen))

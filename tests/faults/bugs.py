@@ -1,0 +1,320 @@
+"""Bugs, written into the statements as they are in ``sql/queries`` and into the rules of the model. Each must be caught.
+
+A bug of a statement is a piece of its text and what stands there instead; where the statement was changed so that the piece
+is not there any more, the test of the bugs says so, and the bug has to be written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from tests.faults.rules import Bounds, JobRow, Rules, StepRow
+from vidijob.jobs.states import JobState
+from vidijob.store import queries
+
+JOIN = "l.number = i.number AND "
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug in a statement."""
+
+    #: What is wrong, in words.
+    words: str
+    #: The statement, and in it (text, what stands there instead).
+    query: str
+    changes: tuple[tuple[str, str], ...]
+
+
+BUGS = [
+    Bug(
+        "no fence: the end of an attempt does not name its lease",
+        "step.end",
+        (
+            ("FROM lease l JOIN input i USING (job_id, step, number)", "FROM lease l JOIN input i USING (job_id, step)"),
+            (JOIN, ""),
+        ),
+    ),
+    Bug(
+        "no fence: a beat keeps whatever lease the step has",
+        "step.extend",
+        (
+            ("FROM lease l JOIN beat b USING (job_id, step, number)", "FROM lease l JOIN beat b USING (job_id, step)"),
+            (" AND l.number = b.number", ""),
+        ),
+    ),
+    Bug(
+        "no fence: a step is given back whoever has it now",
+        "step.give_back",
+        (
+            ("FROM lease l JOIN input i USING (job_id, step, number)", "FROM lease l JOIN input i USING (job_id, step)"),
+            (JOIN, ""),
+        ),
+    ),
+    Bug(
+        "a lease that was kept is given back",
+        "step.give_back",
+        (("WHERE l.worker = $2::uuid OR l.expires_at < clock_timestamp()", "WHERE $2::uuid IS NULL OR true"),),
+    ),
+    Bug(
+        "a lease that was kept is given up as hopeless",
+        "step.end",
+        (("WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()", "WHERE $2::boolean IS NOT NULL"),),
+    ),
+    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND slot.job_id IS NULL ", ""),)),
+    Bug(
+        "a job is admitted from any state",
+        "job.admit",
+        (
+            ("JOIN job_queue q USING (job_id)\n", ""),
+            ("AND j.state = ANY ($5::text[]::job_state[])", "AND $5::text[] IS NOT NULL"),
+        ),
+    ),
+    Bug(
+        "the leader's term is not looked at",
+        "job.admit",
+        (
+            (
+                "WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()",
+                "WHERE role = 'scheduler' AND $1::uuid IS NOT NULL AND $2::bigint > 0",
+            ),
+        ),
+    ),
+    Bug(
+        "a term does not grow with a new leader",
+        "worker.campaign",
+        (("term = l.term + (l.holder <> excluded.holder)::integer", "term = l.term"),),
+    ),
+    Bug(
+        "a second scheduler becomes leader beside the first",
+        "worker.campaign",
+        (("WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()", ""),),
+    ),
+    Bug("a slot is not given back at the end", "job.settle", (("WHERE slot.job_id = e.id", "WHERE false"),)),
+    Bug(
+        "a slot is given back when the end is certain, not when it has come",
+        "job.judge",
+        (
+            (
+                "), relieved AS (",
+                "), freed AS (\n  UPDATE slot SET job_id = NULL FROM certain c WHERE c.verdict IS NOT NULL AND slot.job_id = c.id\n), relieved AS (",
+            ),
+        ),
+    ),
+    Bug("a job that waits keeps its slot", "job.park", (("WHERE slot.job_id = p.id", "WHERE false"),)),
+    Bug(
+        "a job's end leaves its steps in the queue",
+        "job.judge",
+        (("WHERE c.verdict IS NOT NULL AND q.job_id = c.id AND s.job_id", "WHERE false AND q.job_id = c.id AND s.job_id"),),
+    ),
+    Bug(
+        "a job ends while its steps run: abort does not look at leases",
+        "job.settle",
+        (("coalesce(bool_or(l.job_id IS NOT NULL AND NOT s.cleanup), false) AS running", "false AS running"),),
+    ),
+    Bug(
+        "clean-up steps are called all at once",
+        "job.settle",
+        (
+            ("coalesce(bool_or(s.cleanup AND s.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')), false) AS cleaning", "false AS cleaning"),
+        ),
+    ),
+    Bug(
+        "a step is queued once more when it is tried again",
+        "step.end",
+        (
+            ("FROM ended WHERE state = 'FAILED_RETRY' AND (cleanup OR NOT closing)\n", "FROM ended CROSS JOIN generate_series(1, 2) WHERE state = 'FAILED_RETRY' AND (cleanup OR NOT closing)\n"),
+        ),
+    ),
+    Bug(
+        "a step that vanished is not queued again",
+        "step.give_back",
+        (("FROM gone WHERE cleanup OR NOT closing", "FROM gone WHERE false"),),
+    ),
+    Bug(
+        "dependants are freed though the job's end is certain",
+        "step.end",
+        (("WHERE NOT e.cleanup AND NOT e.closing AND (e.state", "WHERE NOT e.cleanup AND (e.state"),),
+    ),
+    Bug(
+        "dependants are freed by a failure that fails the job",
+        "step.end",
+        (("(e.state = 'FINISHED' OR (e.state = 'FAILED_FATAL' AND NOT e.critical))", "e.state IN ('FINISHED', 'FAILED_FATAL')"), ("f.critical AND NOT f.cleanup", "false")),
+    ),
+    Bug(
+        "dependants are freed by a step that is only tried again",
+        "step.end",
+        (("(e.state = 'FINISHED' OR", "(e.state IN ('FINISHED', 'FAILED_RETRY') OR"),),
+    ),
+    Bug(
+        "dependants are freed twice by one end",
+        "step.end",
+        (("SET waiting = s.waiting - f.n,", "SET waiting = greatest(s.waiting - 2 * f.n, 0),"), ("CASE WHEN s.waiting - f.n = 0", "CASE WHEN s.waiting - 2 * f.n <= 0")),
+    ),
+    Bug(
+        "a failure that is not critical fails the job",
+        "job.judge",
+        (("s.state = 'FAILED_FATAL' AND s.critical) AS failed", "s.state = 'FAILED_FATAL') AS failed"),),
+    ),
+    Bug(
+        "an aborted job stays in the queue",
+        "job.abort",
+        (("DELETE FROM job_queue q USING aborted a WHERE q.job_id = a.id", "DELETE FROM job_queue q USING aborted a WHERE false"),),
+    ),
+    Bug(
+        "a job is aborted twice",
+        "job.abort",
+        (("WHEN state = ANY ($3::text[]::job_state[]) THEN", "WHEN $3::text[] IS NOT NULL AND state <> 'ABORTED' THEN"),),
+    ),
+    Bug(
+        "a job waits though a step of it runs",
+        "job.park",
+        (("AND NOT EXISTS (SELECT FROM lease l WHERE l.job_id = j.id)", ""),),
+    ),
+    Bug(
+        "a step that waited is not run again while its job runs",
+        "problem.release",
+        (("WHERE s.state = 'WAITING' AND j.state IN", "WHERE false AND j.state IN"),),
+    ),
+    Bug("a vanished worker is not counted", "step.give_back", (("vanished = s.vanished + ($2::uuid IS NULL)::integer", "vanished = s.vanished + ($2::uuid IS NULL AND false)::integer"),)),
+    Bug(
+        "an event is not written",
+        "step.end",
+        (("SELECT job_id, number, old::text, state::text, worker::text, error FROM ended\n", "SELECT job_id, number, old::text, state::text, worker::text, error FROM ended WHERE state <> 'FAILED_RETRY'\n"),),
+    ),
+]  # fmt: skip
+
+
+@contextmanager
+def written_into(bug: Bug) -> Iterator[None]:
+    """Let the store use a statement with a bug; raises ``ValueError`` where the statement has not that text."""
+    known = queries._all()
+    right = known[bug.query]
+    sql = right.sql
+    for text, instead in bug.changes:
+        if text not in sql:
+            raise ValueError(f"{bug.query} has no such text: {text}")
+        sql = sql.replace(text, instead)
+    known[bug.query] = replace(right, sql=sql)
+    try:
+        yield
+    finally:
+        known[bug.query] = right
+
+
+class NoFence(Rules):
+    """A late report ends the attempt of somebody else."""
+
+    def is_held(self, step: StepRow, number: int) -> bool:
+        """Look only whether there is a lease."""
+        return step.lease is not None
+
+
+class BareCounter(Rules):
+    """Two schedulers that chose the same slot both get it."""
+
+    def is_free(self, slot: int) -> bool:
+        """Believe what was chosen."""
+        return True
+
+
+class EarlySlot(Rules):
+    """An abort gives the slot to the next job while the first still runs."""
+
+    def abort(self, j: int, cleanup: bool) -> None:
+        """Free the slot at once."""
+        super().abort(j, cleanup)
+        self.jobs[j].slot = None
+
+
+class AnyState(Rules):
+    """A job that was chosen and then aborted is started."""
+
+    def may_start(self, job: JobRow) -> bool:
+        """Believe what was chosen."""
+        return True
+
+
+class FullQueue(Rules):
+    """Steps of a job whose end is certain can still be claimed."""
+
+    def empty_queue(self, job: JobRow) -> None:
+        """Leave them there."""
+
+
+class OneStatement(Rules):
+    """The end is decided by what was there before the queue was emptied: a claim in between is overlooked."""
+
+    def running(self, job: JobRow, seen: bool) -> bool:
+        """Believe what was seen before."""
+        return seen
+
+
+class NoLeases(Rules):
+    """Clean-up begins while steps run."""
+
+    def running(self, job: JobRow, seen: bool) -> bool:
+        """Look at no lease."""
+        return False
+
+
+class NoExpiry(Rules):
+    """The rescuer takes a step from a worker that lives."""
+
+    def is_overdue(self, step: StepRow) -> bool:
+        """Believe that every lease has run out."""
+        return True
+
+
+class NoTerm(Rules):
+    """A scheduler that was replaced goes on admitting."""
+
+    def leads(self, s: int, term: int | None) -> bool:
+        """Believe whoever says so."""
+        return term is not None
+
+
+class Forgetful(Rules):
+    """What vanished is not run again."""
+
+    def runs_again(self, job: JobRow, s: int) -> bool:
+        """Queue nothing."""
+        return False
+
+
+class Eager(Rules):
+    """Dependants are freed by whatever ends."""
+
+    def may_follow(self, job: JobRow, s: int) -> bool:
+        """Do not look at the state."""
+        return not self.plan[s].task.cleanup
+
+
+class Deaf(Rules):
+    """A problem is gone and the step that waited for it is not queued."""
+
+    def release(self, j: int, *, doomed: bool = False) -> None:
+        """Only take the problem out."""
+        if self.jobs[j].state is JobState.WAITING:
+            super().release(j, doomed=doomed)
+        for step in self.jobs[j].steps:
+            step.problem = False
+
+
+#: Bugs of the rules, each with bounds within which the explorer must find it.
+BROKEN_RULES: list[tuple[type[Rules], Bounds]] = [
+    (NoFence, Bounds(faults=1)),
+    (BareCounter, Bounds(faults=1)),
+    (EarlySlot, Bounds(faults=0, aborts=1)),
+    (AnyState, Bounds(faults=0, aborts=1)),
+    (FullQueue, Bounds(faults=0, aborts=1, chain=False)),
+    (OneStatement, Bounds(faults=0, aborts=1)),
+    (NoLeases, Bounds(faults=0, aborts=1)),
+    (NoExpiry, Bounds(faults=0)),
+    (NoTerm, Bounds(faults=1)),
+    (Forgetful, Bounds(faults=1)),
+    (Eager, Bounds(faults=0, retries=1)),
+    (Deaf, Bounds(faults=0, waits=1, chain=False)),
+]
