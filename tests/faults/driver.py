@@ -106,8 +106,9 @@ class Driver:
             return
         priority = _PRIORITIES[a % 4]
         new = NewJob("FAULT", JobState.READY, priority, "admin", {}, self._rules.plan)
-        ((id, _),) = await jobs.submit(self._database, [new])
-        self._ids.append(id)
+        (stored,) = await jobs.submit(self._database, [new])
+        assert stored is not None
+        self._ids.append(stored[0])
         job = self._rules.job()
         job.immediate = priority is Priority.IMMEDIATE
         self._rules.jobs.append(job)

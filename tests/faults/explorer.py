@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tests.faults.rules import ENDS, Bad, Rules, Run, State
+from vidijob.errors import TransitionRefused
 from vidijob.jobs.states import JobState
 
 J = JobState
@@ -166,7 +167,7 @@ class Model(Rules):
         try:
             move()
             self.check()
-        except (Bad, KeyError) as bad:
+        except (Bad, TransitionRefused) as bad:
             raise Bad(f"{words}: {bad}") from bad
         return self.state()
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from vidijob.errors import TransitionRefused
 from vidijob.jobs.graph import PlannedStep, plan
 from vidijob.jobs.model import Dependency, StepNumber, TaskDefinition
 from vidijob.jobs.states import HELD, JOB_TRANSITIONS, STEP_TRANSITIONS, JobEvent, JobState, StepEvent, StepState
@@ -40,6 +41,20 @@ _OUTCOMES = {
 
 class Bad(Exception):
     """A state that must not be."""
+
+
+def next_job_state(state: JobState, event: JobEvent) -> JobState:
+    """Return where the table leads, or raise ``TransitionRefused``."""
+    if (state, event) not in JOB_TRANSITIONS:
+        raise TransitionRefused("job", "", f"{event.value} from {state}")
+    return JOB_TRANSITIONS[state, event]
+
+
+def next_step_state(state: StepState, event: StepEvent) -> StepState:
+    """Return where the table leads, or raise ``TransitionRefused``."""
+    if (state, event) not in STEP_TRANSITIONS:
+        raise TransitionRefused("step", "", f"{event.value} from {state}")
+    return STEP_TRANSITIONS[state, event]
 
 
 @dataclass(slots=True)
@@ -183,7 +198,7 @@ class Rules:
         """``step.claim``: take a step out of the queue and give it a lease."""
         step = self.jobs[j].steps[s]
         step.queued = False
-        step.state = STEP_TRANSITIONS[step.state, StepEvent.START]
+        step.state = next_step_state(step.state, StepEvent.START)
         step.tries += 1
         step.lease, step.expired, step.stop = step.tries, False, False
         self.runs.append((j, s, step.tries))
@@ -208,7 +223,7 @@ class Rules:
         before = self.queue()
         step.lease, step.expired, step.stop = None, False, False
         state, event = _OUTCOMES[outcome]
-        STEP_TRANSITIONS[step.state, event]
+        next_step_state(step.state, event)
         step.state = state
         task, closing = self.plan[s].task, job.verdict is not None
         ready = False
@@ -239,7 +254,7 @@ class Rules:
                     raise Bad("a step was unlocked more often than it waits for")
                 other.waiting -= 1
                 if other.waiting == 0:
-                    other.state = STEP_TRANSITIONS[other.state, StepEvent.UNBLOCK]
+                    other.state = next_step_state(other.state, StepEvent.UNBLOCK)
                     self.enqueue(other)
                     ready = True
         return ready
@@ -288,7 +303,7 @@ class Rules:
         job, step = self.jobs[j], self.jobs[j].steps[s]
         before = self.queue()
         step.lease, step.expired, step.stop = None, False, False
-        step.state = STEP_TRANSITIONS[step.state, StepEvent.VANISH]
+        step.state = next_step_state(step.state, StepEvent.VANISH)
         if self.runs_again(job, s):
             self.enqueue(step)
         if job.verdict is not None:
@@ -354,12 +369,12 @@ class Rules:
             return
         called = next((step for step in clean_up if step.state is S.NONE), None)
         if called is not None:
-            called.state = STEP_TRANSITIONS[called.state, StepEvent.UNBLOCK]
+            called.state = next_step_state(called.state, StepEvent.UNBLOCK)
             self.enqueue(called)
             return
         if job.verdict is J.FINISHED and any(step.state is S.FAILED_FATAL for step in clean_up):
             job.verdict = J.FINISHED_WARNING
-        job.state = JOB_TRANSITIONS[job.state, ENDS[job.verdict]]
+        job.state = next_job_state(job.state, ENDS[job.verdict])
         job.under_way, job.slot = False, None
 
     def park(self, job: JobRow) -> None:
@@ -369,7 +384,7 @@ class Rules:
             and any(step.state is S.WAITING for step in job.steps)
             and not any(step.lease or step.queued for step in job.steps)
         ):
-            job.state = JOB_TRANSITIONS[job.state, JobEvent.WAIT]
+            job.state = next_job_state(job.state, JobEvent.WAIT)
             job.under_way, job.slot = False, None
 
     def release(self, j: int, *, doomed: bool = False) -> None:
@@ -380,7 +395,7 @@ class Rules:
             step.problem = False
             step.doomed = step.doomed or doomed
         if job.state is J.WAITING:
-            job.state, job.queued = JOB_TRANSITIONS[job.state, JobEvent.RESUME], True
+            job.state, job.queued = next_job_state(job.state, JobEvent.RESUME), True
         elif job.state in (J.STARTED, J.ABORTED_PENDING) and job.verdict is None:
             for step in freed:
                 if step.state is S.WAITING:
@@ -418,10 +433,10 @@ class Rules:
         if self.leader != (s, self.terms[s], False):
             raise Bad("somebody admitted a job who does not lead")
         job.queued, job.slot, job.under_way = False, slot, not job.immediate
-        job.state = JOB_TRANSITIONS[job.state, JobEvent.ADMIT]
+        job.state = next_job_state(job.state, JobEvent.ADMIT)
         for step, own in zip(job.steps, self.plan, strict=True):
             if step.state is S.NONE and step.waiting == 0 and not own.task.cleanup:
-                step.state = STEP_TRANSITIONS[step.state, StepEvent.UNBLOCK]
+                step.state = next_step_state(step.state, StepEvent.UNBLOCK)
                 self.enqueue(step)
             elif step.state is S.WAITING:
                 self.enqueue(step)
@@ -438,7 +453,7 @@ class Rules:
         """``job.abort`` with what follows it."""
         job, before = self.jobs[j], self.queue()
         drop = not cleanup and job.state in (J.READY, J.HOLD)
-        job.state = JOB_TRANSITIONS[job.state, JobEvent.DROP if drop else JobEvent.ABORT]
+        job.state = next_job_state(job.state, JobEvent.DROP if drop else JobEvent.ABORT)
         job.verdict = J.ABORTED
         job.queued = False
         if drop:

@@ -29,7 +29,7 @@ def waker() -> Waker:
 
 @pytest.fixture
 def run(waker: Waker) -> Run:
-    lease = Lease(JobId(7), StepNumber(200), LeaseNumber(1), 3, 0, False, "WORK", "test", "work", {}, {})
+    lease = Lease(JobId(7), StepNumber(200), LeaseNumber(1), 3, 0, False, "WORK", "test", "work", {}, None, "admin", {})
     return Run(lease, "VX", waker)
 
 
