@@ -36,9 +36,8 @@ _READ: dict[type, Schema] = {
 
 def written(cls: type, refer: Refer) -> Schema:
     """Return the schema of what is written of a class."""
-    return _schema(cls, refer, _WRITTEN) | _required(
-        [entry.wire for entry in plan(cls).entries if entry.required or entry.always]
-    )
+    required = _required([entry.wire for entry in plan(cls).entries if entry.required or entry.always])
+    return _schema(cls, refer, _WRITTEN) | required | {"additionalProperties": False}
 
 
 def read(cls: type, refer: Refer) -> Schema:

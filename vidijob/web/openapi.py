@@ -170,7 +170,9 @@ class _Described:
     def _answer(self, said: Operation) -> Object:
         answer: Object = {"description": "It is done." if not self.route.produces else "The answer."}
         if self.route.produces:
-            answer["content"] = {form.value: self._content(form, said.answers) for form in self.route.produces}
+            # Where there is no document, whoever asks for one gets text.
+            forms = [form for form in self.route.produces if said.answers is not None or form not in _DOCUMENTS]
+            answer["content"] = {form.value: self._content(form, said.answers) for form in forms}
         return answer
 
     def _content(self, form: Form, answers: type[Document] | None) -> Object:
@@ -179,7 +181,7 @@ class _Described:
                 return {"schema": _refer(answers, json_schema.written, self.schemas)}
             case Form.XML if answers is not None:
                 return {"schema": _by_xsd(self.face, answers)}
-            case Form.XML | Form.JSON | Form.SVG | Form.PNG:
+            case Form.SVG | Form.PNG:
                 return {}
             case _:
                 return {"schema": {"type": "string"}}
@@ -190,6 +192,8 @@ class _Described:
         for form in _DOCUMENTS if documents else ():
             schemas = [_refer(cls, json_schema.read, self.schemas) for cls in documents]
             content[form.value] = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
+        if said.example is not None:
+            content[Form.JSON.value]["example"] = said.example
         return {"required": said.needs_body, "content": content}
 
 

@@ -64,6 +64,8 @@ class Operation:
     body: Sequence[type[Document] | Form] = ()
     #: Whether a request without body is refused.
     needs_body: bool = False
+    #: A body, as JSON has it.
+    example: Mapping[str, Any] | None = None
     #: The document of its answer, for a route that offers XML or JSON.
     answers: type[Document] | None = None
     #: Statuses of its own. What follows from the route need not be said: 400, 401, 403, 404 for a name in the path,

@@ -107,6 +107,11 @@ _LISTED = (
 )
 _PASSWORD = "How the password is sent: as it is, or as its MD5 digest."
 _PASSWORD_TYPE = Parameter("passwordType", Kind.CHOICE, _PASSWORD, "md5", values=("raw", "md5"))
+_CALL_AT_THE_END = {
+    "action": {"http": {"url": "http://127.0.0.1:9/jobs", "method": "POST", "timeout": "5", "synchronous": False}},
+    "trigger": {"job": {"stop": "", "filter": {"type": ["TRANSCODE"]}}},
+}
+_STEP = {"description": "Say hello", "bean": "file", "method": "setUp", "step": 50, "jobType": "TRANSCODE"}
 _NOTHING = Operation()
 _PAIRS = Operation(body=(SimpleMetadataDocument,))
 _GROUPS = Operation(answers=GroupListDocument)
@@ -125,11 +130,18 @@ OPERATIONS: Operations = {
             Parameter("notificationData", Kind.ALL, "What notifications of the job tell as well, `key=value`."),
         ),
         body=(SimpleMetadataDocument,),
+        example={"field": [{"key": "sourceUri", "value": "file:///media/clip.mov"}]},
         answers=JobDocument,
         refuses={404},
     ),
     search.listing: Operation(takes=_LISTED, answers=JobListDocument),
-    search.search: Operation(takes=_LISTED, body=(JobSearchDocument,), answers=JobListDocument, refuses={404}),
+    search.search: Operation(
+        takes=_LISTED,
+        body=(JobSearchDocument,),
+        example={"facet": [{"field": "state", "count": True}]},
+        answers=JobListDocument,
+        refuses={404},
+    ),
     jobs.delete: Operation(
         takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
         refuses={404},
@@ -159,11 +171,17 @@ OPERATIONS: Operations = {
     # Notifications.
     notifications.listing: _URIS,
     notifications.define: Operation(
-        body=(NotificationDocument,), needs_body=True, answers=URIListDocument, refuses={501}
+        body=(NotificationDocument,),
+        needs_body=True,
+        example=_CALL_AT_THE_END,
+        answers=URIListDocument,
+        refuses={501},
     ),
     notifications.forget_all: _NOTHING,
     notifications.get: Operation(answers=NotificationDocument),
-    notifications.change: Operation(body=(NotificationDocument,), needs_body=True, refuses={501}),
+    notifications.change: Operation(
+        body=(NotificationDocument,), needs_body=True, example=_CALL_AT_THE_END, refuses={501}
+    ),
     notifications.forget: _NOTHING,
     notifications.external_ids: Operation(answers=ExternalIdentifierListDocument),
     notifications.give_external_id: Operation(refuses={409}),
@@ -178,6 +196,7 @@ OPERATIONS: Operations = {
         takes=(Parameter("url", Kind.FLAG, "Whether URLs are answered, not ids.", False),),
         body=(TaskDefinitionListDocument, TaskDefinitionDocument),
         needs_body=True,
+        example={"task": [_STEP]},
         answers=URIListDocument,
     ),
     taskdefinitions.of_type: Operation(answers=TaskDefinitionListDocument),
@@ -199,7 +218,7 @@ OPERATIONS: Operations = {
     ),
     taskdefinitions.drop: _NOTHING,
     taskdefinitions.get: Operation(answers=TaskDefinitionDocument),
-    taskdefinitions.change: Operation(body=(TaskDefinitionDocument,), needs_body=True),
+    taskdefinitions.change: Operation(body=(TaskDefinitionDocument,), needs_body=True, example=_STEP),
     taskdefinitions.delete: _NOTHING,
     taskdefinitions.validate: _NOTHING,
     taskdefinitions.script: _NOTHING,
@@ -224,7 +243,13 @@ OPERATIONS: Operations = {
         ),
         answers=UserListDocument,
     ),
-    users.create: Operation(takes=(_PASSWORD_TYPE,), body=(UserDocument,), needs_body=True, refuses={404, 409}),
+    users.create: Operation(
+        takes=(_PASSWORD_TYPE,),
+        body=(UserDocument,),
+        needs_body=True,
+        example={"userName": "ann", "realName": "Ann Other"},
+        refuses={404, 409},
+    ),
     users.get: Operation(answers=UserDocument),
     users.put: Operation(takes=(_PASSWORD_TYPE,), body=(UserDocument,), refuses={409}),
     users.disable: Operation(
