@@ -16,7 +16,8 @@ from typing import Literal
 
 from aiohttp import web
 
-from vidijob import access
+from vidijob import access, resources
+from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import PREFIX
 from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.binding import xsd
@@ -51,7 +52,7 @@ from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web import cors, keys, middleware, monitor
+from vidijob.web import cors, keys, middleware, monitor, openapi, published
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +221,8 @@ def build_application(
     )
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
-    application.add_routes([*monitor.ROUTES, *vidispine_routes()])
+    published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
+    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
     return application
 
 

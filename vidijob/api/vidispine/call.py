@@ -189,7 +189,9 @@ async def _resolved(request: web.Request, route: Route[Handler], names: Mapping[
 
 
 def _response(answer: Answer, form: Form | None) -> web.Response:
-    if form is Form.TEXT and answer.text is not None:
+    # What is only text is text for those as well who asked for a document and would take none.
+    only_text = answer.document is None and answer.content is None
+    if answer.text is not None and (form is Form.TEXT or only_text):
         return web.Response(text=answer.text(), content_type="text/plain", charset="utf-8")
     if answer.content is not None and (form := answer.form or form) is not None:
         charset = "" if form in _PICTURES else "; charset=utf-8"

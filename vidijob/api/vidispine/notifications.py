@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 
 from vidijob.api.vidispine.call import Answer, Call, Handler
 from vidijob.api.vidispine.documents import NotificationDocument, URIListDocument
@@ -18,11 +19,11 @@ _Operation = Callable[[Call, Place], Awaitable[Answer]]
 def at(scope: Scope, operation: _Operation) -> Handler:
     """Return an operation as the handler of one of the three places."""
 
+    @wraps(operation)
     async def handle(call: Call) -> Answer:
         job = call.path["id"] if scope is Scope.JOB else None
         return await operation(call, await call.services.notifications.place(scope, job))
 
-    handle.__doc__ = operation.__doc__
     return handle
 
 

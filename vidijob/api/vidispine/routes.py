@@ -15,8 +15,11 @@ from vidijob.api.vidispine import (
     taskdefinitions,
 )
 from vidijob.api.vidispine.call import Handler, dispatcher
+from vidijob.api.vidispine.documents import ExceptionDocument
+from vidijob.api.vidispine.operations import OPERATIONS, PLACES
 from vidijob.jobs.notifications import Scope
 from vidijob.web.negotiate import Form
+from vidijob.web.openapi import Face
 from vidijob.web.routing import Open, Route, RouteTable
 
 PREFIX = "/API"
@@ -116,14 +119,19 @@ TABLE: RouteTable[Handler] = RouteTable(
 )
 
 
+TABLES = {
+    PREFIX: TABLE,
+    "/APInoauth": administration.OPEN_TABLE,
+    "/APIinit": administration.INITIAL_TABLE,
+}
+
+#: All that OpenAPI says of this face.
+FACE = Face(TABLES, OPERATIONS, PLACES, ExceptionDocument, "/schemas/vidispine.xsd")
+
+
 def routes() -> list[web.RouteDef]:
     """Return what the application adds for this face: everything below the prefix goes through one dispatcher."""
-    tables = {
-        PREFIX: TABLE,
-        "/APInoauth": administration.OPEN_TABLE,
-        "/APIinit": administration.INITIAL_TABLE,
-    }
     # Line breaks too: no path of ours is to be answered by somebody else.
     return [
-        web.route("*", prefix + "{tail:(?s:[/;].*)?}", dispatcher(prefix, table)) for prefix, table in tables.items()
+        web.route("*", prefix + "{tail:(?s:[/;].*)?}", dispatcher(prefix, table)) for prefix, table in TABLES.items()
     ]
