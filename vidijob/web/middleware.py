@@ -29,6 +29,10 @@ async def identify(
         response = await handler(request)
         status = response.status
         if not response.prepared:
+            if request.content.exception() is not None:
+                # The body broke off, or was not compressed as it says. What follows on this connection cannot be told from
+                # the rest of it, so it ends here, and the client hears that it does.
+                response.force_close()
             response.headers["X-Request-Id"] = request[REQUEST_ID]
             response.headers["X-Content-Type-Options"] = "nosniff"
             response.headers["Server"] = "vidijob"

@@ -116,13 +116,18 @@ class RouteTable(Generic[Handler]):
 
     def __init__(self, routes: Sequence[Route[Handler]]) -> None:
         self.routes = tuple(routes)
+        # Taken apart once, and by length: every request comes by here.
+        self._by_length: dict[int, list[tuple[Sequence[str], Route[Handler]]]] = {}
+        for route in self.routes:
+            self._by_length.setdefault(len(route.segments), []).append((route.segments, route))
 
     def find(self, method: str, segments: Sequence[str]) -> tuple[Route[Handler] | None, Mapping[str, str], list[str]]:
         """Return the route, the values of its names, and the methods that the path knows at all.
 
         A fixed segment goes before a name: ``/job/problem`` is not the job ``problem``.
         """
-        fitting = [(route, names) for route in self.routes if (names := _match(route.segments, segments)) is not None]
+        candidates = self._by_length.get(len(segments), ())
+        fitting = [(route, names) for parts, route in candidates if (names := _match(parts, segments)) is not None]
         fewest = min((len(names) for _, names in fitting), default=0)
         fitting = [found for found in fitting if len(found[1]) == fewest]
         allowed = sorted({route.method for route, _ in fitting})
@@ -135,8 +140,6 @@ class RouteTable(Generic[Handler]):
 
 
 def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    if len(pattern) != len(segments):
-        return None
     names = {}
     for part, segment in zip(pattern, segments, strict=True):
         if part.startswith("{"):

@@ -44,6 +44,9 @@ def documents(cls: type[D], text: st.SearchStrategy[str] = CARRIED, depth: int =
 
 def _field(entry: Entry, text: st.SearchStrategy[str], depth: int, given: bool = False) -> st.SearchStrategy[Any]:
     value = _simple(entry, text) if entry.simple else None
+    if value is not None and entry.branch is not None and not entry.branch.blank:
+        # What decides between branches, as it does only when something stands in it.
+        value = value.filter(lambda one: bool(one.strip()))
     if entry.repeated:
         if value is None and depth <= 0:
             return st.just(())

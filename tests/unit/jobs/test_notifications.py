@@ -206,6 +206,26 @@ def test_an_expression_that_cannot_be_compiled(pattern: str) -> None:
     assert refused.value.context == "key-regex"
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\w{200}", r"(\w{50}){4}", r"((a{11}){10}){10}", r"\pL{60}", r"(?x)\w{ 200 }", r"\w" * 50, r"x|(\w{9,99})"],
+)
+def test_an_expression_that_would_take_megabytes_is_refused_before_it_does(pattern: str) -> None:
+    with pytest.raises(Invalid, match="repeats too much"):
+        check_pattern("key-regex", pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z", "[0-9a-f]{64}", r"^(acme|foo)_\w+\.mxf$", ".{1,150}", "x" * 1000,
+        "[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", "a{0}", r"\{200\}{2}",
+    ],
+)  # fmt: skip
+def test_an_expression_of_a_usual_size_is_taken(pattern: str) -> None:
+    assert check_pattern("key-regex", pattern) == pattern
+
+
 @given(st.text() | st.from_regex(r"\Ahttps?://[^/]{0,20}(:[0-9]{0,6})?/?[^ ]{0,20}\Z"))
 def test_a_url_is_taken_as_it_is_or_refused_without_repeating_it(text: str) -> None:
     try:

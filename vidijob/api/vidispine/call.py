@@ -74,16 +74,13 @@ class Call:
     async def text(self) -> str:
         """Read the body as text, whatever its type says."""
         try:
-            return (await self._request.read()).decode("utf-8-sig")
+            return (await self._body()).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise Invalid("body", f"The body is not UTF-8 (at byte {error.start}).") from None
 
     async def document(self, cls: type[D]) -> D | None:
         """Read the body, or return ``None`` where there is none, whatever its type says (contract 4.4)."""
-        try:
-            body = await self._request.read()
-        except (web.RequestPayloadError, ConnectionResetError) as error:
-            raise Unreadable("body", f"The body could not be read to its end: {error}.") from None
+        body = await self._body()
         if not body.strip():
             return None
         media = self._request.headers.get("Content-Type")
@@ -99,6 +96,12 @@ class Call:
                 )
         # A large one, hostile perhaps, must not keep everybody else waiting.
         return read(cls, body) if len(body) <= _LARGE else await asyncio.to_thread(read, cls, body)
+
+    async def _body(self) -> bytes:
+        try:
+            return await self._request.read()
+        except (web.RequestPayloadError, ConnectionResetError) as error:
+            raise Unreadable("body", f"The body could not be read to its end: {error}.") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,18 @@ async def test_a_body_that_is_too_large(api: Api, engine: Engine) -> None:
     assert await engine.events() == []
 
 
+@pytest.mark.parametrize("path", ["/API/job?type=WORK", "/API/task-definition", "/API/user/plain/realname"])
+async def test_a_body_that_is_not_compressed_as_it_says(api: Api, engine: Engine, path: str) -> None:
+    """The connection cannot be used any more, and the client is told so instead of finding it out by its next request."""
+    method = "PUT" if path.endswith("realname") else "POST"
+    headers = {"Content-Encoding": "gzip"}
+    reply = await api(method, path, accept=JSON, type=JSON, body=BytesIO(b"{}" * 500), headers=headers)
+    assert reply.status == 400
+    assert reply.headers["Connection"] == "close"
+    assert "could not be read to its end" in reply.json["invalidInput"]["explanation"]
+    assert await engine.events() == []
+
+
 async def test_an_ended_job_keeps_its_state_and_priority(api: Api) -> None:
     id = await api.create()
     await api("DELETE", f"/API/job/{id}?cleanup=false")
