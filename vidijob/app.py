@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -125,7 +126,9 @@ class Server:
             self._run(stack, rescuer)
         if "worker" in self._roles:
             registry = Registry({**own, **self._script_executor(database), **plugged})
-            self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
+            look_again = timedelta(seconds=settings.problem_interval)
+            worker = Worker(database, bell, registry, slots=settings.slots, site=settings.site, look_again=look_again)
+            self._run(stack, worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
             api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)

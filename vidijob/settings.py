@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     worker_slots: int = Field(
         0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
     )
+    problem_interval: int = Field(
+        60,
+        ge=1,
+        le=86_400,
+        description="After how many seconds a worker looks again whether what jobs wait for is there.",
+    )
     storage_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (),
         description="The folders that jobs may read and write, separated by ':'; without it storage/ in the data folder.",

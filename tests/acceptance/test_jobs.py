@@ -120,7 +120,6 @@ async def test_what_cannot_be_done_ends_with_a_reason_and_leaves_nothing(
     (installation.storage / "text.mov").write_text("no media")
     good, out = source.as_uri(), (installation.storage / "out.mp4").as_uri()
     bad = [
-        {"sourceUri": (installation.storage / "no.mov").as_uri(), "destinationUri": out, "tag": "mp4"},
         {"sourceUri": outside.as_uri(), "destinationUri": out, "tag": "mp4"},
         {"sourceUri": (installation.storage / "link.mov").as_uri(), "destinationUri": out, "tag": "mp4"},
         {"sourceUri": (installation.storage / "text.mov").as_uri(), "destinationUri": out, "tag": "mp4"},
@@ -143,6 +142,29 @@ async def test_what_cannot_be_done_ends_with_a_reason_and_leaves_nothing(
     assert sorted(installation.storage.iterdir()) == before
     assert taken.read_text() == "mine"
     assert not (tmp_path / "out.mp4").exists()
+
+
+async def test_a_source_that_is_not_there_yet_is_waited_for(
+    installation: Installation, client: Client, short_clip: Path
+) -> None:
+    installation.run("serve", problem_interval=1, concurrent_jobs=1)
+    await client.ready()
+    source, target = installation.storage / "late.mov", installation.storage / "out.wav"
+    id = await client.submit("TRANSCODE", sourceUri=source.as_uri(), destinationUri=target.as_uri(), tag="wav")
+    job = await client.until(id, "WAITING")
+    assert job["waiting"]["resourceType"] == "SOURCE_UNAVAILABLE" and "late.mov" in job["waiting"]["requirement"]
+    # Who waits holds nobody up: there is but one slot.
+    other = await client.submit(
+        "COPY_FILE", sourceUri=(installation.folder / "log").as_uri(), destinationUri=target.with_name("x").as_uri()
+    )
+    assert (await client.until(other))["status"] == "FAILED_TOTAL", "it lies outside the storage"
+    shutil.copy(short_clip, source.with_name("copying"))
+    source.with_name("copying").rename(source)
+    job = await client.until(id, seconds=20)
+    assert job["status"] == "FINISHED", job
+    assert abs(duration(target) - duration(source)) < 0.1
+    assert {"key": "progress-600-0-0", "value": "percent 100.0/100"} in job["data"]
+    assert (await client.document("/job/problem")) == {}
 
 
 async def test_abort_ends_ffmpeg_and_removes_the_partial_file(

@@ -52,13 +52,24 @@ _URGENT = 64
 class Worker:
     """One worker process's hands: at most ``slots`` steps at once, and urgent ones beyond."""
 
-    def __init__(self, database: Database, bell: Bell, registry: Registry, *, slots: int, site: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bell: Bell,
+        registry: Registry,
+        *,
+        slots: int,
+        site: str,
+        look_again: timedelta = steps.CHECK_AGAIN,
+    ) -> None:
+        """``look_again`` passes between two looks at what jobs wait for."""
         self.id = WorkerId(uuid4())
         self._database = database
         self._bell = bell
         self._registry = registry
         self._slots = slots
         self._site = site
+        self._look_again = look_again
         self._runs: dict[Held, Run] = {}
         self._ends: dict[Held, End] = {}
         self._one_by_one = 0
@@ -149,7 +160,7 @@ class Worker:
         while self._ends:
             ends = list(self._ends.values())[: 1 if self._one_by_one else 200]
             try:
-                accepted, over = await steps.end(self._database, ends)
+                accepted, over = await steps.end(self._database, ends, check_again=self._look_again)
             except Unavailable:
                 raise
             except Exception:
@@ -189,14 +200,14 @@ class Worker:
     async def check(self) -> float:
         """Look whether problems are gone, and let the jobs go on that waited for them."""
         for problem, type, data in await problems.due(
-            self._database, self._registry.problems, steps.CHECK_AGAIN, limit=10
+            self._database, self._registry.problems, self._look_again, limit=10
         ):
             if await self._registry.is_gone(type, data):
                 held = await problems.resolve(self._database, problem, actor=str(self.id), remark=f"{type} is gone")
                 _log.info("%s %s is gone; %d jobs go on", type, dict(data), len(held))
                 self._bell.ring("vidijob_job")
                 self._bell.ring("vidijob_step")
-        return _CHECK
+        return min(_CHECK, self._look_again.total_seconds())
 
     def _launch(self, lease: Lease) -> None:
         held = Held(lease.job, lease.step, lease.number)

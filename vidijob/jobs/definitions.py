@@ -24,6 +24,16 @@ _LAST_STEP = 32_767
 _LARGEST_FLAGS = 2**63 - 1
 _LONGEST = {"description": 1000, "bean": 200, "method": 200, "extradata": 10_000, "script": 1_000_000}
 _MOST_KEYS = 100
+#: What a definition says of retries: the form of the value, the largest, and both in words.
+_RETRY_SETTINGS = {
+    "retries": (r"\d{1,4}", 1000, "how often a failed step is tried again: a whole number from 0 to 1000"),
+    "retryDelay": (r"\d{1,5}(\.\d{1,6})?", 86_400, "how long it waits before it is: seconds, from 0 to 86400"),
+    "timeout": (
+        r"\d{1,7}(\.\d{1,6})?",
+        2_592_000,
+        "how long one try may take: seconds, up to 2592000, or 0 for as long as it takes",
+    ),
+}
 _LONGEST_KEY, _LONGEST_VALUE = 200, 10_000
 
 
@@ -66,7 +76,7 @@ def check_task(task: TaskDefinition) -> None:
 
 
 def check_metadata(task: TaskDefinition) -> None:
-    """Raise ``Invalid`` for keys and values that are too many or too long."""
+    """Raise ``Invalid`` for keys and values that are too many or too long, and for settings that mean nothing."""
     if len(task.metadata) > _MOST_KEYS:
         raise Invalid("metadata", f"A task definition takes at most {_MOST_KEYS} keys.")
     for key, value in task.metadata.items():
@@ -76,6 +86,10 @@ def check_metadata(task: TaskDefinition) -> None:
                 f"A key is 1 to {_LONGEST_KEY} characters, a value at most {_LONGEST_VALUE}, none of them NUL.",
                 value=key[:_LONGEST_KEY].replace("\x00", "\N{SYMBOL FOR NULL}"),
             )
+    for key, (form, most, meaning) in _RETRY_SETTINGS.items():
+        text = task.metadata.get(key)
+        if text is not None and not (re.fullmatch(form, text, re.ASCII) and float(text) <= most):
+            raise Invalid("metadata", f"Step {task.step}: {key} is {meaning}.", value=text[:_LONGEST_KEY])
 
 
 def check_together(job_type: str, tasks: Sequence[TaskDefinition]) -> None:

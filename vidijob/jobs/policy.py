@@ -111,8 +111,12 @@ def retry_policy(metadata: Mapping[str, str]) -> RetryPolicy:
 
 
 def retry_delay(policy: RetryPolicy, retries: int, chance: random.Random) -> timedelta:
-    """Return how long to wait before the next try after so many retries: doubling, with half of it left to chance."""
-    seconds = min(policy.delay.total_seconds() * 2.0 ** min(retries, 30), policy.longest_delay.total_seconds())
+    """Return how long to wait before the next try after so many retries: doubling, with half of it left to chance.
+
+    It does not grow beyond the longest delay; a definition that asks for a longer one from the first gets that.
+    """
+    longest = max(policy.longest_delay, policy.delay)
+    seconds = min(policy.delay.total_seconds() * 2.0 ** min(retries, 30), longest.total_seconds())
     return timedelta(seconds=seconds * chance.uniform(0.5, 1))
 
 

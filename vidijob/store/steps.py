@@ -14,7 +14,7 @@ from vidijob.jobs.states import StepEvent, StepState, step_sources
 from vidijob.store import jobs, problems, sub_tasks
 from vidijob.store.database import Database
 
-#: Somebody looks again whether a problem is gone, so long after the last look.
+#: Somebody looks again whether a problem is gone, so long after the last look, unless a setting says otherwise.
 CHECK_AGAIN = timedelta(minutes=1)
 
 
@@ -135,7 +135,9 @@ async def note(database: Database, notes: Mapping[Held, Sequence[Note]]) -> None
     await database.rows("step.note", [name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
 
 
-async def end(database: Database, ends: Sequence[End], *, expired_only: bool = False) -> tuple[set[Held], list[JobId]]:
+async def end(
+    database: Database, ends: Sequence[End], *, expired_only: bool = False, check_again: timedelta = CHECK_AGAIN
+) -> tuple[set[Held], list[JobId]]:
     """End attempts and move their jobs on, in one transaction; returns what was accepted and the jobs that ended.
 
     With ``expired_only`` a lease that was extended meanwhile stays. An end that is not accepted had lost its lease and changed nothing.
@@ -155,7 +157,7 @@ async def end(database: Database, ends: Sequence[End], *, expired_only: bool = F
         taken = {(row["job_id"], row["step"]) for row in rows}
         waits = [_wait(end) for end in ends if end.problem is not None and (end.held.job, end.held.step) in taken]
         if waits:
-            await session.rows("problem.join", waits, CHECK_AGAIN.total_seconds())
+            await session.rows("problem.join", waits, check_again.total_seconds())
         decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
         over = await jobs.conclude(session, decisive) if decisive else []
     return {numbers[row["job_id"], row["step"]] for row in rows}, over

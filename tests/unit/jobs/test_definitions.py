@@ -79,6 +79,12 @@ def test_tasks_that_can_be_taken(task: TaskDefinition) -> None:
         replace(TASK, metadata={"x": "\x00"}),
         replace(TASK, metadata={"x" * 201: ""}),
         replace(TASK, metadata={"x": "y" * 10_001}),
+        *(
+            replace(TASK, metadata={"retries": text})
+            for text in ("", " ", "-1", "1001", "2.5", "many", "1e1", "\u0661")
+        ),
+        *(replace(TASK, metadata={"retryDelay": text}) for text in ("", "-1", "86401", "86400.1", "nan", "1,5", "5 s")),
+        *(replace(TASK, metadata={"timeout": text}) for text in ("", "-0", "2592001", "inf", "0x5", " 5", "1e400")),
         replace(TASK, metadata={str(number): "" for number in range(101)}),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_delay_is_at_least_half_of_the_doubled_one_and_at_most_the_longest(
     delay: timedelta, longest: timedelta, retries: int, seed: int
 ) -> None:
     found = retry_delay(RetryPolicy(delay=delay, longest_delay=longest), retries, random.Random(seed))
-    whole = min(delay.total_seconds() * 2.0 ** min(retries, 40), longest.total_seconds())
+    whole = min(delay.total_seconds() * 2.0 ** min(retries, 40), max(longest, delay).total_seconds())
     assert whole / 2 - 1e-5 <= found.total_seconds() <= whole + 1e-5
 
 

@@ -446,30 +446,42 @@ async def test_metadata(api: Api) -> None:
     assert (await api("GET", path, accept=JSON)).json == {}
     body = '{"field":[{"key":"retries","value":"2"},{"key":"retryDelay","value":"0.5"},{"key":"a/b","value":"x"}]}'
     assert (await api("PUT", path, type=JSON, body=body)).status == 200
-    assert (await api("PUT", f"{path}/timeout", type=TEXT, body="30 ä".encode())).status == 200
-    assert (await api("GET", f"{path}/timeout", accept=TEXT)).text == "30 ä"
-    assert (await api("GET", f"{path}/timeout")).find("field/value") == ["30 ä"]
+    assert (await api("PUT", f"{path}/remark", type=TEXT, body="30 ä".encode())).status == 200
+    assert (await api("GET", f"{path}/remark", accept=TEXT)).text == "30 ä"
+    assert (await api("GET", f"{path}/remark")).find("field/value") == ["30 ä"]
     assert (await api("GET", f"{path}/a%2Fb", accept=TEXT)).text == "x"
     one = f'<SimpleMetadataDocument xmlns="{NAMESPACE}"><field><key>retries</key><value>3</value></field></SimpleMetadataDocument>'
     assert (await api("PUT", f"{path}/retries", type=XML, body=one)).status == 200
-    assert (await api("PUT", f"{path}/timeout", type=XML, body=one)).status == 400
+    assert (await api("PUT", f"{path}/remark", type=XML, body=one)).status == 400
     fields = (await api("GET", f"{ACME}/step/1/metadata", accept=JSON)).json["field"]
     assert {pair["key"]: pair["value"] for pair in fields} == {
         "retries": "3",
         "retryDelay": "0.5",
         "a/b": "x",
-        "timeout": "30 ä",
+        "remark": "30 ä",
     }
     assert (await api("DELETE", f"{path}/retr*")).status == 200
     assert (await api("DELETE", f"{path}/retr*")).status == 200
     assert (await api("DELETE", f"{path}/retries")).status == 404
     assert (await api("GET", f"{path}/retries", accept=TEXT)).status == 404
-    assert (await api("DELETE", f"{path}/time[o]ut")).status == 404
-    assert (await api("DELETE", f"{path}/timeout")).status == 200
+    assert (await api("DELETE", f"{path}/rem[a]rk")).status == 404
+    assert (await api("DELETE", f"{path}/remark")).status == 200
     assert (await api("GET", path)).find("field/key") == ["a/b"]
     assert (await api("PUT", f"{path}/a%00", type=TEXT, body=b"x")).status == 400
     assert (await api("PUT", f"{path}/a", type=TEXT, body=b"\xff")).status == 400
     assert (await api("PUT", f"{path}/a", type=TEXT, body=b"x\x00")).status == 400
+    for key, value in (
+        ("retries", "-1"),
+        ("retries", "2.5"),
+        ("retryDelay", "soon"),
+        ("timeout", "1e3"),
+        ("timeout", "30 s"),
+    ):
+        refused = await api("PUT", f"{path}/{key}", accept=JSON, type=TEXT, body=value.encode())
+        fault = refused.json["invalidInput"]
+        assert refused.status == 400 and fault["context"] == "metadata" and fault["value"] == value
+        assert f"{key} is how" in fault["explanation"]
+    assert (await api("GET", path)).find("field/key") == ["a/b"]
     assert (await api("DELETE", path)).status == 200
     assert (await api("GET", path, accept=JSON)).json == {}
 
