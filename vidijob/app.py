@@ -11,6 +11,7 @@ import signal
 import tempfile
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,9 @@ from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import shipped
@@ -42,6 +45,7 @@ from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
 from vidijob.executors.storage import Storage
+from vidijob.jobs import resources
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
@@ -115,8 +119,18 @@ class Server:
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
             self._run(stack, rescuer)
+            self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
         if registry is not None:
-            self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
+            worker = Worker(
+                database,
+                bell,
+                registry,
+                slots=settings.slots,
+                site=settings.site,
+                offers=resources.parse(settings.offers),
+                grace=timedelta(seconds=settings.grace),
+            )
+            self._run(stack, worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
             api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
@@ -126,7 +140,7 @@ class Server:
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts)
 
-    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
+    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Vacancies | Worker) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 
@@ -188,6 +202,7 @@ def build_application(
         external_ids=external_ids,
         notifications=Notifications(database, external_ids, site),
         problems=Problems(database, bell, site),
+        staff=Staff(database, bell),
     )
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")

@@ -226,6 +226,8 @@ class Lease:
     method: str
     metadata: Mapping[str, str]
     data: JobData
+    #: What it uses up of the worker's resources.
+    needs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from vidijob.jobs import resources
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
@@ -75,6 +76,7 @@ def _document(job: NewJob) -> dict[str, Any]:
                 "waiting_parallel": step.waiting_parallel,
                 "unlocks": step.unlocks,
                 "unlocks_parallel": step.unlocks_parallel,
+                "needs": resources.needs(step.task.metadata) or None,
             }
             for step in job.steps
         ],

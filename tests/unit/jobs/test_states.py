@@ -58,6 +58,10 @@ STEPS = """
     FAILED_RETRY                   start_short  STARTED
     WAITING                        start_short  STARTED
     DISAPPEARED                    start_short  STARTED
+    READY                          strand       WAITING
+    FAILED_RETRY                   strand       WAITING
+    WAITING                        strand       WAITING
+    DISAPPEARED                    strand       WAITING
     STARTED                        signal       STARTED_PARALLEL
     STARTED_ASYNCHRONOUS           signal       STARTED_PARALLEL_ASYNCHRONOUS
     STARTED                        split        STARTED_SUBTASKS

@@ -76,6 +76,7 @@ from vidijob.api.vidispine.documents.users import (
     UserListDocument,
 )
 from vidijob.api.vidispine.documents.vocabulary import VOCABULARY, KeyValue, VidispineDocument
+from vidijob.api.vidispine.documents.workers import WorkerListDocument, WorkerProcess, WorkerTask
 
 __all__ = [
     "VOCABULARY",
@@ -141,4 +142,7 @@ __all__ = [
     "VersionDocument",
     "VidispineDocument",
     "Waiting",
+    "WorkerListDocument",
+    "WorkerProcess",
+    "WorkerTask",
 ]
