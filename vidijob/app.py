@@ -22,6 +22,7 @@ from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
+from vidijob.engine.cleaner import Cleaner
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
@@ -120,6 +121,7 @@ class Server:
             self._run(stack, scheduler)
             self._run(stack, rescuer)
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
+            self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
         if registry is not None:
             worker = Worker(
                 database,
@@ -140,7 +142,7 @@ class Server:
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts)
 
-    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Vacancies | Worker) -> None:
+    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Vacancies | Cleaner | Worker) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 
@@ -155,7 +157,11 @@ class Server:
             site=settings.site,
             public_url=settings.public_url,
             configuration=Configuration(
-                database, bell, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
+                database,
+                bell,
+                concurrent_jobs=settings.concurrent_jobs,
+                cors_origins=settings.cors_origins,
+                keep_jobs=settings.keep_jobs_time,
             ),
             health=_health(database, settings, self._roles),
         )

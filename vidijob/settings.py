@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         le=31_536_000,
         description="A job that has waited so many seconds is treated as if its priority were one higher, up to HIGHEST; 0: never.",
     )
+    keep_jobs: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="For how many days ended jobs are kept, until an administrator configures purging by the API; 0: for ever.",
+    )
     worker_slots: int = Field(
         0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
     )
@@ -151,6 +157,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
+
+    @property
+    def keep_jobs_time(self) -> timedelta | None:
+        """Return for how long ended jobs are kept, or ``None``: for ever."""
+        return timedelta(days=self.keep_jobs) if self.keep_jobs else None
 
     @property
     def ageing_time(self) -> timedelta | None:

@@ -267,6 +267,35 @@ WITH gone AS (
 )
 SELECT id FROM gone;
 
+-- name: purge(seconds, limit) :many
+-- Delete some of the jobs that ended longer ago than this, the oldest first, and every entry about them; one line of the
+-- event log stays. Jobs that somebody else is busy with are for the next time.
+WITH old AS MATERIALIZED (
+  SELECT id FROM job
+  WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
+  ORDER BY finished, id LIMIT $2::integer
+  FOR UPDATE SKIP LOCKED
+), gone AS (
+  -- By an array: a join may be planned as one with the whole table.
+  DELETE FROM job WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING id, state
+), forgotten AS (
+  DELETE FROM event WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor, remark)
+  SELECT id, state::text, 'DELETED', 'scheduler', 'purged' FROM gone
+)
+SELECT id FROM gone;
+
+-- name: purge_traces(seconds, limit) :many
+-- Delete some of the lines that are left of jobs that were deleted longer ago than this.
+DELETE FROM event WHERE id = ANY (ARRAY(
+  SELECT id FROM event
+  WHERE new_state = 'DELETED' AND step IS NULL AND at < clock_timestamp() - make_interval(secs => $1::float8)
+  ORDER BY at LIMIT $2::integer
+  FOR UPDATE SKIP LOCKED
+))
+RETURNING id;
+
 -- name: get(id) :one_or_none
 -- One job.
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = $1::bigint;

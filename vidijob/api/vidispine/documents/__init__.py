@@ -45,6 +45,7 @@ from vidijob.api.vidispine.documents.jobs import (
 )
 from vidijob.api.vidispine.documents.notifications import NotificationDocument
 from vidijob.api.vidispine.documents.problems import JobProblem, JobProblemListDocument
+from vidijob.api.vidispine.documents.purging import DatabasePurgingConfigurationDocument, DatabasePurgingJob
 from vidijob.api.vidispine.documents.search import (
     Facet,
     FacetCount,
@@ -90,6 +91,8 @@ __all__ = [
     "ConfigurationPropertyListDocument",
     "Conflict",
     "CurrentStep",
+    "DatabasePurgingConfigurationDocument",
+    "DatabasePurgingJob",
     "ExceptionDocument",
     "ExternalIdentifier",
     "ExternalIdentifierListDocument",
