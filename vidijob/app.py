@@ -24,6 +24,7 @@ from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
+from vidijob.engine.cleaner import Cleaner
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
@@ -36,7 +37,9 @@ from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
+from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
@@ -49,6 +52,7 @@ from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.storage import Storage
+from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
@@ -124,10 +128,20 @@ class Server:
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
             self._run(stack, rescuer)
+            self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
+            self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
         if "worker" in self._roles:
             registry = Registry({**own, **self._script_executor(database), **plugged})
-            look_again = timedelta(seconds=settings.problem_interval)
-            worker = Worker(database, bell, registry, slots=settings.slots, site=settings.site, look_again=look_again)
+            worker = Worker(
+                database,
+                bell,
+                registry,
+                slots=settings.slots,
+                site=settings.site,
+                offers=parse_resources(settings.offers),
+                grace=timedelta(seconds=settings.grace),
+                look_again=timedelta(seconds=settings.problem_interval),
+            )
             self._run(stack, worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
@@ -138,7 +152,7 @@ class Server:
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts, plugged)
 
-    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
+    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Vacancies | Cleaner | Worker) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 
@@ -172,7 +186,11 @@ class Server:
             site=settings.site,
             public_url=settings.public_url,
             configuration=Configuration(
-                database, bell, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
+                database,
+                bell,
+                concurrent_jobs=settings.concurrent_jobs,
+                cors_origins=settings.cors_origins,
+                keep_jobs=settings.keep_jobs_time,
             ),
             health=_health(database, settings, self._roles),
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
@@ -221,6 +239,7 @@ def build_application(
         external_ids=external_ids,
         notifications=Notifications(database, external_ids, site),
         problems=Problems(database, bell, site),
+        staff=Staff(database, bell),
     )
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")

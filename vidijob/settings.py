@@ -66,8 +66,28 @@ class Settings(BaseSettings):
         le=31_536_000,
         description="A job that has waited so many seconds is treated as if its priority were one higher, up to HIGHEST; 0: never.",
     )
+    keep_jobs: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="For how many days ended jobs are kept, until an administrator configures purging by the API; 0: for ever.",
+    )
     worker_slots: int = Field(
         0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
+    )
+    resource: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="What a worker offers to steps that need it, gpu=1 or ram=16, separated by ','.",
+    )
+    label: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Labels of a worker, for steps that need one, separated by ','.",
+    )
+    grace: float = Field(
+        5,
+        ge=0,
+        le=86_400,
+        description="For so many seconds a worker that is to stop lets its steps finish; then it hands them back.",
     )
     problem_interval: int = Field(
         60,
@@ -111,7 +131,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{program} is no whole path")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "resource", "label", mode="before")
     @classmethod
     def _split_origins(cls, value: object) -> object:
         if isinstance(value, str):
@@ -126,6 +146,22 @@ class Settings(BaseSettings):
         for origin in value:
             if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\-_\[\]:]{1,300}", origin):
                 raise ValueError(f"{origin} is no origin: http(s)://host[:port], without a path, or *")
+        return value
+
+    @field_validator("resource")
+    @classmethod
+    def _check_resources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}=[0-9]{1,9}(\.[0-9]{1,9})?", text):
+                raise ValueError(f"{text} is no resource: name=amount, as in gpu=1")
+        return value
+
+    @field_validator("label")
+    @classmethod
+    def _check_labels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", text):
+                raise ValueError(f"{text} is no label: letters, digits, '_', '.' and '-', a letter first")
         return value
 
     @classmethod
@@ -146,9 +182,19 @@ class Settings(BaseSettings):
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
 
     @property
+    def keep_jobs_time(self) -> timedelta | None:
+        """Return for how long ended jobs are kept, or ``None``: for ever."""
+        return timedelta(days=self.keep_jobs) if self.keep_jobs else None
+
+    @property
     def ageing_time(self) -> timedelta | None:
         """Return how long a job waits for each priority that it is raised by, or ``None``: for ever."""
         return timedelta(seconds=self.ageing) if self.ageing else None
+
+    @property
+    def offers(self) -> str:
+        """Return what a worker of this process offers besides its executors: ``gpu=1,label:studio``."""
+        return ",".join([*self.resource, *(f"label:{label}" for label in self.label)])
 
     @property
     def slots(self) -> int:

@@ -23,12 +23,12 @@ WITH given AS MATERIALIZED (
   RETURNING id, state, owner, started
 ), planned AS (
   INSERT INTO step (job_id, number, description, executor, method, metadata, critical, cleanup,
-                    waiting, waiting_parallel, unlocks, unlocks_parallel)
+                    waiting, waiting_parallel, unlocks, unlocks_parallel, needs)
   SELECT i.id, s.number, s.description, s.executor, s.method, s.metadata, s.critical, s.cleanup,
-         s.waiting, s.waiting_parallel, s.unlocks, s.unlocks_parallel
+         s.waiting, s.waiting_parallel, s.unlocks, s.unlocks_parallel, s.needs
   FROM input i, jsonb_to_recordset(i.doc->'steps') AS s (
     number smallint, description text, executor text, method text, metadata jsonb, critical boolean, cleanup boolean,
-    waiting smallint, waiting_parallel smallint, unlocks smallint[], unlocks_parallel smallint[])
+    waiting smallint, waiting_parallel smallint, unlocks smallint[], unlocks_parallel smallint[], needs jsonb)
 ), queued AS (
   INSERT INTO job_queue (job_id, priority)
   SELECT id, (doc->>'priority')::job_priority FROM input WHERE doc->>'state' = 'READY'
@@ -60,8 +60,11 @@ SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::
 SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
 FROM unnest(enum_range(NULL::job_priority)) AS line (priority)
 CROSS JOIN LATERAL (
-  SELECT job_id, priority, since FROM job_queue WHERE priority = line.priority ORDER BY job_id LIMIT $1::integer
-) q;
+  -- Not "=": then the planner may read the whole queue by age, for a priority that hardly any job has.
+  SELECT job_id, priority, since FROM job_queue
+  WHERE priority <= line.priority ORDER BY priority DESC, job_id LIMIT $1::integer
+) q
+WHERE q.priority = line.priority;
 
 -- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places) :many
 -- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads;
@@ -91,14 +94,16 @@ WITH lead AS (
   UPDATE step s SET state = 'READY'
   FROM started j
   WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
-  RETURNING s.job_id, s.number, s.executor
+  RETURNING s.job_id, s.number, s.executor, s.needs
 ), queued AS (
-  -- Steps that begin, and those that waited and are run again.
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT r.job_id, r.number, r.executor, a.priority = 'IMMEDIATE', a.priority
+  -- Steps that begin, and those that waited and are run again. One that is to fail can be ended by any worker.
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
+  SELECT r.job_id, r.number, r.executor, r.needs, a.priority = 'IMMEDIATE', a.priority
   FROM (SELECT * FROM ready
         UNION ALL
-        SELECT s.job_id, s.number, s.executor FROM step s JOIN started j ON s.job_id = j.id
+        SELECT s.job_id, s.number, CASE WHEN s.doom IS NULL THEN s.executor ELSE '' END,
+               CASE WHEN s.doom IS NULL THEN s.needs END
+        FROM step s JOIN started j ON s.job_id = j.id
         WHERE s.state = 'WAITING') r
   JOIN admitted a ON a.id = r.job_id
   ORDER BY a.priority DESC, a.id, r.number
@@ -165,10 +170,10 @@ WITH fact AS (
   UPDATE step s SET state = 'READY'
   FROM fact f
   WHERE NOT f.running AND NOT f.cleaning AND s.job_id = f.id AND s.number = f.next
-  RETURNING s.job_id, s.number, s.executor, f.priority
+  RETURNING s.job_id, s.number, s.executor, s.needs, f.priority
 ), queued AS (
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT job_id, number, executor, true, priority FROM ready
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
+  SELECT job_id, number, executor, needs, true, priority FROM ready
 ), over AS (
   SELECT id, state, CASE WHEN verdict = 'FINISHED' AND unclean THEN 'FINISHED_WARNING' ELSE verdict END AS verdict
   FROM fact
@@ -269,6 +274,35 @@ WITH gone AS (
   SELECT id, state::text, 'DELETED', $2::text FROM gone
 )
 SELECT id FROM gone;
+
+-- name: purge(seconds, limit) :many
+-- Delete some of the jobs that ended longer ago than this, the oldest first, and every entry about them; one line of the
+-- event log stays. Jobs that somebody else is busy with are for the next time.
+WITH old AS MATERIALIZED (
+  SELECT id FROM job
+  WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
+  ORDER BY finished, id LIMIT $2::integer
+  FOR UPDATE SKIP LOCKED
+), gone AS (
+  -- By an array: a join may be planned as one with the whole table.
+  DELETE FROM job WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING id, state
+), forgotten AS (
+  DELETE FROM event WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
+), logged AS (
+  INSERT INTO event (job_id, old_state, new_state, actor, remark)
+  SELECT id, state::text, 'DELETED', 'scheduler', 'purged' FROM gone
+)
+SELECT id FROM gone;
+
+-- name: purge_traces(seconds, limit) :many
+-- Delete some of the lines that are left of jobs that were deleted longer ago than this.
+DELETE FROM event WHERE id = ANY (ARRAY(
+  SELECT id FROM event
+  WHERE new_state = 'DELETED' AND step IS NULL AND at < clock_timestamp() - make_interval(secs => $1::float8)
+  ORDER BY at LIMIT $2::integer
+  FOR UPDATE SKIP LOCKED
+))
+RETURNING id;
 
 -- name: get(id) :one_or_none
 -- One job.

@@ -36,6 +36,14 @@ WHERE id IN (SELECT id FROM problem WHERE type = ANY ($1::text[]) AND next_check
              ORDER BY next_check LIMIT $3::integer FOR UPDATE SKIP LOCKED)
 RETURNING id, type, data;
 
+-- name: of_type(type) :many
+-- The problems of a type.
+SELECT id, data FROM problem WHERE type = $1::text ORDER BY id;
+
+-- name: is_due() :value
+-- Whether a problem is due for another look.
+SELECT EXISTS (SELECT FROM problem WHERE next_check <= clock_timestamp());
+
 -- name: jobs(id) :many
 -- The jobs that a problem holds back.
 SELECT DISTINCT job_id FROM problem_job WHERE problem_id = $1::bigint ORDER BY job_id;
@@ -67,8 +75,8 @@ WITH gone AS (
 ), queued AS (
   INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM free
 ), again AS (
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT s.job_id, s.number, s.executor, s.cleanup OR j.priority = 'IMMEDIATE', j.priority
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
+  SELECT s.job_id, s.number, s.executor, s.needs, s.cleanup OR j.priority = 'IMMEDIATE', j.priority
   FROM gone g JOIN step s ON s.job_id = g.job_id AND s.number = g.step JOIN job j ON j.id = g.job_id
   WHERE s.state = 'WAITING' AND j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING')
     AND (s.cleanup OR j.verdict IS NULL)

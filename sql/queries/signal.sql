@@ -27,12 +27,12 @@ WITH input AS MATERIALIZED (
       state = CASE WHEN s.waiting_parallel - f.n = 0 THEN 'READY' ELSE s.state END
   FROM freed f
   WHERE s.job_id = f.job_id AND s.number = f.step AND s.state = 'NONE' AND NOT s.cleanup
-  RETURNING s.job_id, s.number, s.executor, s.state, f.priority
+  RETURNING s.job_id, s.number, s.executor, s.needs, s.state, f.priority
 ), ready AS (
-  SELECT job_id, number, executor, priority FROM unblocked WHERE state = 'READY'
+  SELECT job_id, number, executor, needs, priority FROM unblocked WHERE state = 'READY'
 ), queued AS (
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT job_id, number, executor, priority = 'IMMEDIATE', priority FROM ready
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
+  SELECT job_id, number, executor, needs, priority = 'IMMEDIATE', priority FROM ready
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
   SELECT job_id, number, old::text, state::text, worker::text FROM sent

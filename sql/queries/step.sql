@@ -1,17 +1,33 @@
 -- Steps: claiming, keeping, ending, giving back.
 
--- name: claim(worker, executors, limit, urgent_only, lease_seconds, startable, short) :many
--- Lease the next steps that this worker can carry out, the urgent first, then the highest priority. The methods that are
--- short, each as executor.method, are STARTED, the others STARTED_ASYNCHRONOUS.
-WITH candidate AS MATERIALIZED (
-  SELECT job_id, step
+-- name: claim(worker, executors, limit, urgent_only, lease_seconds, startable, short, left) :many
+-- Lease the next steps that this worker can carry out, the urgent first, then the highest priority. Of those that need
+-- more than the executor at most one, since it changes what is left. The methods that are short, each as executor.method,
+-- are STARTED, the others STARTED_ASYNCHRONOUS.
+WITH plain AS MATERIALIZED (
+  SELECT job_id, step, urgent, priority, ready_seq
   FROM step_queue
-  -- Not "= ANY": with stale statistics that looks so selective that the whole queue is read and sorted.
-  WHERE array_position($2::text[], executor) IS NOT NULL AND ready_at <= clock_timestamp()
-    AND (urgent OR NOT $4::boolean)
+  -- Not "= ANY", and not "needs IS NULL": with stale statistics these look so selective that the whole queue is read and
+  -- sorted.
+  WHERE array_position($2::text[], CASE WHEN needs IS NULL THEN executor END) IS NOT NULL
+    AND ready_at <= clock_timestamp() AND (urgent OR NOT $4::boolean)
   ORDER BY urgent DESC, priority DESC, ready_seq
   LIMIT $3::integer
   FOR UPDATE SKIP LOCKED
+), needing AS MATERIALIZED (
+  SELECT job_id, step, urgent, priority, ready_seq
+  FROM step_queue
+  WHERE array_position($2::text[], executor) IS NOT NULL AND ready_at <= clock_timestamp()
+    AND (urgent OR NOT $4::boolean) AND needs IS NOT NULL
+    AND NOT EXISTS (SELECT FROM jsonb_each_text(needs) AS need (name, amount)
+                    WHERE coalesce(($8::jsonb->>name)::float8, 0) < amount::float8)
+  ORDER BY urgent DESC, priority DESC, ready_seq
+  LIMIT 1
+  FOR UPDATE SKIP LOCKED
+), candidate AS MATERIALIZED (
+  SELECT job_id, step FROM (SELECT * FROM plain UNION ALL SELECT * FROM needing) both_kinds
+  ORDER BY urgent DESC, priority DESC, ready_seq
+  LIMIT $3::integer
 ), taken AS (
   DELETE FROM step_queue q USING candidate c WHERE q.job_id = c.job_id AND q.step = c.step RETURNING q.job_id, q.step
 ), started AS (
@@ -21,7 +37,8 @@ WITH candidate AS MATERIALIZED (
   FROM taken t
   JOIN step old ON old.job_id = t.job_id AND old.number = t.step
   WHERE s.job_id = t.job_id AND s.number = t.step AND s.state = ANY ($6::text[]::step_state[])
-  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.doom, s.state, old.state AS old
+  RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.needs, s.doom,
+            s.state, old.state AS old
 ), tried AS (
   INSERT INTO attempt (job_id, step, ordinal, state, worker)
   SELECT job_id, number, tries - 1, state, $1::uuid FROM started
@@ -36,7 +53,7 @@ WITH candidate AS MATERIALIZED (
   SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
 SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
-       s.doom, j.type AS job_type, j.owner, j.data, script.source AS script
+       s.needs, s.doom, j.type AS job_type, j.owner, j.data, script.source AS script
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
 JOIN job j ON j.id = l.job_id
@@ -98,7 +115,7 @@ WITH input AS MATERIALIZED (
   JOIN step old ON old.job_id = h.job_id AND old.number = h.step
   JOIN job j ON j.id = h.job_id
   WHERE s.job_id = h.job_id AND s.number = h.step
-  RETURNING s.job_id, s.number, s.executor, s.cleanup, s.critical, s.state, s.unlocks,
+  RETURNING s.job_id, s.number, s.executor, s.needs, s.cleanup, s.critical, s.state, s.unlocks,
             CASE WHEN s.signalled THEN '{}' ELSE s.unlocks_parallel END AS unlocks_parallel,
             old.state AS old, h.worker, h.error, h.delay, j.priority, j.verdict IS NOT NULL AS closing
 ), tried AS (
@@ -140,14 +157,14 @@ WITH input AS MATERIALIZED (
       state = CASE WHEN s.waiting - f.n = 0 OR s.waiting_parallel - f.m = 0 THEN 'READY' ELSE s.state END
   FROM freed f
   WHERE s.job_id = f.job_id AND s.number = f.step AND s.state = 'NONE' AND NOT s.cleanup
-  RETURNING s.job_id, s.number, s.executor, s.state, f.priority
+  RETURNING s.job_id, s.number, s.executor, s.needs, s.state, f.priority
 ), ready AS (
-  SELECT job_id, number, executor, priority FROM unblocked WHERE state = 'READY'
+  SELECT job_id, number, executor, needs, priority FROM unblocked WHERE state = 'READY'
 ), queued AS (
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority, ready_at)
-  SELECT job_id, number, executor, priority = 'IMMEDIATE', priority, clock_timestamp() FROM ready
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority, ready_at)
+  SELECT job_id, number, executor, needs, priority = 'IMMEDIATE', priority, clock_timestamp() FROM ready
   UNION ALL
-  SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority,
+  SELECT job_id, number, executor, needs, cleanup OR priority = 'IMMEDIATE', priority,
          clock_timestamp() + make_interval(secs => coalesce(delay, 0))
   FROM ended WHERE state = 'FAILED_RETRY' AND (cleanup OR NOT closing)
 ), logged AS (
@@ -161,12 +178,52 @@ SELECT e.job_id, e.number AS step, e.state,
        e.cleanup OR e.closing OR NOT EXISTS (SELECT FROM ready r WHERE r.job_id = e.job_id) AS decisive
 FROM ended e;
 
+-- name: outlook() :one_or_none
+-- In how many seconds the next lease runs out and the next step is due that is not due yet, and whether one is due now.
+SELECT (SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float8 FROM lease) AS expiry,
+       extract(epoch FROM min(ready_at) FILTER (WHERE ready_at > clock_timestamp()) - clock_timestamp())::float8 AS ready,
+       coalesce(bool_or(ready_at <= clock_timestamp()), false) AS due
+FROM step_queue;
+
 -- name: overdue() :many
 -- Leases that ran out, and how often that happened to their steps before.
 SELECT l.job_id, l.step, l.number, s.vanished
 FROM lease l JOIN step s ON s.job_id = l.job_id AND s.number = l.step
 WHERE l.expires_at < clock_timestamp()
 ORDER BY l.job_id, l.step;
+
+-- name: demands() :many
+-- What the steps need that wait for a worker now, each once; clean-up waits as long as it takes.
+SELECT DISTINCT q.executor, q.needs
+FROM step_queue q JOIN step s ON s.job_id = q.job_id AND s.number = q.step
+WHERE q.ready_at <= clock_timestamp() AND NOT s.cleanup;
+
+-- name: waiting_for(executor, needs, limit) :many
+-- Queued steps that need just this.
+SELECT q.job_id, q.step
+FROM step_queue q JOIN step s ON s.job_id = q.job_id AND s.number = q.step
+WHERE q.executor = $1::text AND q.needs IS NOT DISTINCT FROM $2::jsonb AND q.ready_at <= clock_timestamp()
+  AND NOT s.cleanup
+ORDER BY q.job_id, q.step
+LIMIT $3::integer;
+
+-- name: strand(steps, allowed_from, remark) :many
+-- Let queued steps wait that no worker can take. Needs the jobs locked; one that was claimed meanwhile stays.
+WITH input AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (job_id bigint, step smallint)
+), gone AS (
+  DELETE FROM step_queue q
+  USING input i, step s, job j
+  WHERE q.job_id = i.job_id AND q.step = i.step AND s.job_id = q.job_id AND s.number = q.step AND j.id = q.job_id
+    AND NOT s.cleanup AND s.state = ANY ($2::text[]::step_state[]) AND j.verdict IS NULL
+  RETURNING q.job_id, q.step, s.state AS old
+), stranded AS (
+  UPDATE step s SET state = 'WAITING' FROM gone g WHERE s.job_id = g.job_id AND s.number = g.step
+), logged AS (
+  INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
+  SELECT job_id, step, old::text, 'WAITING', 'scheduler', $3::text FROM gone
+)
+SELECT job_id, step FROM gone;
 
 -- name: give_back(leases, worker) :many
 -- Take steps from workers that vanished (null), or from one that hands its own back; they will be run again. Needs the
@@ -188,7 +245,7 @@ WITH input AS MATERIALIZED (
   JOIN step old ON old.job_id = h.job_id AND old.number = h.step
   JOIN job j ON j.id = h.job_id
   WHERE s.job_id = h.job_id AND s.number = h.step
-  RETURNING s.job_id, s.number, s.executor, s.cleanup, old.state AS old, h.worker, j.priority,
+  RETURNING s.job_id, s.number, s.executor, s.needs, s.cleanup, old.state AS old, h.worker, j.priority,
             j.verdict IS NOT NULL AS closing
 ), tried AS (
   UPDATE attempt a
@@ -199,8 +256,8 @@ WITH input AS MATERIALIZED (
   UPDATE sub_task t SET state = 'DISAPPEARED', at = clock_timestamp()
   FROM held h WHERE t.attempt = h.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
 ), queued AS (
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
+  SELECT job_id, number, executor, needs, cleanup OR priority = 'IMMEDIATE', priority
   FROM gone WHERE cleanup OR NOT closing
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
@@ -211,7 +268,7 @@ SELECT job_id, number AS step, closing AS decisive FROM gone;
 -- name: repair(ids) :many
 -- Derive anew which steps may start, from what has ended; needs the jobs locked. Every row answered was a bug.
 WITH open AS (
-  SELECT s.job_id, s.number, s.executor, s.cleanup, s.state, j.priority
+  SELECT s.job_id, s.number, s.executor, s.needs, s.cleanup, s.state, j.priority
   FROM step s JOIN job j ON j.id = s.job_id
   WHERE s.job_id = ANY ($1::bigint[]) AND j.state IN ('STARTED', 'VIDINET_JOB', 'ABORTED_PENDING')
     AND (s.cleanup OR j.verdict IS NULL)
@@ -228,8 +285,8 @@ WITH open AS (
 ), ready AS (
   UPDATE step s SET state = 'READY' FROM open o WHERE s.job_id = o.job_id AND s.number = o.number AND s.state = 'NONE'
 ), queued AS (
-  INSERT INTO step_queue (job_id, step, executor, urgent, priority)
-  SELECT job_id, number, executor, cleanup OR priority = 'IMMEDIATE', priority FROM open
+  INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
+  SELECT job_id, number, executor, needs, cleanup OR priority = 'IMMEDIATE', priority FROM open
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
   SELECT job_id, number, state::text, CASE WHEN state = 'NONE' THEN 'READY' ELSE state::text END, 'scheduler', 'repaired'

@@ -1,10 +1,12 @@
 -- Who works and who leads.
 
--- name: beat(id, host, pid, executors, slots) :none
--- Enter a worker, or say that it is still there.
-INSERT INTO worker (id, host, pid, executors, slots)
-VALUES ($1::uuid, $2::text, $3::integer, $4::text[], $5::smallint)
-ON CONFLICT (id) DO UPDATE SET seen_at = now();
+-- name: beat(id, host, pid, executors, slots, resources) :one_or_none
+-- Enter a worker, or say that it is still there; answers whether it is to take no more, and whether a step waits for
+-- some worker.
+INSERT INTO worker (id, host, pid, executors, slots, resources)
+VALUES ($1::uuid, $2::text, $3::integer, $4::text[], $5::smallint, $6::jsonb)
+ON CONFLICT (id) DO UPDATE SET seen_at = now()
+RETURNING drained, EXISTS (SELECT FROM step_queue WHERE ready_at <= clock_timestamp()) AS ready;
 
 -- name: leave(id) :none
 -- Take a worker out.
@@ -15,10 +17,20 @@ DELETE FROM worker WHERE id = $1::uuid;
 DELETE FROM worker WHERE seen_at < now() - make_interval(secs => $1::float8);
 
 -- name: list() :many
--- The workers and how many steps each holds.
-SELECT w.id, w.host, w.pid, w.executors, w.slots, w.started_at, w.seen_at,
-       (SELECT count(*) FROM lease l WHERE l.worker = w.id) AS steps
-FROM worker w ORDER BY w.started_at, w.id;
+-- The workers.
+SELECT id, host, pid, executors, slots, started_at, seen_at, resources, drained FROM worker ORDER BY started_at, id;
+
+-- name: holdings() :many
+-- What workers hold.
+SELECT l.worker, l.job_id, l.step, s.description, a.at
+FROM lease l
+JOIN step s ON s.job_id = l.job_id AND s.number = l.step
+JOIN attempt a ON a.id = l.attempt
+ORDER BY l.job_id, l.step;
+
+-- name: drain(id, drained) :value_or_none
+-- Tell a worker to take no more steps, or to take some again.
+UPDATE worker SET drained = $2::boolean WHERE id = $1::uuid RETURNING id;
 
 -- name: campaign(role, holder, lease_seconds) :value_or_none
 -- Become or stay the leader; answers the term, or nothing while another leads.

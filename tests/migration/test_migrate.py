@@ -13,8 +13,10 @@ from click.testing import CliRunner
 
 from tests.migration.catalogue import describe
 from vidijob import resources
+from vidijob.app import Role, Server
 from vidijob.cli import commands
 from vidijob.errors import SetupError
+from vidijob.settings import load as load_settings
 from vidijob.store.database import Database
 from vidijob.store.migrate import load, migrate, require_current
 
@@ -185,3 +187,17 @@ async def test_the_command_ends_with_the_sentence_of_a_refusal(database: Databas
         code, words = await asyncio.to_thread(run, "--database-url", url, *arguments)
         assert code == 1
         assert words.startswith("Error: The database has schema version") and "Traceback" not in words
+
+
+@pytest.mark.parametrize("role", ["worker", "scheduler"])
+async def test_a_process_starts_on_a_newer_schema_unless_that_breaks(
+    database: Database, url: str, tmp_path: Path, role: Role
+) -> None:
+    settings = load_settings({"database_url": url, "data_dir": tmp_path})
+    await enter(database, len(load()) + 1, breaking=False)
+    server = Server(settings, [role])
+    await server.start()
+    await server.stop()
+    await enter(database, len(load()) + 2, breaking=True)
+    with pytest.raises(SetupError, match="use a newer vidijob"):
+        await Server(settings, [role]).start()

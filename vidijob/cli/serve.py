@@ -1,4 +1,4 @@
-"""``vidijob serve`` and ``vidijob worker``: a process of the server."""
+"""``vidijob serve``: a process of the server."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from vidijob.app import ROLES, Role, Server, password_file, run
 from vidijob.cli.options import setting
 
 _ALL = tuple(settings.Settings.model_fields)
-_FOR_WORKERS = (
-    "database_url", "data_dir", "site", "worker_slots", "problem_interval", "storage_roots", "allow_program",
-    "api_url", "preset_dir", "log_level",
-)  # fmt: skip
 
 
 @click.command()
@@ -33,17 +29,11 @@ _FOR_WORKERS = (
 def serve(roles: tuple[str, ...], **flags: Any) -> None:
     """Run the server: API, scheduler and worker; with an embedded Postgres when no --database-url is given."""
     chosen = tuple(role for role in ROLES if not roles or "all" in roles or role in roles)
-    _run(chosen, flags)
+    run_as(chosen, flags)
 
 
-@click.command()
-@setting(*_FOR_WORKERS)
-def worker(**flags: Any) -> None:
-    """Run a worker only; any number of them, on any machines that reach the database and the storage."""
-    _run(("worker",), flags)
-
-
-def _run(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
+def run_as(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
+    """Run a process in these roles until it is told to stop."""
     chosen = settings.load(flags)
     console = Console(stderr=True)
     logging.basicConfig(

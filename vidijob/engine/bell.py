@@ -5,6 +5,7 @@ anyway, a little later. It knows nothing of what happened.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,8 @@ from vidijob.store.workers import CHANNELS, Channel
 
 #: At most 100 notifications a second leave one process (NOTIFY serialises the commits of those who send it).
 _PAUSE = 0.01
+#: A proof that this process hears counts for so many seconds.
+_PROOF = 15.0
 
 
 class Bell:
@@ -28,6 +31,7 @@ class Bell:
         self._unsent: set[Channel] = set()
         self._sender = Loop("bell", self._send)
         self._listener: asyncio.Task[None] | None = None
+        self._proven_at = float("-inf")
 
     def on(self, channel: Channel, hear: Callable[[], None]) -> None:
         """Call ``hear`` whenever the channel rings, here or elsewhere."""
@@ -39,11 +43,21 @@ class Bell:
         self._unsent.add(channel)
         self._sender.wake()
 
+    @property
+    def hears(self) -> bool:
+        """Tell whether this process would hear a ring: who would may look by itself seldom.
+
+        When it could not for a while, every channel rings once as soon as it can again.
+        """
+        return time.monotonic() - self._proven_at < _PROOF
+
     def start(self) -> None:
         """Begin to send and to listen."""
         self._sender.start()
         if self._listener is None:
-            self._listener = asyncio.create_task(self._database.listen(CHANNELS, self._hear), name="listener")
+            self._listener = asyncio.create_task(
+                self._database.listen(CHANNELS, self._hear, self._prove), name="listener"
+            )
 
     async def stop(self) -> None:
         """Send what is left, then be silent."""
@@ -53,6 +67,9 @@ class Bell:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.wait({self._listener})
+
+    def _prove(self) -> None:
+        self._proven_at = time.monotonic()
 
     def _hear(self, channel: str) -> None:
         for hear in self._hearers[channel]:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vidijob.engine import origins
 from vidijob.engine.accounts import TokenLimits
@@ -30,6 +31,8 @@ _NUMBERS: Mapping[str, tuple[int, int]] = {
     _TOKEN_MOST: (1, 2**31 - 1),
 }
 _CORS = "cors"
+_PURGING = "purging"
+_OLDEST = 36_500
 _REMEMBERED = 1.5
 _MOST_POOLS_TYPES = 10_000
 
@@ -54,11 +57,18 @@ class Configuration:
     """The configuration of this server."""
 
     def __init__(
-        self, database: Database, bell: Bell, *, concurrent_jobs: int = 3, cors_origins: Sequence[str] = ()
+        self,
+        database: Database,
+        bell: Bell,
+        *,
+        concurrent_jobs: int = 3,
+        cors_origins: Sequence[str] = (),
+        keep_jobs: timedelta | None = None,
     ) -> None:
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
+        self._keep_jobs = keep_jobs
         self._cors_of_setting = origins.of_setting(cors_origins)
         self._known: _Known | None = None
         self._changes = 0
@@ -194,6 +204,20 @@ class Configuration:
         await store.delete_document(self._database, _CORS)
         self._forget()
 
+    async def keep_jobs(self) -> timedelta | None:
+        """Return for how long ended jobs are kept; ``None``: for ever."""
+        return await kept_for(self._database, self._keep_jobs)
+
+    async def set_keep_jobs(self, days: int | None) -> None:
+        """Say for how many days ended jobs are kept; ``None``: for ever. Raises ``Invalid``."""
+        if days is not None and not 1 <= days <= _OLDEST:
+            raise Invalid("age", f"It is a whole number of days from 1 to {_OLDEST}.", value=str(days))
+        await store.set_document(self._database, _PURGING, {"days": days})
+
+    async def delete_keep_jobs(self) -> None:
+        """Let the setting say again for how long ended jobs are kept."""
+        await store.delete_document(self._database, _PURGING)
+
     async def _current(self) -> _Known:
         known = self._known
         if known is not None and known.until > time.monotonic():
@@ -235,6 +259,14 @@ class Configuration:
                 f"The pools would keep {wanted} places for some jobs, and {limit} may run at once (concurrentJobs).",
                 value=str(wanted),
             )
+
+
+async def kept_for(database: Database, setting: timedelta | None) -> timedelta | None:
+    """Return for how long ended jobs are kept: as is configured, else as the setting says; ``None``: for ever."""
+    stored = await store.document(database, _PURGING)
+    if stored is None:
+        return setting
+    return timedelta(days=stored["days"]) if stored["days"] is not None else None
 
 
 def _checked(key: str, value: str) -> str:

@@ -13,7 +13,6 @@ from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
 from vidijob.store import configuration, jobs, jobtypes, search, slots, task_groups, users, workers
 from vidijob.store.database import Database, Session
-from vidijob.store.workers import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,6 @@ class Insights:
             case FacetField.USER:
                 # Only needed where users without jobs are to be listed.
                 return [one.name for one in await users.listing(self._database)] if request.least == 0 else ()
-
-    async def workers(self) -> list[Worker]:
-        """Return the workers that are known."""
-        return await workers.listing(self._database)
 
     async def alive(self) -> None:
         """Raise ``Unavailable`` unless the database answers."""

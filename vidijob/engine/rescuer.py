@@ -18,13 +18,14 @@ from vidijob.store.steps import End
 
 _log = logging.getLogger(__name__)
 
+_LOOK = 5.0
 _SWEEP = 15.0
-_SILENT = timedelta(minutes=2)
+_SILENT = timedelta(minutes=3)
 _OLD = timedelta(minutes=10)
 
 
 class Rescuer:
-    """Looks for leases that ran out, each second, and for strays, now and then."""
+    """Looks for leases that ran out, when the next one may, and for strays, now and then."""
 
     def __init__(self, database: Database, bell: Bell, leads: Callable[[], bool]) -> None:
         self._database = database
@@ -50,9 +51,19 @@ class Rescuer:
             # While nobody led, or the database was away, nobody could extend a lease for sure: the workers that live
             # get a lease's time first.
             self._not_before = now + LEASE.total_seconds()
-        elif now >= self._not_before:
-            await self.tick()
-        return 1.0
+            return 1.0
+        outlook = await promptly(steps.outlook(self._database))
+        if outlook.due:
+            # Usually workers know; whoever queued it may have been killed before it could tell.
+            self._bell.ring("vidijob_step")
+        if outlook.expiry is not None and outlook.expiry <= 0:
+            if now >= self._not_before:
+                await self.tick()
+            return 1.0
+        # A new lease lasts longer than this.
+        nearest = min([_LOOK, *(at for at in (outlook.expiry, outlook.ready) if at is not None and at > 0)])
+        # The loop may come back a little early.
+        return max(nearest * 1.25, 0.1)
 
     async def tick(self) -> None:
         """Give back every step whose lease ran out; fail those that it happened to too often."""
@@ -86,4 +97,6 @@ class Rescuer:
             self._bell.ring("vidijob_job")
         await workers.forget(self._database, _SILENT)
         await problems.forget(self._database, _OLD)
+        if await problems.is_due(self._database):
+            self._bell.ring("vidijob_problem")
         return _SWEEP

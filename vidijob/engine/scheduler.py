@@ -25,8 +25,12 @@ from vidijob.store.database import Database
 _log = logging.getLogger(__name__)
 
 #: Leadership ends so long after it was last renewed: the longest pause when a leader is killed.
-TERM = timedelta(seconds=4)
+TERM = timedelta(seconds=3.5)
 _RENEWAL = 1.0
+#: So often a leader rings for nothing, in seconds, so that all who listen know that they would hear.
+_PULSE = 4.0
+#: So often it looks unasked while it hears: for what a process committed that was killed before it could ring.
+_IDLE = 20.0
 #: Jobs looked at beyond the free slots; those of priority IMMEDIATE come first and need none.
 _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
@@ -48,6 +52,7 @@ class Scheduler:
         self._id = uuid4()
         self._term: int | None = None
         self._arrange_at = 0.0
+        self._pulse_at = 0.0
         self._groups: list[TaskGroup] = []
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
@@ -83,6 +88,9 @@ class Scheduler:
             _log.info("leading in term %d", term)
             self._arrange_at = 0.0
             self._admissions.wake()
+        if term is not None and time.monotonic() >= self._pulse_at:
+            self._pulse_at = time.monotonic() + _PULSE
+            self._bell.ring("vidijob_pulse")
         return _RENEWAL
 
     async def tick(self) -> float:
@@ -91,9 +99,11 @@ class Scheduler:
             term = self._term
             if term is None:
                 return _RENEWAL
+            # Who changes the limits rings; they are read anew before the long sleep.
+            current = time.monotonic() >= self._arrange_at
             chosen = await self._choose(await self._free(term))
             if not chosen:
-                return _ARRANGED
+                return _IDLE if current and self._bell.hears else _ARRANGED
             admitted = await jobs.admit(self._database, self._id, term, chosen)
             if admitted:
                 self._bell.ring("vidijob_step")

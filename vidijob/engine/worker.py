@@ -27,8 +27,9 @@ from vidijob.engine.traces import traces
 from vidijob.errors import Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
 from vidijob.executors.registry import Registry
-from vidijob.jobs import policy
+from vidijob.jobs import policy, resources
 from vidijob.jobs.model import Lease, WorkerId
+from vidijob.jobs.resources import Resources
 from vidijob.jobs.states import StepState
 from vidijob.store import problems, steps, workers
 from vidijob.store.database import Database
@@ -39,9 +40,11 @@ _log = logging.getLogger(__name__)
 #: A lease runs out so long after it was last extended.
 LEASE = timedelta(seconds=10)
 _BEAT = 1.0
-_PRESENCE = 15.0
+_PRESENCE = 60.0
 _POLL = 2.0
 _CHECK = 15.0
+#: While a worker hears it looks unasked only when it says that it is there.
+_SELDOM = 3600.0
 #: How long an executor has to end when its worker stops, in seconds.
 _FAREWELL = 10.0
 _UNSTORABLE = "The outcome of the step could not be stored; the worker's log says why."
@@ -60,9 +63,13 @@ class Worker:
         *,
         slots: int,
         site: str,
+        offers: Resources | None = None,
+        grace: timedelta = timedelta(),
         look_again: timedelta = steps.CHECK_AGAIN,
     ) -> None:
-        """``look_again`` passes between two looks at what jobs wait for."""
+        """``offers`` are its resources, ``grace`` is what steps have to finish when it stops, ``look_again`` passes between
+        two looks at what jobs wait for.
+        """
         self.id = WorkerId(uuid4())
         self._database = database
         self._bell = bell
@@ -70,9 +77,13 @@ class Worker:
         self._slots = slots
         self._site = site
         self._look_again = look_again
+        self._offers = offers or {}
+        self._grace = grace.total_seconds()
+        self._drained = False
         self._runs: dict[Held, Run] = {}
         self._ends: dict[Held, End] = {}
         self._one_by_one = 0
+        self._entered = False
         self._next_presence = 0.0
         self._claims = Loop("claims", self.claim)
         self._beats = Loop("beats", self.beat)
@@ -80,6 +91,8 @@ class Worker:
         self._checks = Loop("checks", self.check)
         bell.on("vidijob_step", self._claims.wake)
         bell.on("vidijob_stop", self._beats.wake)
+        bell.on("vidijob_problem", self._checks.wake)
+        bell.on("vidijob_worker", self._listen)
 
     def start(self) -> None:
         """Begin to take steps."""
@@ -87,12 +100,14 @@ class Worker:
             loop.start()
 
     async def stop(self) -> None:
-        """Take no more, end what runs, and hand it back so that another may run it."""
+        """Take no more, let what runs finish for as long as the grace lasts, and hand back the rest for others to run."""
         await self._claims.stop()
         await self._checks.stop()
+        tasks = [run.task for run in self._runs.values() if run.task is not None]
+        if tasks and self._grace:
+            await asyncio.wait(tasks, timeout=self._grace)
         for run in self._runs.values():
             run.cancel(Fate.HAND_BACK)
-        tasks = [run.task for run in self._runs.values() if run.task is not None]
         if tasks:
             _, stubborn = await asyncio.wait(tasks, timeout=_FAREWELL)
             for task in stubborn:
@@ -105,13 +120,23 @@ class Worker:
             self._bell.ring("vidijob_step")
         await workers.leave(self._database, self.id)
 
+    @property
+    def is_drained(self) -> bool:
+        """Tell whether it takes no more steps because an operator said so."""
+        return self._drained
+
+    def _listen(self) -> None:
+        # What it is told it learns when it says that it is there.
+        self._next_presence = 0.0
+        self._beats.wake()
+
     async def claim(self) -> float:
         """Take steps while there is room for them."""
-        while True:
+        while not self._drained:
             free = self._slots - len(self._runs)
             room = min(free, 32) if free > 0 else min(_URGENT - len(self._runs) + self._slots, 8)
             if room <= 0:
-                return _POLL
+                return self._pause(_POLL)
             leases = await steps.claim(
                 self._database,
                 self.id,
@@ -120,11 +145,17 @@ class Worker:
                 urgent_only=free <= 0,
                 duration=LEASE,
                 short=self._registry.short,
+                left=resources.left(self._offers, (run.hold.needs for run in self._runs.values())),
             )
             for lease in leases:
                 self._launch(lease)
-            if len(leases) < room:
-                return _POLL
+            # One that needs resources comes alone, since it changes what is left.
+            if len(leases) < room and not any(lease.needs for lease in leases):
+                return self._pause(_POLL)
+        return self._pause(_POLL)
+
+    def _pause(self, seconds: float) -> float:
+        return _SELDOM if self._bell.hears else seconds
 
     async def beat(self) -> float:
         """Extend the leases, store progress and notes, and act on what the answer says."""
@@ -140,20 +171,29 @@ class Worker:
             if await store_told(self._database, {held: run for held, run in running.items() if held in kept}):
                 self._bell.ring("vidijob_step")
         await self._be_present()
-        return _BEAT if self._runs else _PRESENCE
+        return _BEAT if self._runs else max(self._next_presence - asyncio.get_running_loop().time(), _BEAT)
 
     async def _be_present(self) -> None:
         now = asyncio.get_running_loop().time()
         if now >= self._next_presence:
-            await workers.beat(
+            word = await workers.beat(
                 self._database,
                 self.id,
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 executors=self._registry.names,
                 slots=self._slots,
+                resources=self._offers,
             )
-            self._next_presence = now + _PRESENCE
+            # Workers that were started together do not say so together for ever.
+            self._next_presence = now + _PRESENCE * (1 if self._entered else random.random())
+            self._entered = True
+            if word.drained is not self._drained:
+                self._drained = word.drained
+                _log.info("drained: it takes no more steps" if word.drained else "it takes steps again")
+                self._claims.wake()
+            if word.ready:
+                self._claims.wake()
 
     async def report(self) -> float:
         """End all attempts that have ended, in one transaction."""
@@ -174,8 +214,10 @@ class Worker:
             self._bell.ring("vidijob_step")
             # A critical failure stops the steps beside it; clean-up and the next jobs are due.
             self._bell.ring("vidijob_stop")
-            if over:
+            if over or any(end.state is StepState.WAITING for end in ends):
                 self._bell.ring("vidijob_job")
+            for delay in {end.delay for end in ends if end.delay}:
+                asyncio.get_running_loop().call_later(delay.total_seconds(), self._bell.ring, "vidijob_step")
         return 3600
 
     def _isolate(self, ends: list[End]) -> None:
@@ -207,7 +249,7 @@ class Worker:
                 _log.info("%s %s is gone; %d jobs go on", type, dict(data), len(held))
                 self._bell.ring("vidijob_job")
                 self._bell.ring("vidijob_step")
-        return min(_CHECK, self._look_again.total_seconds())
+        return self._pause(min(_CHECK, self._look_again.total_seconds()))
 
     def _launch(self, lease: Lease) -> None:
         held = Held(lease.job, lease.step, lease.number)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from vidijob.errors import Invalid
+from vidijob.jobs import resources
 from vidijob.jobs.catalogue import UNUSED
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import SCRIPT, Dependency, TaskDefinition
@@ -73,6 +74,7 @@ def check_task(task: TaskDefinition) -> None:
     _check_text("description", task.description)
     _check_text("extradata", task.extradata or "")
     check_metadata(task)
+    resources.needs(task.metadata)
 
 
 def check_metadata(task: TaskDefinition) -> None:

@@ -256,6 +256,8 @@ class Lease:
     data: JobData
     #: Why it is to fail without being carried out: an operator said so.
     doom: str | None = None
+    #: What it uses up of the worker's resources.
+    needs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

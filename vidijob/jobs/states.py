@@ -24,6 +24,7 @@ A step::
                           │              signal     ├─ wait ───► WAITING ──────┤
                           │                 ▼       └─ vanish ─► DISAPPEARED ──┤
                           │      STARTED_PARALLEL*                  start ◄────┘
+      READY, FAILED_RETRY, DISAPPEARED ─ strand ─► WAITING, where no worker can take it
       STARTED* stands for STARTED, STARTED_ASYNCHRONOUS and (after ``split``) STARTED_SUBTASKS.
 
 It knows no time and no database. The names are the wire's (spec "Job states", "Step states"; HOLD is of the newer
@@ -118,6 +119,7 @@ class StepEvent(Enum):
     RETRY = "retry"
     FAIL = "fail"
     WAIT = "wait"
+    STRAND = "strand"
     VANISH = "vanish"
 
 
@@ -168,6 +170,8 @@ STEP_TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
     (_S.STARTED_ASYNCHRONOUS, _P.SPLIT): _S.STARTED_SUBTASKS,
     **{(state, _P.START): _S.STARTED_ASYNCHRONOUS for state in _STARTABLE},
     **{(state, _P.START_SHORT): _S.STARTED for state in _STARTABLE},
+    # No worker can take it.
+    **{(state, _P.STRAND): _S.WAITING for state in _STARTABLE},
     **{(state, _P.FINISH): _S.FINISHED for state in _STARTED},
     **{(state, _P.RETRY): _S.FAILED_RETRY for state in _STARTED},
     **{(state, _P.FAIL): _S.FAILED_FATAL for state in _STARTED},

@@ -231,26 +231,41 @@ class Database:
         async with self.session() as session:
             return await session.value(name, *arguments)
 
-    async def listen(self, channels: Sequence[str], hear: Callable[[str], None]) -> None:
+    async def listen(
+        self, channels: Sequence[str], hear: Callable[[str], None], proven: Callable[[], None] = lambda: None
+    ) -> None:
         """Call ``hear`` with the channel of each notification, for as long as it is not cancelled.
+
+        ``proven`` is called whenever the connection has shown that it is alive: it is asked, unless something was heard.
 
         The connection is its own. When it is lost or does not answer, another is made, and every channel is heard
         once, since something may have been missed.
         """
         delay = 0.1
+        quiet = True
+
+        def told(_connection: object, _pid: int, channel: str, _payload: object) -> None:
+            nonlocal quiet
+            quiet = False
+            hear(channel)
+
         while True:
             connection = None
             try:
                 with _translated():
                     connection = await self._connect()
                     for channel in channels:
-                        await connection.add_listener(channel, lambda _c, _p, name, _l: hear(name))
+                        await connection.add_listener(channel, told)
                     delay = 0.1
+                    proven()
                     for channel in channels:
                         hear(channel)
                     while True:
+                        quiet = True
                         await asyncio.sleep(5)
-                        await connection.fetchval(query("worker.alive").sql, timeout=5)
+                        if quiet or connection.is_closed():
+                            await connection.fetchval(query("worker.alive").sql, timeout=5)
+                        proven()
             except (Unavailable, asyncpg.PostgresError) as error:
                 _log.warning("listening again in a moment: %s", error)
                 await asyncio.sleep(delay * random.uniform(0.5, 1.5))

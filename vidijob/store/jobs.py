@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from vidijob.jobs import resources
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
@@ -97,6 +98,7 @@ def _document(job: NewJob) -> dict[str, Any]:
                 "waiting_parallel": step.waiting_parallel,
                 "unlocks": step.unlocks,
                 "unlocks_parallel": step.unlocks_parallel,
+                "needs": resources.needs(step.task.metadata) or None,
             }
             for step in job.steps
         ],
@@ -162,6 +164,13 @@ async def prioritise(session: Session, job: JobId, priority: Priority, actor: st
 async def delete(session: Session, jobs: Sequence[JobId], actor: str) -> list[JobId]:
     """Delete locked jobs that have ended; returns them."""
     return [JobId(row["id"]) for row in await session.rows("job.delete", list(jobs), actor)]
+
+
+async def purge(database: Database, age: timedelta, limit: int) -> tuple[int, int]:
+    """Delete some of the jobs that ended so long ago, and some lines about jobs deleted so long ago; returns how many."""
+    rows = await database.rows("job.purge", age.total_seconds(), limit)
+    traces = await database.rows("job.purge_traces", age.total_seconds(), limit)
+    return len(rows), len(traces)
 
 
 async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:

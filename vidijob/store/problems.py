@@ -35,6 +35,16 @@ async def due(
     return [(ProblemId(row["id"]), row["type"], row["data"]) for row in rows]
 
 
+async def of_type(database: Database, type: str) -> list[tuple[ProblemId, Mapping[str, str]]]:
+    """Return the problems of a type, with their data."""
+    return [(ProblemId(row["id"]), row["data"]) for row in await database.rows("problem.of_type", type)]
+
+
+async def is_due(database: Database) -> bool:
+    """Tell whether a problem is due for another look."""
+    return bool(await database.value("problem.is_due"))
+
+
 async def resolve(
     database: Database, problem: ProblemId, *, actor: str, remark: str, doom: str | None = None
 ) -> list[JobId]:

@@ -69,17 +69,23 @@ async def claim(
     urgent_only: bool,
     duration: timedelta,
     short: Sequence[str] = (),
+    left: Mapping[str, float] | None = None,
 ) -> list[Lease]:
-    """Lease the next steps that a worker can carry out; ``short`` are the methods that take moments, ``executor.method``."""
+    """Lease the next steps that a worker can carry out; of those that need some of what it has ``left``, one at most.
+
+    ``short`` are the methods that take moments, ``executor.method``.
+    """
     rows = await database.rows(
         "step.claim",
         worker,
-        list(executors),
+        # Steps that are to fail without being carried out are anybody's.
+        [*executors, ""],
         limit,
         urgent_only,
         duration.total_seconds(),
         [state.value for state in step_sources(StepEvent.START)],
         list(short),
+        dict(left or {}),
     )
     return [
         Lease(
@@ -97,6 +103,7 @@ async def claim(
             owner=row["owner"],
             data=row["data"],
             doom=row["doom"],
+            needs=row["needs"] or {},
         )
         for row in rows
     ]
@@ -163,12 +170,64 @@ async def end(
     return {numbers[row["job_id"], row["step"]] for row in rows}, over
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is about to happen to steps."""
+
+    #: Seconds until the next lease runs out; ``None``: there is none.
+    expiry: float | None
+    #: Seconds until the next step may be taken that may not yet.
+    ready: float | None
+    #: Whether a step may be taken now.
+    due: bool
+
+
+async def outlook(database: Database) -> Outlook:
+    """Look at what is about to happen."""
+    row = await database.row("step.outlook")
+    assert row is not None
+    return Outlook(row["expiry"], row["ready"], row["due"])
+
+
 async def overdue(database: Database) -> list[Overdue]:
     """Return the leases that ran out."""
     return [
         Overdue(Held(JobId(row["job_id"]), StepNumber(row["step"]), LeaseNumber(row["number"])), row["vanished"])
         for row in await database.rows("step.overdue")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a step needs of a worker."""
+
+    executor: str
+    needs: Mapping[str, float]
+
+
+async def demands(database: Database) -> list[Demand]:
+    """Return what queued steps need, each once."""
+    return [Demand(row["executor"], row["needs"] or {}) for row in await database.rows("step.demands")]
+
+
+async def strand(database: Database, demand: Demand, type: str, data: Mapping[str, str], reason: str) -> int:
+    """Let all queued steps that need just this wait for a problem; returns how many it were."""
+    allowed = [state.value for state in step_sources(StepEvent.STRAND)]
+    count = 0
+    while True:
+        found = await database.rows("step.waiting_for", demand.executor, dict(demand.needs) or None, 200)
+        async with database.transaction() as session:
+            concerned = sorted({JobId(row["job_id"]) for row in found})
+            await jobs.lock(session, concerned)
+            names = [{"job_id": row["job_id"], "step": row["step"]} for row in found]
+            rows = await session.rows("step.strand", names, allowed, reason)
+            waits = [dict(row) | {"type": type, "data": dict(data), "reason": reason} for row in rows]
+            if waits:
+                await session.rows("problem.join", waits, CHECK_AGAIN.total_seconds())
+                await jobs.conclude(session, sorted({JobId(row["job_id"]) for row in rows}))
+        count += len(rows)
+        if len(rows) < 200:
+            return count
 
 
 async def give_back(database: Database, leases: Sequence[Held], worker: WorkerId | None) -> list[Held]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
-from vidijob.jobs.model import WorkerId
+from vidijob.jobs.model import JobId, StepNumber, WorkerId
+from vidijob.jobs.resources import Resources
 from vidijob.store.database import Database
 
-#: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop.
-Channel = Literal["vidijob_job", "vidijob_step", "vidijob_stop"]
-CHANNELS: tuple[Channel, ...] = ("vidijob_job", "vidijob_step", "vidijob_stop")
+#: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop, a problem is to be looked
+#: at, a worker is spoken to, nothing at all (so that who listens knows that it would hear).
+Channel = Literal["vidijob_job", "vidijob_step", "vidijob_stop", "vidijob_problem", "vidijob_worker", "vidijob_pulse"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,60 @@ class Worker:
     slots: int
     started_at: datetime
     seen_at: datetime
-    #: How many steps it holds.
-    steps: int
+    #: What it offers besides its executors.
+    resources: Resources
+    #: Whether it is to take no more steps.
+    drained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A step that a worker holds."""
+
+    worker: WorkerId
+    job: JobId
+    step: StepNumber
+    description: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a worker is told when it says that it is there."""
+
+    #: Whether it is to take no more steps.
+    drained: bool
+    #: Whether a step waits for some worker.
+    ready: bool
 
 
 async def beat(
-    database: Database, worker: WorkerId, *, host: str, pid: int, executors: Sequence[str], slots: int
-) -> None:
+    database: Database,
+    worker: WorkerId,
+    *,
+    host: str,
+    pid: int,
+    executors: Sequence[str],
+    slots: int,
+    resources: Resources,
+) -> Word:
     """Enter a worker, or say that it is still there."""
-    await database.rows("worker.beat", worker, host, pid, list(executors), slots)
+    row = await database.row("worker.beat", worker, host, pid, list(executors), slots, dict(resources))
+    assert row is not None
+    return Word(row["drained"], row["ready"])
+
+
+async def drain(database: Database, worker: WorkerId, drained: bool) -> bool:
+    """Tell a worker to take no more steps, or to take some again; tells whether there is such a worker."""
+    return await database.value("worker.drain", worker, drained) is not None
+
+
+async def holdings(database: Database) -> list[Holding]:
+    """Return what workers hold."""
+    return [
+        Holding(WorkerId(row["worker"]), JobId(row["job_id"]), StepNumber(row["step"]), row["description"], row["at"])
+        for row in await database.rows("worker.holdings")
+    ]
 
 
 async def leave(database: Database, worker: WorkerId) -> None:
@@ -59,7 +106,8 @@ async def listing(database: Database) -> list[Worker]:
             slots=row["slots"],
             started_at=row["started_at"],
             seen_at=row["seen_at"],
-            steps=row["steps"],
+            resources=row["resources"],
+            drained=row["drained"],
         )
         for row in await database.rows("worker.list")
     ]

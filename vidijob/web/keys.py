@@ -16,6 +16,7 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
+from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
 
 
@@ -33,6 +34,7 @@ class Services:
     job_types: JobTypes
     notifications: Notifications
     problems: Problems
+    staff: Staff
     task_groups: TaskGroups
 
 

@@ -110,7 +110,8 @@ async def test_the_head_of_each_priority_is_read_from_the_index(
 ) -> None:
     plan = await explain(connection, "job.heads", LIMIT)
     assert [node["Index Name"] for node in plan if "Index Name" in node] == ["job_queue_order"]
-    assert 5 * LIMIT <= examined(plan) <= 6 * LIMIT
+    assert not [node for node in plan if "Sort" in node["Node Type"]]
+    assert examined(plan) <= 6 * LIMIT
 
 
 @pytest.mark.parametrize("connection", KNOWN, indirect=True)
@@ -118,12 +119,12 @@ async def test_a_claim_reads_from_the_index_no_more_than_it_takes(
     connection: asyncpg.Connection[asyncpg.Record],
 ) -> None:
     for urgent_only in (False, True):
-        arguments = (uuid4(), ["media", "file"], LIMIT, urgent_only, 10.0, STARTABLE, ["file.setUp"])
+        arguments = (uuid4(), ["media", "file"], LIMIT, urgent_only, 10.0, STARTABLE, ["file.setUp"], "{}")
         plan = await explain(connection, "step.claim", *arguments)
         (candidates,) = (node for node in plan if node.get("Index Name") == "step_queue_order")
         assert candidates["Actual Rows"] == LIMIT
         assert examined(plan) <= 8 * LIMIT
-        assert not [node for node in plan if "Sort" in node["Node Type"]]
+        assert all(node["Actual Rows"] <= LIMIT + 1 for node in plan if "Sort" in node["Node Type"])
 
 
 @pytest.mark.parametrize("plan_cache_mode", ["auto", "force_generic_plan"])

@@ -55,6 +55,10 @@ STEPS = """
     FAILED_RETRY                   start_short  STARTED
     WAITING                        start_short  STARTED
     DISAPPEARED                    start_short  STARTED
+    READY                          strand       WAITING
+    FAILED_RETRY                   strand       WAITING
+    WAITING                        strand       WAITING
+    DISAPPEARED                    strand       WAITING
     STARTED                        signal       STARTED_PARALLEL
     STARTED_ASYNCHRONOUS           signal       STARTED_PARALLEL_ASYNCHRONOUS
     STARTED_SUBTASKS               signal       STARTED_PARALLEL_ASYNCHRONOUS

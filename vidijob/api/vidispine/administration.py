@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidijob.access import ADMINISTRATOR
-from vidijob.api.vidispine import configuration, selftest, task_groups, users
+from vidijob.api.vidispine import configuration, selftest, task_groups, users, workers
 from vidijob.api.vidispine.call import Handler
 from vidijob.web.negotiate import Form
 from vidijob.web.routing import Open, Own, Route, RouteTable
@@ -64,6 +64,9 @@ ROUTES: tuple[Route[Handler], ...] = (
     Route("GET", "/configuration/cors", configuration.cors, _CONFIGURATION, _DOCUMENT),
     Route("PUT", "/configuration/cors", configuration.set_cors, ADMINISTRATOR),
     Route("DELETE", "/configuration/cors", configuration.delete_cors, ADMINISTRATOR),
+    Route("GET", "/configuration/purging", configuration.purging, _CONFIGURATION, _DOCUMENT),
+    Route("PUT", "/configuration/purging", configuration.set_purging, ADMINISTRATOR),
+    Route("DELETE", "/configuration/purging", configuration.delete_purging, ADMINISTRATOR),
     Route("GET", "/task-group", task_groups.listing, ADMINISTRATOR, _DOCUMENT),
     Route("DELETE", "/task-group", task_groups.delete_all, ADMINISTRATOR),
     Route("GET", "/task-group/{name}", task_groups.get, ADMINISTRATOR, _DOCUMENT),
@@ -79,6 +82,9 @@ ROUTES: tuple[Route[Handler], ...] = (
     Route("DELETE", "/task-group/{name}/metadata/{key}", task_groups.delete_value, ADMINISTRATOR),
     Route("PUT", "/task-group/{name}/transcoder/{id}", task_groups.transcoder, ADMINISTRATOR),
     Route("DELETE", "/task-group/{name}/transcoder/{id}", task_groups.transcoder, ADMINISTRATOR),
+    Route("GET", "/worker", workers.listing, _CONFIGURATION, _ALSO_TEXT),
+    Route("POST", "/worker/{id}/drain", workers.drain, ADMINISTRATOR),
+    Route("DELETE", "/worker/{id}/drain", workers.resume, ADMINISTRATOR),
     Route("GET", "/selftest", selftest.selftest, Open.TO_USERS, _DOCUMENT),
     Route("GET", "/selftest/{test}", selftest.one_selftest, Open.TO_USERS, _DOCUMENT),
     Route("GET", "/site", selftest.sites, Open.TO_USERS, _ALSO_TEXT),

@@ -9,6 +9,7 @@ from vidijob.api.vidispine.documents import (
     ConfigurationPropertyDocument,
     ConfigurationPropertyListDocument,
     CORSConfigurationDocument,
+    DatabasePurgingConfigurationDocument,
     JobPoolListDocument,
     JobPriorityConfigurationDocument,
     URIListDocument,
@@ -23,7 +24,7 @@ from vidijob.web.parameters import one_of
 
 D = TypeVar("D", bound=VidispineDocument)
 
-_RESOURCES = ("cors", "job-pool", "job-priority", "properties")
+_RESOURCES = ("cors", "job-pool", "job-priority", "properties", "purging")
 
 
 async def listing(call: Call) -> Answer:
@@ -141,6 +142,25 @@ async def set_cors(call: Call) -> Answer:
 async def delete_cors(call: Call) -> Answer:
     """DELETE /configuration/cors: none but those of the setting."""
     await call.services.configuration.delete_cors()
+    return Answer()
+
+
+async def purging(call: Call) -> Answer:
+    """GET /configuration/purging: for how long ended jobs are kept."""
+    kept = await call.services.configuration.keep_jobs()
+    return Answer(lambda: translate.purging_document(kept))
+
+
+async def set_purging(call: Call) -> Answer:
+    """PUT /configuration/purging: say for how long; without a job element they are kept for ever."""
+    days = translate.purging(await _document(call, DatabasePurgingConfigurationDocument))
+    await call.services.configuration.set_keep_jobs(days)
+    return Answer()
+
+
+async def delete_purging(call: Call) -> Answer:
+    """DELETE /configuration/purging: as the setting says."""
+    await call.services.configuration.delete_keep_jobs()
     return Answer()
 
 

@@ -45,6 +45,7 @@ from vidijob.api.vidispine.documents.jobs import (
 )
 from vidijob.api.vidispine.documents.notifications import NotificationDocument
 from vidijob.api.vidispine.documents.problems import JobProblem, JobProblemListDocument
+from vidijob.api.vidispine.documents.purging import DatabasePurgingConfigurationDocument, DatabasePurgingJob
 from vidijob.api.vidispine.documents.search import (
     Facet,
     FacetCount,
@@ -76,6 +77,7 @@ from vidijob.api.vidispine.documents.users import (
     UserListDocument,
 )
 from vidijob.api.vidispine.documents.vocabulary import VOCABULARY, KeyValue, VidispineDocument
+from vidijob.api.vidispine.documents.workers import WorkerListDocument, WorkerProcess, WorkerTask
 
 __all__ = [
     "VOCABULARY",
@@ -89,6 +91,8 @@ __all__ = [
     "ConfigurationPropertyListDocument",
     "Conflict",
     "CurrentStep",
+    "DatabasePurgingConfigurationDocument",
+    "DatabasePurgingJob",
     "ExceptionDocument",
     "ExternalIdentifier",
     "ExternalIdentifierListDocument",
@@ -141,4 +145,7 @@ __all__ = [
     "VersionDocument",
     "VidispineDocument",
     "Waiting",
+    "WorkerListDocument",
+    "WorkerProcess",
+    "WorkerTask",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from vidijob.api.vidispine import documents as wire
 from vidijob.engine.configuration import JobPools
 from vidijob.engine.origins import HEADERS, METHODS, Condition, Entry, Permission
-from vidijob.errors import Invalid
+from vidijob.errors import Invalid, NotImplementedHere
 from vidijob.jobs.model import Priority
 from vidijob.jobs.pools import Pool
 from vidijob.store.configuration import Property
@@ -47,6 +48,26 @@ def job_priorities(given: Mapping[str, Priority]) -> wire.JobPriorityConfigurati
 def priorities(document: wire.JobPriorityConfigurationDocument) -> dict[str, Priority | None]:
     """Read the default priorities of job types; ``None`` takes a type's own away."""
     return {job.type: one_of("value", job.value, Priority) if job.value else None for job in document.job}
+
+
+def purging_document(kept: timedelta | None) -> wire.DatabasePurgingConfigurationDocument:
+    """Return for how long ended jobs are kept."""
+    return wire.DatabasePurgingConfigurationDocument(
+        job=wire.DatabasePurgingJob(age=kept.days) if kept is not None else None
+    )
+
+
+def purging(document: wire.DatabasePurgingConfigurationDocument) -> int | None:
+    """Read for how many days ended jobs are kept; ``None``: for ever."""
+    if document.job is None:
+        return None
+    if document.job.uri or document.job.compress:
+        raise NotImplementedHere(
+            "This server does not write jobs to a file before it deletes them: leave out uri and compress."
+        )
+    if document.job.age is None:
+        raise Invalid("age", "The age of a job in days, after which it is deleted, is missing.")
+    return document.job.age
 
 
 def cors_document(entries: Sequence[Entry]) -> wire.CORSConfigurationDocument:

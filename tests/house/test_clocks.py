@@ -1,0 +1,21 @@
+"""Only the clock of the database decides: machines disagree about the time."""
+
+from __future__ import annotations
+
+import re
+
+from tests.house.source import PACKAGE
+
+WALL_CLOCK = re.compile(r"\b(datetime\.(now|utcnow|today)|time\.time(_ns)?|date\.today)\(")
+#: Where a line of a job's log is noted: it is shown, nothing is decided by it.
+SHOWN = {"engine/run.py"}
+
+
+def test_nothing_that_is_stored_is_decided_by_the_clock_of_a_process() -> None:
+    found = {
+        str(file.relative_to(PACKAGE))
+        for room in ("jobs", "store", "engine", "executors", "web", "api")
+        for file in (PACKAGE / room).rglob("*.py")
+        if WALL_CLOCK.search(file.read_text("utf-8"))
+    }
+    assert found == SHOWN

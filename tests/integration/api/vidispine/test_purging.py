@@ -1,0 +1,127 @@
+"""Ended jobs are kept for as long as is configured, then go with all that is known of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, XML, Api, Finish
+from tests.integration.engine.conftest import Engine
+from vidijob.engine.cleaner import BATCH, Cleaner
+from vidijob.engine.configuration import Configuration
+from vidijob.store.queries import query
+
+PURGING = "/API/configuration/purging"
+#: Ended jobs, a second after one another, the oldest almost 30 days old; with a step, an attempt and an event each.
+FILL = """
+    INSERT INTO job (id, type, state, verdict, priority, owner, total_steps, started, finished)
+    SELECT n, 'WORK', 'FINISHED', 'FINISHED', 'MEDIUM', 'admin', 1, at, at
+    FROM generate_series(1000001, 1000000 + $1::integer) n,
+         LATERAL (SELECT now() - interval '30 days' + (n - 1000000) * interval '1 s' AS at) t
+"""
+REST = """
+    INSERT INTO step (job_id, number, description, executor, method, critical, cleanup, state)
+    SELECT id, 100, 'A step', 'test', 'work', true, false, 'FINISHED' FROM job WHERE id > 1000000;
+    INSERT INTO attempt (job_id, step, ordinal, state, worker)
+    SELECT id, 100, 0, 'FINISHED', gen_random_uuid() FROM job WHERE id > 1000000;
+    INSERT INTO event (job_id, new_state, actor) SELECT id, 'FINISHED', 'test' FROM job WHERE id > 1000000;
+"""
+
+
+@pytest.fixture
+async def connection(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    return await asyncpg.connect(url)
+
+
+async def fill(connection: asyncpg.Connection[asyncpg.Record], number: int) -> None:
+    await connection.execute(FILL, number)
+    await connection.execute(REST)
+
+
+async def test_purging_is_configured(api: Api, engine: Engine) -> None:
+    assert (await api("GET", PURGING, accept=JSON)).json == {}
+    body = (
+        f'<DatabasePurgingConfigurationDocument xmlns="{NAMESPACE}"><job><age>7</age><compress>false</compress></job>'
+        "</DatabasePurgingConfigurationDocument>"
+    )
+    assert (await api("PUT", PURGING, body=body, type=XML)).status == 200
+    assert (await api("GET", PURGING)).find("job/age") == ["7"]
+    setting = Configuration(engine.database, engine.bell, keep_jobs=timedelta(days=3))
+    assert await setting.keep_jobs() == timedelta(days=7)
+    # Without the element: for ever, whatever the setting says.
+    assert (await api("PUT", PURGING, body="{}", type=JSON)).status == 200
+    assert (await api("GET", PURGING, accept=JSON)).json == {} and await setting.keep_jobs() is None
+    assert (await api("DELETE", PURGING)).status == 200
+    assert await setting.keep_jobs() == timedelta(days=3)
+    assert any(uri.endswith("/configuration/purging") for uri in (await api("GET", "/API/configuration")).find("uri"))
+
+
+@pytest.mark.parametrize(
+    ("job", "status"),
+    [({}, 400), ({"age": 0}, 400), ({"age": -1}, 400), ({"age": 36501}, 400), ({"age": "x"}, 400), ({"age": 2**31}, 400),
+     ({"age": 7, "uri": "file:///x"}, 501), ({"age": 7, "compress": True}, 501)],
+)  # fmt: skip
+async def test_purging_that_cannot_be(api: Api, job: dict[str, object], status: int) -> None:
+    assert (await api("PUT", PURGING, body=json.dumps({"job": job}), type=JSON)).status == status
+    assert (await api("GET", PURGING, accept=JSON)).json == {}
+
+
+async def test_old_jobs_go_with_everything_and_the_counts_are_right(
+    api: Api, engine: Engine, finish: Finish, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    new = await api.create()
+    await finish(new)
+    held = await api.create("type=WORK&holdJob=true")
+    await fill(connection, BATCH + 100)
+    assert (await api("PUT", "/API/job/VX-1000001/external-id/mine")).status == 200
+    assert (await api("GET", "/API/job?number=0")).find("hits") == [str(BATCH + 102)]
+    cleaner = Cleaner(engine.database, lambda: True)
+    await cleaner.tick()
+    assert (await api("GET", "/API/job?number=0")).find("hits") == [str(BATCH + 102)], "off unless it is configured"
+    await api("PUT", PURGING, body='{"job":{"age":7}}', type=JSON)
+    assert await cleaner.tick() <= 3, "there is more"
+    assert (await api("GET", "/API/job?number=0")).find("hits") == ["102"]
+    # The oldest first, in small batches.
+    assert await connection.fetchval("SELECT min(id) FROM job WHERE id > 1000000") == 1000001 + BATCH
+    assert await cleaner.tick() >= 30
+    assert (await api("GET", "/API/job?number=0")).find("hits") == ["2"]
+    facets = await api("PUT", "/API/job/search", body='{"facet":[{"field":"state"}]}', type=JSON, accept=JSON)
+    counts = {count["fieldValue"]: count["value"] for count in facets.json["facet"][0]["count"]}
+    assert {name: count for name, count in counts.items() if count} == {"FINISHED": 1, "HOLD": 1}
+    for table in ("step", "attempt"):
+        assert not await connection.fetchval(f"SELECT count(*) FROM {table} WHERE job_id > 1000000")
+    assert not await connection.fetchval("SELECT count(*) FROM job_external_id")
+    # One line for each stays, until it is too old itself.
+    lines = await connection.fetch("SELECT new_state, remark, count(*) FROM event WHERE job_id > 1000000 GROUP BY 1, 2")
+    assert [tuple(line) for line in lines] == [("DELETED", "purged", BATCH + 100)]
+    await connection.execute("UPDATE event SET at = at - interval '8 days' WHERE new_state = 'DELETED'")
+    await cleaner.tick()
+    await cleaner.tick()
+    assert not await connection.fetchval("SELECT count(*) FROM event WHERE job_id > 1000000")
+    for id in (new, held):
+        assert (await api("GET", f"/API/job/{id}")).status == 200
+    await connection.close()
+
+
+async def test_it_waits_for_nobody_and_reads_from_an_index(
+    engine: Engine, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await fill(connection, 10_000)
+    await connection.execute("ANALYZE job")
+    cleaner = Cleaner(engine.database, lambda: True, keep_jobs=timedelta(days=1))
+    async with engine.database.transaction() as session:
+        await session.rows("job.lock", [1000001])
+        await cleaner.tick()
+    left = await connection.fetch("SELECT id FROM job ORDER BY id LIMIT 2")
+    assert [row["id"] for row in left] == [1000001, 1000002 + BATCH]
+    plan = "\n".join(
+        row[0]
+        for row in await connection.fetch("EXPLAIN " + query("job.purge").sql, timedelta(days=1).total_seconds(), BATCH)
+    )
+    assert "Index Scan using job_by_finished" in plan
+    assert "Seq Scan on job" not in plan and "Seq Scan on event" not in plan
+    assert not await Cleaner(engine.database, lambda: False, keep_jobs=timedelta(days=1)).tick() < 60
+    await connection.close()

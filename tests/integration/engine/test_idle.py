@@ -1,0 +1,55 @@
+"""What a server costs its database while there is nothing to do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import asyncpg
+import pytest
+
+from tests.integration.engine.conftest import Engine, ScriptedExecutor
+from vidijob.jobs.states import JobState
+from vidijob.store.database import Database
+
+WORKERS = 100
+SECONDS = 12
+#: Of the pool of the tests.
+CONNECTIONS = 8
+
+
+async def transactions(database: Database, connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    """Return how many there were on this database; a statement alone is one."""
+    async with AsyncExitStack() as stack:
+        # Each connection keeps its count to itself for a while.
+        for session in [await stack.enter_async_context(database.session()) for _ in range(CONNECTIONS)]:
+            await session.script("SELECT pg_stat_force_next_flush()")
+            await session.script("SELECT 1")
+    await connection.execute("SELECT pg_stat_clear_snapshot()")
+    value = await connection.fetchval(
+        "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+    )
+    assert isinstance(value, int)
+    return value
+
+
+@pytest.mark.slow
+async def test_a_hundred_idle_workers_ask_at_most_five_times_a_second(engine: Engine, url: str) -> None:
+    engine.scheduler()
+    executor = ScriptedExecutor()
+    for _ in range(WORKERS):
+        engine.worker(executor)
+    # They have found each other, and something was done.
+    await engine.until(await engine.submit())
+    await asyncio.sleep(3)
+    connection = await asyncpg.connect(url)
+    try:
+        before = await transactions(engine.database, connection)
+        await asyncio.sleep(SECONDS)
+        asked = await transactions(engine.database, connection) - before
+    finally:
+        await connection.close()
+    asked -= 2 * CONNECTIONS
+    assert 0 < asked <= 5 * SECONDS, f"{asked / SECONDS:.1f} a second"
+    # And they wake all the same.
+    await engine.until(await engine.submit(), JobState.FINISHED, seconds=3)

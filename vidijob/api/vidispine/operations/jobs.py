@@ -1,0 +1,130 @@
+"""Jobs, their external ids, problems and notifications: what each handler takes and answers."""
+
+from __future__ import annotations
+
+from vidijob.api.vidispine import (
+    external_ids,
+    jobs,
+    notifications,
+    problems,
+    search,
+)
+from vidijob.api.vidispine.documents import (
+    ExternalIdentifierListDocument,
+    JobDocument,
+    JobListDocument,
+    JobProblemListDocument,
+    JobSearchDocument,
+    NotificationDocument,
+    SimpleMetadataDocument,
+    URIListDocument,
+)
+from vidijob.api.vidispine.operations.shared import (
+    NOTHING,
+    PAGE,
+    PRIORITIES,
+    URIS,
+)
+from vidijob.jobs.states import JobState
+from vidijob.web.operations import Kind, Operation, Operations, Parameter
+
+_STATES = tuple(state.value for state in JobState)
+_SHOWN = (
+    Parameter("metadata", Kind.FLAG, "Whether jobs are shown with their data.", False),
+    Parameter("field", Kind.LIST, "The elements of a job that are shown; without it, all.", example="jobId"),
+)
+_LISTED = (
+    Parameter("user", Kind.FLAG, "Whether only jobs of the caller are wanted.", True),
+    Parameter("type", Kind.LIST, "Jobs of these types.", example="TRANSCODE"),
+    Parameter("state", Kind.CHOICES, "Jobs in these states.", values=(*_STATES, "all")),
+    Parameter("priority", Kind.CHOICES, "Jobs of these priorities.", values=(*PRIORITIES, "all")),
+    Parameter("jobmetadata", Kind.ALL, "Jobs with this data, `key=value`; `*` stands for any characters."),
+    *(
+        Parameter(f"{what}-{end}", Kind.TEXT, f"Jobs that {did} at this time or {side}; ISO 8601, without zone UTC.")
+        for what, did in (("starttime", "were submitted"), ("finishtime", "ended"))
+        for end, side in (("from", "later"), ("to", "earlier"))
+    ),
+    Parameter("sort", Kind.TEXT, "Fields to sort by, each with `asc` or `desc`.", example="priority desc, jobId"),
+    Parameter("sort-order", Kind.TEXT, "The direction of fields without one.", "asc", values=("asc", "desc")),
+    *PAGE,
+    Parameter("step", Kind.FLAG, "Whether jobs are shown with the step that they are at.", False),
+    Parameter("idonly", Kind.FLAG, "Whether of jobs only their ids are shown.", False),
+    *_SHOWN,
+)
+_HOLD = Parameter("holdJob", Kind.FLAG, "Whether it is held until it is released.", False)
+_CALL_AT_THE_END = {
+    "action": {"http": {"url": "http://127.0.0.1:9/jobs", "method": "POST", "timeout": "5", "synchronous": False}},
+    "trigger": {"job": {"stop": "", "filter": {"type": ["TRANSCODE"]}}},
+}
+
+JOBS: Operations = {
+    jobs.create: Operation(
+        takes=(
+            Parameter("type", Kind.TEXT, "The type of the job.", needed=True, example="TRANSCODE"),
+            Parameter("priority", Kind.CHOICE, "Its priority; without it, that of its type.", values=PRIORITIES),
+            Parameter("jobmetadata", Kind.ALL, "Job data, `key=value`.", example="tag=lowres"),
+            Parameter("notification", Kind.TEXT, "A placeholder notification, by its id, an external one or its URL."),
+            Parameter("notificationData", Kind.ALL, "What notifications of the job tell as well, `key=value`."),
+            _HOLD,
+        ),
+        repeatable=True,
+        body=(SimpleMetadataDocument,),
+        example={"field": [{"key": "sourceUri", "value": "file:///media/clip.mov"}]},
+        answers=JobDocument,
+        refuses={404},
+    ),
+    search.listing: Operation(takes=_LISTED, answers=JobListDocument),
+    search.search: Operation(
+        takes=_LISTED,
+        body=(JobSearchDocument,),
+        example={"facet": [{"field": "state", "count": True}]},
+        answers=JobListDocument,
+        refuses={404},
+    ),
+    jobs.delete: Operation(
+        takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
+        refuses={404},
+    ),
+    jobs.get: Operation(takes=_SHOWN, answers=JobDocument),
+    jobs.change: Operation(
+        takes=(Parameter("priority", Kind.CHOICE, "Another priority.", "MEDIUM", values=PRIORITIES),)
+    ),
+    jobs.abort: Operation(
+        takes=(
+            Parameter("reason", Kind.TEXT, "Why, for the log."),
+            Parameter("cleanup", Kind.FLAG, "Whether its clean-up steps run.", True),
+        )
+    ),
+    jobs.rerun: Operation(
+        takes=(Parameter("priority", Kind.CHOICE, "Another priority than the first job's.", values=PRIORITIES), _HOLD),
+        repeatable=True,
+        answers=JobDocument,
+    ),
+    jobs.release: NOTHING,
+    external_ids.listing: Operation(answers=ExternalIdentifierListDocument),
+    external_ids.strip: NOTHING,
+    external_ids.give: Operation(refuses={409}),
+    external_ids.take: NOTHING,
+    problems.listing: Operation(answers=JobProblemListDocument),
+    problems.of_job: Operation(answers=JobProblemListDocument),
+    problems.retry: NOTHING,
+    problems.fail: NOTHING,
+    notifications.listing: URIS,
+    notifications.define: Operation(
+        body=(NotificationDocument,),
+        needs_body=True,
+        example=_CALL_AT_THE_END,
+        answers=URIListDocument,
+        refuses={501},
+    ),
+    notifications.forget_all: NOTHING,
+    notifications.get: Operation(answers=NotificationDocument),
+    notifications.change: Operation(
+        body=(NotificationDocument,), needs_body=True, example=_CALL_AT_THE_END, refuses={501}
+    ),
+    notifications.forget: NOTHING,
+    notifications.external_ids: Operation(answers=ExternalIdentifierListDocument),
+    notifications.give_external_id: Operation(refuses={409}),
+    notifications.take_external_id: NOTHING,
+    notifications.strip_external_ids: NOTHING,
+}

@@ -1,0 +1,51 @@
+"""Takes out jobs that ended long ago, with all that is known of them. It works while its process leads, slowly: a batch of
+500 each three seconds, so that it never holds others up. Unless somebody says for how long jobs are kept, they are kept
+for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from vidijob.engine.configuration import kept_for
+from vidijob.engine.loop import Loop
+from vidijob.store import jobs
+from vidijob.store.database import Database
+
+_log = logging.getLogger(__name__)
+
+BATCH = 500
+_PAUSE = 3.0
+_LOOK = 60.0
+
+
+class Cleaner:
+    """Deletes what is too old; ``keep_jobs`` is for how long jobs are kept where no administrator has said so."""
+
+    def __init__(self, database: Database, leads: Callable[[], bool], *, keep_jobs: timedelta | None = None) -> None:
+        self._database = database
+        self._leads = leads
+        self._keep_jobs = keep_jobs
+        self._loop = Loop("cleaner", self.tick)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._loop.start()
+
+    async def stop(self) -> None:
+        """Look no more."""
+        await self._loop.stop()
+
+    async def tick(self) -> float:
+        """Take out one batch; returns the seconds until the next."""
+        if not self._leads():
+            return _LOOK
+        age = await kept_for(self._database, self._keep_jobs)
+        if age is None:
+            return _LOOK
+        purged, traces = await jobs.purge(self._database, age, BATCH)
+        if purged:
+            _log.info("%d jobs that ended more than %s ago were purged", purged, age)
+        return _PAUSE if max(purged, traces) == BATCH else _LOOK
