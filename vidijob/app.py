@@ -18,6 +18,7 @@ from aiohttp import web
 
 from vidijob import access
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -29,10 +30,13 @@ from vidijob.engine.health import Health
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.notifier import Notifier
 from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.sender import Sender
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import shipped
@@ -47,6 +51,7 @@ from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web import cors, keys, middleware, monitor
+from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +61,7 @@ ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
 LARGEST_BODY = 10 * 1024 * 1024
 _DATABASE_WAIT = 60.0
 _API_CONNECTIONS = 10
+_NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
 
@@ -115,6 +121,7 @@ class Server:
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
             self._run(stack, rescuer)
+            await self._notify(stack, database, bell)
         if registry is not None:
             self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
         if "api" in self._roles:
@@ -126,7 +133,21 @@ class Server:
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts)
 
-    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
+    async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
+        settings = self._settings
+        # Connections of its own: however much is to be told, the engine's heartbeats find one free.
+        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
+        await own.open()
+        stack.push_async_callback(own.close)
+        composer = Composer(settings.site)
+        given = settings.webhook_secret
+        secret = WebhookSecret(own, None if given is None else given.get_secret_value())
+        webhooks = Webhooks(composer.write, secret.get, settings.networks)
+        stack.push_async_callback(webhooks.close)
+        self._run(stack, Sender(own, bell, webhooks.deliver))
+        self._run(stack, Notifier(own, bell, composer.compose))
+
+    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker | Notifier | Sender) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 

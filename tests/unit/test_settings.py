@@ -54,6 +54,13 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         ("http://d",),
         (("http://a", "*"), ("http://b", "https://c:1"), ("http://d",)),
     ),
+    (
+        "webhook_networks",
+        'webhook_networks = ["10.0.0.0/8", "fd00::1"]',
+        "192.168.0.0/16, 127.0.0.1",
+        ("10.1.2.3/24",),
+        (("10.0.0.0/8", "fd00::1"), ("192.168.0.0/16", "127.0.0.1"), ("10.1.2.3/24",)),
+    ),
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("worker_slots", 'worker_slots = "1"', "2", 3, (1, 2, 3)),
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
@@ -67,7 +74,11 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         ((Path("/a"), Path("/b")), (Path("/c"), Path("/d")), (Path("/e"), Path("/f"))),
     ),
 ]
-SECRETS = [("database_url", "postgresql://u:{}@h/n"), ("admin_password", "{}-password")]
+SECRETS = [
+    ("database_url", "postgresql://u:{}@h/n"),
+    ("admin_password", "{}-password"),
+    ("webhook_secret", "{}-with-sixteen-signs"),
+]
 
 
 def test_every_setting_is_tried() -> None:

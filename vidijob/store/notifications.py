@@ -47,7 +47,7 @@ async def ids(database: Database, place: Place) -> list[NotificationId]:
 async def get(database: Database, id: NotificationId) -> Notification | None:
     """Read one notification, wherever it was defined."""
     row = await database.row("notification.get", id)
-    return None if row is None else _notification(row)
+    return None if row is None else from_row(row)
 
 
 async def delete(database: Database, place: Place, id: NotificationId) -> bool:
@@ -93,7 +93,8 @@ def _document(definition: Definition) -> Mapping[str, Any]:
     return document
 
 
-def _notification(row: Record) -> Notification:
+def from_row(row: Record) -> Notification:
+    """Return the notification that a row tells of."""
     data = None
     if row["data_key"] is not None:
         data = DataFilter(

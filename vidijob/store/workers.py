@@ -11,9 +11,10 @@ from uuid import UUID
 from vidijob.jobs.model import WorkerId
 from vidijob.store.database import Database
 
-#: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop.
-Channel = Literal["vidijob_job", "vidijob_step", "vidijob_stop"]
-CHANNELS: tuple[Channel, ...] = ("vidijob_job", "vidijob_step", "vidijob_stop")
+#: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop, something happened that
+#: none of these says, something is to be delivered.
+Channel = Literal["vidijob_job", "vidijob_step", "vidijob_stop", "vidijob_event", "vidijob_delivery"]
+CHANNELS: tuple[Channel, ...] = ("vidijob_job", "vidijob_step", "vidijob_stop", "vidijob_event", "vidijob_delivery")
 
 
 @dataclass(frozen=True, slots=True)
