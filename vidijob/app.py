@@ -140,9 +140,7 @@ class Server:
         await own.open()
         stack.push_async_callback(own.close)
         composer = Composer(settings.site)
-        given = settings.webhook_secret
-        secret = WebhookSecret(own, None if given is None else given.get_secret_value())
-        webhooks = Webhooks(composer.write, secret.get, settings.networks)
+        webhooks = Webhooks(composer.write, _webhook_secret(own, settings).get, settings.networks)
         stack.push_async_callback(webhooks.close)
         self._run(stack, Sender(own, bell, webhooks.deliver))
         self._run(stack, Notifier(own, bell, composer.compose))
@@ -165,6 +163,7 @@ class Server:
                 database, concurrent_jobs=settings.concurrent_jobs, cors_origins=settings.cors_origins
             ),
             health=_health(database, settings, self._roles),
+            webhook_secret=_webhook_secret(database, settings),
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -189,6 +188,7 @@ def build_application(
     public_url: str | None = None,
     configuration: Configuration | None = None,
     health: Health | None = None,
+    webhook_secret: WebhookSecret | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face."""
     application = web.Application(
@@ -207,8 +207,9 @@ def build_application(
         insights=Insights(database, site),
         job_types=job_types,
         external_ids=external_ids,
-        notifications=Notifications(database, external_ids, site),
+        notifications=Notifications(database, bell, external_ids, site),
         problems=Problems(database, bell, site),
+        webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
@@ -221,6 +222,11 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
     if "worker" not in roles:
         return Health(database)
     return Health(database, storage_roots=settings.roots, find_ffmpeg=ffmpeg.find)
+
+
+def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
+    given = settings.webhook_secret
+    return WebhookSecret(database, None if given is None else given.get_secret_value())
 
 
 def _registry(settings: Settings) -> Registry:

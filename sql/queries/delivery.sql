@@ -214,6 +214,10 @@ UPDATE delivery d SET state = 'pending', failures = 0, ended_at = NULL, lane = $
 FROM wanted w WHERE d.id = w.id
 RETURNING d.id;
 
+-- name: state(notification, key) :value_or_none
+-- How a delivery goes.
+SELECT state FROM delivery WHERE notification_id = $1::bigint AND key = $2::uuid;
+
 -- name: list(notification, states, limit) :many
 -- The last deliveries of a notification, the newest first.
 SELECT key, event_id, job_id, trigger, state, tries, created_at, tried_at, next_try, ended_at, status, error

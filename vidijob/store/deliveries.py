@@ -184,6 +184,12 @@ async def resend(session: Session, id: NotificationId, key: UUID, lane: Lane, ca
     return await session.value("delivery.resend", *arguments) is not None
 
 
+async def state(session: Session, id: NotificationId, key: UUID) -> DeliveryState | None:
+    """Return how a delivery of a notification goes; ``None``: there is no such one."""
+    found = await session.value("delivery.state", id, key)
+    return None if found is None else DeliveryState(found)
+
+
 async def listing(
     database: Database, id: NotificationId, states: Collection[DeliveryState] | None, limit: int
 ) -> list[Delivery]:

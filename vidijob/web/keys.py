@@ -17,6 +17,7 @@ from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.webhook_secret import WebhookSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Services:
     notifications: Notifications
     problems: Problems
     task_groups: TaskGroups
+    webhook_secret: WebhookSecret
 
 
 SERVICES = web.AppKey("services", Services)

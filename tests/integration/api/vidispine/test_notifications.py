@@ -515,7 +515,7 @@ async def test_many_at_once(api: Api) -> None:
 
 async def test_the_engine_keeps_who_defined_it_and_how_that_user_came(api: Api, engine: Engine) -> None:
     await api("POST", PLACES[0], type=XML, body=LOOSE, user="other", headers={"Host": "jobs.example.org"})
-    notifications = Notifications(engine.database, ExternalIds(engine.database, "VX"), "VX")
+    notifications = Notifications(engine.database, engine.bell, ExternalIds(engine.database, "VX"), "VX")
     kept = await notifications.get(Place(Scope.JOBS), "VX-1")
     assert (kept.owner, kept.base_uri) == ("other", "http://jobs.example.org/API/")
     assert "hunter2" not in repr(kept)

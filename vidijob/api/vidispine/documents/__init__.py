@@ -18,6 +18,7 @@ from vidijob.api.vidispine.documents.configuration import (
     JobPriorityConfigurationDocument,
     JobTypePriority,
 )
+from vidijob.api.vidispine.documents.deliveries import Delivery, DeliveryListDocument
 from vidijob.api.vidispine.documents.external_ids import ExternalIdentifier, ExternalIdentifierListDocument
 from vidijob.api.vidispine.documents.faults import (
     Conflict,
@@ -89,6 +90,8 @@ __all__ = [
     "ConfigurationPropertyListDocument",
     "Conflict",
     "CurrentStep",
+    "Delivery",
+    "DeliveryListDocument",
     "ExceptionDocument",
     "ExternalIdentifier",
     "ExternalIdentifierListDocument",
