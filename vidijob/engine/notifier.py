@@ -111,19 +111,27 @@ class Notifier:
         job = one.job
         if job is None:
             return []
-        return [
-            Post(
-                notification=notification.id,
-                event=one.event,
-                job=job.id,
-                trigger=notification.definition.trigger,
-                lane=lane(notification.id, notification.definition.action),
-                call=call(notification.definition.action),
-                fields=tuple(self._compose(notification, one.change, job, one.request, one.event)),
-            )
-            for notification in notifications
-            if one.at > notification.created and matches(notification, one.change, job, one.request)
-        ]
+        posts = []
+        for notification in notifications:
+            try:
+                if one.at > notification.created and matches(notification, one.change, job, one.request):
+                    posts.append(self._post(notification, one, job))
+            except Exception:
+                # Everybody else is to be told, and of what comes after.
+                _log.exception("event %d, notification %d: a bug; it is not told", one.event, notification.id)
+        return posts
+
+    def _post(self, notification: Notification, one: Happened, job: Job) -> Post:
+        action = notification.definition.action
+        return Post(
+            notification=notification.id,
+            event=one.event,
+            job=job.id,
+            trigger=notification.definition.trigger,
+            lane=lane(notification.id, action),
+            call=call(action),
+            fields=tuple(self._compose(notification, one.change, job, one.request, one.event)),
+        )
 
     async def _forget(self, now: float) -> None:
         forgotten = await deliveries.forget(self._database, KEPT_DELIVERED, KEPT_FAILED, _FORGOTTEN_AT_ONCE)

@@ -259,7 +259,8 @@ async def test_of_a_job_that_is_not_there(api: Api, method: str, path: str) -> N
     assert reply.status == 404 and reply.find("notFound/type") == ["Job"]
 
 
-async def test_it_goes_with_its_job(api: Api) -> None:
+async def test_it_goes_with_its_job(api: Api, engine: Engine) -> None:
+    engine.notifier()
     id = await api.create()
     path = await define(api, f"/API/job/{id}/notification")
     await api("DELETE", f"/API/job/{id}?cleanup=false")
