@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -39,12 +41,15 @@ class Webhooks:
         self._secret = secret
         self._networks = tuple(networks)
         self._names = _Names()
+        watch = aiohttp.TraceConfig()
+        watch.on_connection_reuseconn.append(_note_kept)
         self._session = aiohttp.ClientSession(
             # Every connection is made by _open, also that to an address that a name has only now.
             connector=aiohttp.TCPConnector(limit=0, resolver=self._names, socket_factory=self._open),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "vidijob"},
             auto_decompress=False,
+            trace_configs=[watch],
         )
 
     async def close(self) -> None:
@@ -56,7 +61,6 @@ class Webhooks:
         """Try once; a status of 200 to 299 is the only good answer, and redirections are not followed."""
         body, content_type = self._write(letter.fields, letter.call.content_type)
         timestamp = str(int(time.time()))
-        url = URL(letter.call.url)
         headers = {
             "Content-Type": content_type,
             "Vidijob-Delivery": str(letter.key),
@@ -64,44 +68,65 @@ class Webhooks:
             "Vidijob-Timestamp": timestamp,
             "Vidijob-Signature": signature(await self._secret(), timestamp, body),
         }
-        if url.user is not None:
-            headers["Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "")
         seconds = letter.call.timeout.total_seconds()
         try:
             async with asyncio.timeout(seconds):
-                return await self._call(letter.call.method, url.with_user(None), headers, body)
+                return await self._call(letter.call.method, URL(letter.call.url), headers, body)
         except TimeoutError:
             return Reply(None, f"No answer within {seconds:g} s.")
         except aiohttp.ClientConnectorCertificateError:
             return Reply(None, "The receiver's certificate cannot be trusted.")
         except aiohttp.ClientConnectorDNSError:
-            return Reply(None, f"The name {url.host} is not known.")
+            return Reply(None, "The name of the receiver is not known.")
         except aiohttp.ClientConnectorError as error:
             return Reply(None, f"No connection: {_reason(error.os_error)}.")
+        except aiohttp.InvalidURL:
+            return Reply(None, "The url cannot be called.")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError: what the URL or the receiver's answer has of what cannot be sent or read.
+            # ValueError: a part of the URL cannot be sent. What these errors say may hold the URL, and that a password.
             return Reply(None, f"No answer that can be read: {type(error).__name__}.")
 
     async def _call(self, method: str, url: URL, headers: dict[str, str], body: bytes) -> Reply:
-        again = True
+        if url.user is not None:
+            headers["Authorization"] = aiohttp.encode_basic_auth(url.user, url.password or "")
+        connection = _Connection()
         while True:
             try:
                 async with self._session.request(
-                    method, url, headers=headers, data=body, allow_redirects=False, timeout=aiohttp.ClientTimeout()
+                    method,
+                    url.with_user(None),
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(),
+                    trace_request_ctx=connection,
                 ) as answer:
                     good = 200 <= answer.status < 300
                     return Reply(answer.status, None if good else f"The answer was {answer.status}.")
-            except aiohttp.ServerDisconnectedError:
-                # A connection that was kept from the last call, and closed just now by the receiver.
-                if not again:
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                # A connection that was kept from the last call may be closed by the receiver just now.
+                if not connection.kept:
                     raise
-                again = False
+                connection.kept = False
 
     def _open(self, address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         family, kind, protocol, _, where = address
         if not may_be_called(str(where[0]), self._networks):
             raise PermissionError("the settings (webhook_networks) do not allow this address to be called")
         return socket.socket(family, kind, protocol)
+
+
+class _Connection:
+    """The connection of one call."""
+
+    def __init__(self) -> None:
+        #: Whether it was kept from an earlier call.
+        self.kept = False
+
+
+async def _note_kept(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    connection: _Connection = context.trace_request_ctx
+    connection.kept = True
 
 
 class _Names(AbstractResolver):
@@ -138,4 +163,4 @@ def _reason(error: OSError) -> str:
         return "TLS failed"
     if isinstance(error, PermissionError) and error.errno is None:
         return str(error)
-    return (error.strerror or type(error).__name__).lower()
+    return os.strerror(error.errno).lower() if error.errno else type(error).__name__
