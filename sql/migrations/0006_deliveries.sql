@@ -12,7 +12,9 @@ CREATE TABLE event_cursor (
   -- of the transactions from tx to before this one; up to this id they have been.
   until_tx xid8,
   after_id bigint,
-  CHECK ((until_tx IS NULL) = (after_id IS NULL))
+  CHECK ((until_tx IS NULL) = (after_id IS NULL)),
+  -- The last event that was looked at. After a move to another server the numbers of transactions mean nothing.
+  seen_id bigint NOT NULL DEFAULT 0
 );
 
 INSERT INTO event_cursor DEFAULT VALUES;

@@ -1,13 +1,38 @@
 -- The outbox: what is to be told to whom, read off the event log, and how the telling went.
 
 -- name: news() :one_or_none
--- Whether events may be there that were not looked at, and whether anybody wants to be told of any.
-SELECT EXISTS (SELECT FROM event e WHERE e.tx >= c.tx) AS events, EXISTS (SELECT FROM notification) AS wanted
+-- Whether events may be there that were not looked at, whether anybody wants to be told of any, and whether the database
+-- came here from another server, as a dump: then the numbers of transactions are those of that one.
+SELECT coalesce((SELECT e.tx FROM event e ORDER BY e.tx DESC LIMIT 1) >= c.tx, false) AS events,
+       EXISTS (SELECT FROM notification) AS wanted,
+       c.tx > pg_snapshot_xmax(pg_current_snapshot()) AS moved
 FROM event_cursor c;
+
+-- name: restamp(limit) :many
+-- Where the database came from another server: let some of the events that were looked at there have a number that comes
+-- before all others.
+UPDATE event SET tx = '3' WHERE id IN (
+  SELECT e.id FROM event e, event_cursor c
+  WHERE c.tx > pg_snapshot_xmax(pg_current_snapshot()) AND e.id <= c.seen_id
+    AND e.tx >= pg_snapshot_xmin(pg_current_snapshot())
+    AND (e.tx < c.tx OR (e.tx < c.until_tx AND e.id <= c.after_id))
+  LIMIT $1::integer)
+RETURNING id;
+
+-- name: settle_in() :none
+-- Where the database came from another server, and no event is left to be restamped: look at those that were not looked at
+-- there under a number of this server, and at what follows.
+WITH moved AS MATERIALIZED (
+  SELECT tx, seen_id FROM event_cursor WHERE tx > pg_snapshot_xmax(pg_current_snapshot()) FOR UPDATE
+), restamped AS (
+  UPDATE event e SET tx = pg_current_xact_id() FROM moved m WHERE e.tx >= m.tx OR e.id > m.seen_id
+)
+UPDATE event_cursor SET tx = h.tx, until_tx = NULL, after_id = NULL FROM moved, event_horizon h;
 
 -- name: skip() :none
 -- Pass over what nobody wants to be told of.
-UPDATE event_cursor c SET tx = h.tx, until_tx = NULL, after_id = NULL
+UPDATE event_cursor c
+SET tx = h.tx, until_tx = NULL, after_id = NULL, seen_id = greatest(c.seen_id, (SELECT max(id) FROM event))
 FROM event_horizon h
 WHERE h.tx > c.tx AND NOT EXISTS (SELECT FROM notification);
 
@@ -18,7 +43,8 @@ SELECT sole FROM event_cursor FOR UPDATE SKIP LOCKED;
 -- name: advance() :one_or_none
 -- Begin the next stretch of events, unless one is begun; nothing where there is none. Needs the cursor held.
 WITH next AS (
-  SELECT c.tx, h.tx AS until_tx, (SELECT min(e.id) - 1 FROM event e WHERE e.tx >= c.tx AND e.tx < h.tx) AS after_id
+  -- The sum keeps the planner from looking for the least id in the order of ids, from the beginning of all history.
+  SELECT c.tx, h.tx AS until_tx, (SELECT min(e.id + 0) - 1 FROM event e WHERE e.tx >= c.tx AND e.tx < h.tx) AS after_id
   FROM event_cursor c, event_horizon h
   WHERE c.until_tx IS NULL AND h.tx > c.tx
 ), moved AS (
@@ -95,34 +121,38 @@ ORDER BY d.place
 ON CONFLICT (notification_id, event_id) DO NOTHING
 RETURNING id;
 
--- name: looked(after_id) :none
--- Everything of the stretch up to an event has been looked at; null: all of it. Needs the cursor held.
+-- name: looked(after_id, done) :none
+-- Everything of the stretch up to an event has been looked at, or all of it. Needs the cursor held.
 UPDATE event_cursor SET
-  tx = CASE WHEN $1::bigint IS NULL THEN until_tx ELSE tx END,
-  until_tx = CASE WHEN $1::bigint IS NOT NULL THEN until_tx END,
-  after_id = $1::bigint
+  tx = CASE WHEN $2::boolean THEN until_tx ELSE tx END,
+  until_tx = CASE WHEN NOT $2::boolean THEN until_tx END,
+  after_id = CASE WHEN NOT $2::boolean THEN $1::bigint END,
+  seen_id = greatest(seen_id, $1::bigint)
 WHERE until_tx IS NOT NULL;
 
 -- name: untold(jobs) :value
 -- Whether something happened to jobs that was not looked at, and anybody wants to be told of anything.
 SELECT EXISTS (SELECT FROM notification) AND EXISTS (
-  SELECT FROM event e, event_cursor c
-  WHERE e.job_id = ANY ($1::bigint[]) AND e.tx >= c.tx
-    AND (c.until_tx IS NULL OR e.tx >= c.until_tx OR e.id > c.after_id));
+  SELECT FROM event_cursor c, unnest($1::bigint[]) AS j (id), LATERAL (
+    -- What happened to one job is looked at in order.
+    SELECT e.id, e.tx FROM event e WHERE e.job_id = j.id ORDER BY e.id DESC LIMIT 1
+  ) last
+  WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id));
 
 -- name: claim(full, per_host, sound, troubled, lease_seconds) :many
 -- Take lanes that can be served: so many whose last try went well, so many others, and not more than so many of one host;
 -- none of hosts that are served enough.
 WITH due AS (
   SELECT id, urgent, ready_at, failures > 0 AS troubled, row_number() OVER (PARTITION BY host ORDER BY ready_at) AS place
-  FROM lane WHERE ready_at <= clock_timestamp() AND host <> ALL ($1::text[])
+  FROM lane WHERE ready_at <= statement_timestamp() AND host <> ALL ($1::text[])
 ), chosen AS (
   (SELECT id FROM due WHERE place <= $2::integer AND NOT troubled ORDER BY urgent DESC, ready_at LIMIT $3::integer)
   UNION ALL
   (SELECT id FROM due WHERE place <= $2::integer AND troubled ORDER BY urgent DESC, ready_at LIMIT $4::integer)
 ), held AS MATERIALIZED (
-  SELECT l.id FROM lane l JOIN chosen c ON c.id = l.id
-  WHERE l.ready_at <= clock_timestamp() ORDER BY l.id FOR UPDATE OF l SKIP LOCKED
+  SELECT id FROM lane
+  WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND ready_at <= statement_timestamp()
+  ORDER BY id FOR UPDATE SKIP LOCKED
 )
 UPDATE lane l SET lease = nextval('lease_number'), ready_at = clock_timestamp() + make_interval(secs => $5::float8)
 FROM held WHERE l.id = held.id
@@ -229,7 +259,7 @@ ORDER BY event_id DESC LIMIT $3::integer;
 -- Take some of those out that ended so long ago.
 DELETE FROM delivery WHERE id IN (
   SELECT id FROM delivery
-  WHERE ended_at < clock_timestamp() - make_interval(secs => $1::float8)
-    AND (state = 'delivered' OR ended_at < clock_timestamp() - make_interval(secs => $2::float8))
+  WHERE ended_at < statement_timestamp() - make_interval(secs => $1::float8)
+    AND (state = 'delivered' OR ended_at < statement_timestamp() - make_interval(secs => $2::float8))
   ORDER BY ended_at LIMIT $3::integer FOR UPDATE SKIP LOCKED)
 RETURNING id;

@@ -33,6 +33,7 @@ _FORGET = 60.0
 KEPT_DELIVERED = timedelta(days=7)
 KEPT_FAILED = timedelta(days=30)
 _FORGOTTEN_AT_ONCE = 1000
+_SETTLED_AT_ONCE = 10_000
 
 
 class Compose(Protocol):
@@ -76,11 +77,15 @@ class Notifier:
         self._looked_at = now
         if now >= self._forget_at:
             await self._forget(now)
-        events, wanted = await deliveries.news(self._database)
-        if events and wanted:
+        news = await deliveries.news(self._database)
+        if news.moved:
+            _log.warning("the database came from another server; its event log is made readable here")
+            await deliveries.settle_in(self._database, _SETTLED_AT_ONCE)
+            return 0
+        if news.events and news.wanted:
             while await self._page():
                 pass
-        elif events and now >= self._skip_at:
+        elif news.events and now >= self._skip_at:
             self._skip_at = now + _SKIP
             await deliveries.skip(self._database)
         return _POLL
@@ -102,7 +107,8 @@ class Notifier:
             posts = [post for one in happened for post in self._posts(one, concerned)]
             if posts:
                 await deliveries.post(session, posts)
-            await deliveries.looked(session, happened[-1].event if len(happened) == _PAGE else None)
+            after = happened[-1].event if happened else stretch.after
+            await deliveries.looked(session, after, done=len(happened) < _PAGE)
         if posts:
             self._bell.ring("vidijob_delivery")
         return True

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -35,6 +36,8 @@ _MOST_OF_A_HOST = 8
 #: Statements at once.
 _STATEMENTS = 3
 _LONGEST_ERROR = 500
+#: Before an outcome is entered once more when the database is away, in seconds: together less than a lease lasts.
+_AGAIN = (0.1, 0.4, 1.0, 2.0, 4.0)
 
 
 class Deliver(Protocol):
@@ -142,8 +145,7 @@ class Sender:
                 return not await deliveries.close(self._database, one.hold)
         reply = await self._deliver(letter)
         if reply.received:
-            async with self._statements:
-                await deliveries.delivered(self._database, one.hold, letter.id, reply)
+            await self._enter(lambda: deliveries.delivered(self._database, one.hold, letter.id, reply))
             one.hold = replace(one.hold, failures=0)
             return True
         await self._fail(one.hold, letter, reply)
@@ -160,9 +162,22 @@ class Sender:
             _log.warning(
                 "delivery %s to %s: given up after %d tries: %s", letter.key, hold.host, letter.attempt, reply.error
             )
-        async with self._statements:
-            await deliveries.failed(self._database, hold, letter.id, reply, final=final, pause=rest, alive=alive)
+        told = reply
+        await self._enter(
+            lambda: deliveries.failed(self._database, hold, letter.id, told, final=final, pause=rest, alive=alive)
+        )
         asyncio.get_running_loop().call_later(rest.total_seconds(), self._claims.wake)
+
+    async def _enter(self, outcome: Callable[[], Awaitable[None]]) -> None:
+        """Enter an outcome, again and again while the lane may still be held: otherwise all is sent once more."""
+        for delay in _AGAIN:
+            try:
+                async with self._statements:
+                    await outcome()
+                return
+            except Unavailable:
+                await asyncio.sleep(delay)
+        await outcome()
 
     async def _give_back(self, hold: LaneHold) -> None:
         try:

@@ -41,10 +41,29 @@ class Happened:
     request: NotificationRequest
 
 
-async def news(database: Database) -> tuple[bool, bool]:
-    """Tell whether there may be events that were not looked at, and whether anybody wants to be told of any."""
+@dataclass(frozen=True, slots=True)
+class News:
+    """What there is to be done about the event log."""
+
+    #: There may be events that were not looked at.
+    events: bool
+    #: Somebody wants to be told of some.
+    wanted: bool
+    #: The database came from another server, as a dump: ``settle_in`` first.
+    moved: bool
+
+
+async def news(database: Database) -> News:
+    """Tell what there is to be done."""
     row = await database.row("delivery.news")
-    return (False, False) if row is None else (row["events"], row["wanted"])
+    return News(False, False, False) if row is None else News(row["events"], row["wanted"], row["moved"])
+
+
+async def settle_in(database: Database, limit: int) -> None:
+    """Make the event log of a database that came from another server readable here; ``limit`` events at a time."""
+    while len(await database.rows("delivery.restamp", limit)) == limit:
+        pass
+    await database.rows("delivery.settle_in")
 
 
 async def skip(database: Database) -> None:
@@ -94,9 +113,9 @@ async def post(session: Session, posts: Sequence[Post]) -> None:
     await session.rows("delivery.post", list(lanes.values()), rows)
 
 
-async def looked(session: Session, after: int | None) -> None:
-    """Note that a stretch was looked at up to an event, or, with ``None``, to its end. Needs the hold."""
-    await session.rows("delivery.looked", after)
+async def looked(session: Session, after: int, *, done: bool) -> None:
+    """Note that a stretch was looked at up to an event, or to its end. Needs the hold."""
+    await session.rows("delivery.looked", after, done)
 
 
 async def untold(session: Session, jobs: Collection[JobId]) -> bool:

@@ -236,7 +236,7 @@ async def test_a_reader_that_is_killed_leaves_nothing_half_done(
             stretch = await deliveries.advance(session)
             assert stretch is not None
             assert len(await deliveries.events(session, stretch, 10)) == 1
-            await deliveries.looked(session, None)
+            await deliveries.looked(session, stretch.after, done=True)
             raise ZeroDivisionError
     await read(notifier)
     assert len(await outbox(engine)) == 1
@@ -247,11 +247,37 @@ async def test_what_happened_while_nobody_listened_is_passed_over(
 ) -> None:
     await run_a_job(engine)
     await read(notifier)
-    assert await deliveries.news(engine.database) in ((False, False), (True, False))
+    assert not (await deliveries.news(engine.database)).wanted
     await notifications.define(ADMIN, ANY, define_as(Trigger.STOP), "")
     job = await run_a_job(engine)
     await read(notifier)
     assert [one["job"] for one in await outbox(engine)] == [job.removeprefix("VX-")]
+
+
+async def test_a_database_that_came_from_a_server_with_larger_numbers(
+    engine: Engine, notifications: Notifications, notifier: Notifier, outside: asyncpg.Connection[Any]
+) -> None:
+    await notifications.define(ADMIN, ANY, define_as(Trigger.UPDATE), "")
+    job = int((await engine.submit()).removeprefix("VX-"))
+    await happen(outside, job, 1)
+    await read(notifier)
+    # Dumped with one line not looked at; the next is written here.
+    await happen(outside, job, 2)
+    await outside.execute("UPDATE event_cursor SET tx = (tx::text::bigint + 1000000000)::text::xid8")
+    await outside.execute("UPDATE event SET tx = (tx::text::bigint + 1000000000)::text::xid8")
+    await happen(outside, job, 3)
+    # What was looked at, and has a number that this server will come to.
+    present = await outside.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    await outside.execute("UPDATE event SET tx = $1::bigint::text::xid8 WHERE step = 1", present + 40)
+    async with asyncio.timeout(10):
+        while len(await outbox(engine)) < 3:
+            await read(notifier)
+    for _ in range(60):
+        await outside.execute("SELECT pg_current_xact_id()")
+    await happen(outside, job, 4)
+    await read(notifier)
+    assert [one["what"] for one in await outbox(engine)] == [*IN_ORDER, "4 STARTED"]
+    assert await outside.fetchval("SELECT tx::text FROM event WHERE step = 1") == "3"
 
 
 async def test_named_ones_and_those_of_one_job(
