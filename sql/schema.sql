@@ -20,7 +20,8 @@
 --   slot                             one row for each job that may run at once             (small)
 --   leader, worker                   who schedules, who works                              (small)
 --
--- Lock order, so that nothing deadlocks and nothing overtakes: leader, job, step_queue, the rest. Whoever changes the
+-- Lock order, so that nothing deadlocks and nothing overtakes: leader, job, step_queue, event_cursor, notification, lane,
+-- delivery, the rest. Whoever changes the
 -- state of a job or of its steps holds the lock on the job's row; only a claim takes a step without it, by deleting the
 -- step's row in step_queue.
 

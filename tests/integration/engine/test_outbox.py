@@ -223,6 +223,30 @@ async def test_many_readers_and_many_events(
     assert [one["what"] for one in await outbox(engine)] == [f"{n} STARTED" for n in range(1, 451)]
 
 
+async def test_while_jobs_run_nothing_is_missed_and_nothing_is_there_twice(
+    engine: Engine, notifications: Notifications, outside: asyncpg.Connection[Any]
+) -> None:
+    await notifications.define(ADMIN, ANY, define_as(Trigger.UPDATE), "")
+    await notifications.define(ADMIN, ANY, define_as(Trigger.CREATE), "")
+    engine.concurrent_jobs = 10
+    for _ in range(2):
+        engine.worker(ScriptedExecutor(), slots=8)
+        reader = Notifier(engine.database, engine.bell, compose)
+        engine.parts.append(reader)
+        reader.start()
+    engine.scheduler()
+    jobs = await asyncio.gather(*(engine.submit() for _ in range(25)))
+    for job in jobs:
+        await engine.until(job, seconds=40)
+    wanted = [row["id"] for row in await outside.fetch("SELECT id FROM event ORDER BY job_id, id")]
+    assert len(wanted) > 25 * 10
+    async with asyncio.timeout(15):
+        while await outside.fetchval("SELECT count(*) FROM delivery") < len(wanted):
+            await asyncio.sleep(0.05)
+    told = [row["event_id"] for row in await outside.fetch("SELECT event_id FROM delivery ORDER BY job_id, id")]
+    assert told == wanted
+
+
 async def test_a_reader_that_is_killed_leaves_nothing_half_done(
     engine: Engine, notifications: Notifications, notifier: Notifier, outside: asyncpg.Connection[Any]
 ) -> None:
