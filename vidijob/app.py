@@ -8,19 +8,18 @@ import asyncio
 import logging
 import os
 import signal
-import tempfile
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from aiohttp import web
 
-from vidijob import access, resources
+from vidijob import resources
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import PREFIX
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -28,18 +27,22 @@ from vidijob.engine.cleaner import Cleaner
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.notifier import Notifier
 from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
+from vidijob.engine.sender import Sender
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.vacancies import Vacancies
+from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
@@ -58,6 +61,7 @@ from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
+from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
 LARGEST_BODY = 10 * 1024 * 1024
 _DATABASE_WAIT = 60.0
 _API_CONNECTIONS = 10
+_NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
 
@@ -89,6 +94,16 @@ async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
     else:
         await require_current(database)
     return database
+
+
+class Part(Protocol):
+    """What runs until it is stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End, and return when it has ended."""
 
 
 class Server:
@@ -130,6 +145,7 @@ class Server:
             self._run(stack, rescuer)
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
+            await self._notify(stack, database, bell)
         if "worker" in self._roles:
             registry = Registry({**own, **self._script_executor(database), **plugged})
             worker = Worker(
@@ -152,7 +168,19 @@ class Server:
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts, plugged)
 
-    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Vacancies | Cleaner | Worker) -> None:
+    async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
+        settings = self._settings
+        # Connections of its own: however much is to be told, the engine's heartbeats find one free.
+        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
+        await own.open()
+        stack.push_async_callback(own.close)
+        composer = Composer(settings.site)
+        webhooks = Webhooks(composer.write, _webhook_secret(own, settings).get, settings.networks)
+        stack.push_async_callback(webhooks.close)
+        self._run(stack, Sender(own, bell, webhooks.deliver))
+        self._run(stack, Notifier(own, bell, composer.compose))
+
+    def _run(self, stack: AsyncExitStack, part: Part) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 
@@ -194,6 +222,7 @@ class Server:
             ),
             health=_health(database, settings, self._roles),
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
+            webhook_secret=_webhook_secret(database, settings),
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -219,6 +248,7 @@ def build_application(
     configuration: Configuration | None = None,
     health: Health | None = None,
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
+    webhook_secret: WebhookSecret | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
@@ -237,9 +267,10 @@ def build_application(
         insights=Insights(database, site),
         job_types=job_types,
         external_ids=external_ids,
-        notifications=Notifications(database, external_ids, site),
+        notifications=Notifications(database, bell, external_ids, site),
         problems=Problems(database, bell, site),
         staff=Staff(database, bell),
+        webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
@@ -255,6 +286,11 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
     return Health(database, storage_roots=settings.roots, find_ffmpeg=ffmpeg.find)
 
 
+def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
+    given = settings.webhook_secret
+    return WebhookSecret(database, None if given is None else given.get_secret_value())
+
+
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
@@ -265,42 +301,6 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)
     return found
-
-
-def password_file(settings: Settings) -> Path:
-    """Return where the first password is kept when nobody gave one."""
-    return settings.data_dir / "admin-password"
-
-
-async def ensure_first_user(accounts: Accounts, settings: Settings) -> str | None:
-    """Make the user ``admin`` if there are no users; returns the password if one was made up for it.
-
-    Two processes that start at once end with the same password, the one in the file.
-    """
-    if settings.admin_password is not None:
-        await accounts.ensure_first(settings.admin_password.get_secret_value())
-        return None
-    if await accounts.listing():
-        return None
-    file = password_file(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    _keep_password(file)
-    password = file.read_text().strip()
-    return password if await accounts.ensure_first(password) else None
-
-
-def _keep_password(file: Path) -> None:
-    """Write a new password to a file for its owner only, whole or not at all, if it is not there yet."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".admin-password-")
-    try:
-        with os.fdopen(descriptor, "w") as out:
-            out.write(access.new_password() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        with suppress(FileExistsError):
-            os.link(name, file)
-    finally:
-        os.unlink(name)
 
 
 async def run(settings: Settings, roles: Collection[Role], announce: Callable[[Server], None]) -> None:

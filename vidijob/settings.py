@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -113,6 +114,15 @@ class Settings(BaseSettings):
         None,
         description="The password of the first user, admin; without it one is made, printed and kept in the data folder.",
     )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What notifications are signed with; without it a secret is made and kept in the database.",
+    )
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks that notifications may be sent to although they are not public, 10.0.0.0/8, separated by ','.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @field_validator("storage_roots", "allow_program", mode="before")
@@ -131,9 +141,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{program} is no whole path")
         return value
 
-    @field_validator("cors_origins", "resource", "label", mode="before")
+    @field_validator("cors_origins", "resource", "label", "webhook_networks", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             value = value.split(",")
         if isinstance(value, (list, tuple)):
@@ -162,6 +172,16 @@ class Settings(BaseSettings):
         for text in value:
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", text):
                 raise ValueError(f"{text} is no label: letters, digits, '_', '.' and '-', a letter first")
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text} is no network: 10.0.0.0/8, fd00::/8, or one address") from None
         return value
 
     @classmethod
@@ -195,6 +215,11 @@ class Settings(BaseSettings):
     def offers(self) -> str:
         """Return what a worker of this process offers besides its executors: ``gpu=1,label:studio``."""
         return ",".join([*self.resource, *(f"label:{label}" for label in self.label)])
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks that notifications may be sent to although they are not public."""
+        return tuple(ip_network(text, strict=False) for text in self.webhook_networks)
 
     @property
     def slots(self) -> int:

@@ -38,12 +38,17 @@ ORDER BY id;
 -- One notification, wherever it was defined.
 SELECT * FROM notification WHERE id = $1::bigint;
 
+-- name: hold(id) :one_or_none
+-- One notification, which stays as it is until the transaction ends.
+SELECT * FROM notification WHERE id = $1::bigint FOR SHARE;
+
 -- name: delete(id, scope, job) :value_or_none
 -- Forget one notification of a place.
 DELETE FROM notification
 WHERE id = $1::bigint AND scope = $2::text AND job_id IS NOT DISTINCT FROM $3::bigint
 RETURNING id;
 
--- name: clear(scope, job) :none
+-- name: clear(scope, job) :many
 -- Forget all notifications of a place.
-DELETE FROM notification WHERE scope = $1::text AND job_id IS NOT DISTINCT FROM $2::bigint;
+DELETE FROM notification WHERE scope = $1::text AND job_id IS NOT DISTINCT FROM $2::bigint
+RETURNING id;

@@ -62,6 +62,13 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         (Path("/e"),),
         ((Path("/a"),), (Path("/b"), Path("/c d")), (Path("/e"),)),
     ),
+    (
+        "webhook_networks",
+        'webhook_networks = ["10.0.0.0/8", "fd00::1"]',
+        "192.168.0.0/16, 127.0.0.1",
+        ("10.1.2.3/24",),
+        (("10.0.0.0/8", "fd00::1"), ("192.168.0.0/16", "127.0.0.1"), ("10.1.2.3/24",)),
+    ),
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("ageing", "ageing = 1", "2.5", 3, (1, 2.5, 3)),
     ("keep_jobs", "keep_jobs = 1", "2", 3, (1, 2, 3)),
@@ -87,7 +94,11 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         ((Path("/a"), Path("/b")), (Path("/c"), Path("/d")), (Path("/e"), Path("/f"))),
     ),
 ]
-SECRETS = [("database_url", "postgresql://u:{}@h/n"), ("admin_password", "{}-password")]
+SECRETS = [
+    ("database_url", "postgresql://u:{}@h/n"),
+    ("admin_password", "{}-password"),
+    ("webhook_secret", "{}-with-sixteen-signs"),
+]
 
 
 def test_every_setting_is_tried() -> None:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from vidijob import settings
-from vidijob.app import ROLES, Role, Server, password_file, run
+from vidijob.app import ROLES, Role, Server, run
 from vidijob.cli.options import setting
+from vidijob.engine.first_user import password_file
 
 _ALL = tuple(settings.Settings.model_fields)
 

@@ -5,6 +5,8 @@ A verb checks the rules, changes the database in one transaction, and rings the 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -18,7 +20,7 @@ from vidijob.jobs.identity import job_name, parse_job
 from vidijob.jobs.model import Job, JobData, JobId, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import ENDED, JobState
-from vidijob.store import jobs
+from vidijob.store import deliveries, jobs
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
 
@@ -27,6 +29,8 @@ _LONGEST_KEY = 1000
 _MOST_KEYS = 10_000
 _MOST_DELETED = 10_000
 _LONGEST_SUBMISSION_KEY = 255
+#: A deletion waits so long for what is to be told of the jobs, in seconds.
+_UNTOLD_WAIT = 3.0
 
 
 #: The steps of a new job of a type; raises ``Invalid`` for one that cannot be run.
@@ -131,13 +135,23 @@ class Commands:
     async def delete(self, user: User, texts: Sequence[str]) -> None:
         """Delete jobs and every entry about them, all or none (spec "Delete one or several jobs").
 
-        Raises ``NotFound`` when one is not there, ``TransitionRefused`` when one has not ended.
+        Raises ``NotFound`` when one is not there, ``TransitionRefused`` when one has not ended, ``Unavailable`` when
+        nobody reads off the event log what is to be told of them: it would be lost.
         """
         if not texts:
             raise Invalid("id", "The parameter id names the jobs to delete, separated by commas; it is missing.")
         if len(texts) > _MOST_DELETED:
             raise Invalid("id", f"At most {_MOST_DELETED} jobs can be deleted at once.")
         wanted = {parse_job(self._site, text): text for text in texts}
+        end = time.monotonic() + _UNTOLD_WAIT
+        while not await self._delete(user, wanted):
+            if time.monotonic() > end:
+                raise Unavailable("The event log", "what happened to these jobs is not entered for notifications yet")
+            self._bell.ring("vidijob_event")
+            await asyncio.sleep(0.05)
+
+    async def _delete(self, user: User, wanted: Mapping[JobId, str]) -> bool:
+        """Delete jobs; ``False``: something that happened to them is still to be read, for notifications."""
         async with self._database.transaction() as session:
             found = await jobs.lock(session, list(wanted))
             for job, text in wanted.items():
@@ -146,7 +160,10 @@ class Commands:
                     raise TransitionRefused(
                         "job", text, f"The job {text} is still running ({state}): abort it first (DELETE /job/{text})."
                     )
+            if await deliveries.untold(session, list(wanted)):
+                return False
             await jobs.delete(session, list(wanted), user.name)
+        return True
 
     async def _submit(
         self,

@@ -1,13 +1,17 @@
-"""What may be done with notifications: defined, read, changed, forgotten. It knows no document and no HTTP.
-
-Whoever delivers reads the same table; nothing here delivers.
+"""What may be done with notifications: defined, read, changed, forgotten; and with what became of them, the delivery log.
+It knows no document and no HTTP. Nothing here delivers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from vidijob.access import User
+from vidijob.engine.bell import Bell
 from vidijob.engine.external_ids import ExternalIds
-from vidijob.errors import Invalid, NotFound
+from vidijob.errors import Invalid, NotFound, TransitionRefused
+from vidijob.jobs.deliveries import Delivery, DeliveryState, call, lane
 from vidijob.jobs.notifications import (
     Definition,
     Notification,
@@ -15,15 +19,16 @@ from vidijob.jobs.notifications import (
     Place,
     Scope,
 )
-from vidijob.store import notifications
+from vidijob.store import deliveries, notifications
 from vidijob.store.database import Database
 
 
 class Notifications:
     """The notifications of one site."""
 
-    def __init__(self, database: Database, external: ExternalIds, site: str) -> None:
+    def __init__(self, database: Database, bell: Bell, external: ExternalIds, site: str) -> None:
         self._database = database
+        self._bell = bell
         self._external = external
         self._site = site
 
@@ -52,19 +57,58 @@ class Notifications:
         return found
 
     async def change(self, place: Place, text: str, definition: Definition) -> None:
-        """Give a notification another definition; raises ``NotFound``."""
+        """Give a notification another definition; raises ``NotFound``.
+
+        What is not delivered yet goes where it says now; what is told stays as it was.
+        """
         id = await self._external.notification(text)
-        if not await notifications.replace(self._database, place, id, definition):
-            raise NotFound("Notification", text)
+        async with self._database.transaction() as session:
+            if not await notifications.replace(session, place, id, definition):
+                raise NotFound("Notification", text)
+            # A statement of its own, which sees what was put in while the first one waited.
+            await deliveries.redirect(session, id, lane(id, definition.action), call(definition.action))
+        self._bell.ring("vidijob_delivery")
 
     async def forget(self, place: Place, text: str) -> None:
-        """Forget one notification; raises ``NotFound``."""
-        if not await notifications.delete(self._database, place, await self._external.notification(text)):
-            raise NotFound("Notification", text)
+        """Forget one notification and what is not delivered yet; raises ``NotFound``."""
+        id = await self._external.notification(text)
+        async with self._database.transaction() as session:
+            if not await notifications.delete(session, place, id):
+                raise NotFound("Notification", text)
+            await deliveries.drop(session, [id])
 
     async def forget_all(self, place: Place) -> None:
-        """Forget all notifications of a place."""
-        await notifications.clear(self._database, place)
+        """Forget all notifications of a place and what is not delivered yet."""
+        async with self._database.transaction() as session:
+            await deliveries.drop(session, await notifications.clear(session, place))
+
+    async def deliveries(
+        self, place: Place, text: str, states: Collection[DeliveryState] | None, number: int
+    ) -> list[Delivery]:
+        """Return the last deliveries of a notification, the newest first; raises ``NotFound``."""
+        found = await self.get(place, text)
+        return await deliveries.listing(self._database, found.id, states, number)
+
+    async def resend(self, place: Place, text: str, key: str) -> None:
+        """Let a delivery that was given up be tried again, where the notification now says.
+
+        Raises ``NotFound``, and ``TransitionRefused`` for one that was not given up.
+        """
+        id = (await self.get(place, text)).id
+        delivery = _key(key)
+        async with self._database.transaction() as session:
+            found = await notifications.hold(session, id)
+            if found is None:
+                raise NotFound("Notification", text)
+            action = found.definition.action
+            if not await deliveries.resend(session, id, delivery, lane(id, action), call(action)):
+                state = await deliveries.state(session, id, delivery)
+                if state is None:
+                    raise NotFound("Delivery", key)
+                raise TransitionRefused(
+                    "delivery", key, f"The delivery {key} is {state.value}: only one that failed can be tried again."
+                )
+        self._bell.ring("vidijob_delivery")
 
     async def named(self, text: str) -> NotificationId:
         """Return the notification that a job names when it is submitted; ``text`` is its id, an external one, or its URL.
@@ -82,3 +126,10 @@ class Notifications:
                 value=name,
             )
         return found.id
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("Delivery", text) from None

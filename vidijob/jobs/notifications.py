@@ -196,7 +196,7 @@ class HttpAction:
     timeout: timedelta | None = None
     #: Calls after the first that failed; ``None``: as many as the server likes.
     retry: int | None = None
-    #: Whether the order of events is kept for this receiver, whatever happens to others.
+    #: Whether its calls have an order of their own, which waits for no other notification and goes before those.
     synchronous: bool = False
     #: Asynchronous calls of one group are made one after the other, as are those of one URL without a group.
     group: str | None = None

@@ -20,7 +20,7 @@ from vidijob.jobs.notifications import (
     Scope,
     Trigger,
 )
-from vidijob.store.database import Database
+from vidijob.store.database import Database, Session
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -34,9 +34,9 @@ async def add(
     return None if id is None else NotificationId(id)
 
 
-async def replace(database: Database, place: Place, id: NotificationId, definition: Definition) -> bool:
+async def replace(session: Session, place: Place, id: NotificationId, definition: Definition) -> bool:
     """Give a notification another definition; tells whether there is such a one."""
-    return await database.value("notification.replace", id, *_where(place), _document(definition)) is not None
+    return await session.value("notification.replace", id, *_where(place), _document(definition)) is not None
 
 
 async def ids(database: Database, place: Place) -> list[NotificationId]:
@@ -44,20 +44,26 @@ async def ids(database: Database, place: Place) -> list[NotificationId]:
     return [NotificationId(row["id"]) for row in await database.rows("notification.ids", *_where(place))]
 
 
+async def hold(session: Session, id: NotificationId) -> Notification | None:
+    """Read one notification, which stays as it is until the transaction ends."""
+    row = await session.row("notification.hold", id)
+    return None if row is None else from_row(row)
+
+
 async def get(database: Database, id: NotificationId) -> Notification | None:
     """Read one notification, wherever it was defined."""
     row = await database.row("notification.get", id)
-    return None if row is None else _notification(row)
+    return None if row is None else from_row(row)
 
 
-async def delete(database: Database, place: Place, id: NotificationId) -> bool:
+async def delete(session: Session, place: Place, id: NotificationId) -> bool:
     """Forget a notification; tells whether there was one."""
-    return await database.value("notification.delete", id, *_where(place)) is not None
+    return await session.value("notification.delete", id, *_where(place)) is not None
 
 
-async def clear(database: Database, place: Place) -> None:
-    """Forget all notifications of a place."""
-    await database.rows("notification.clear", *_where(place))
+async def clear(session: Session, place: Place) -> list[NotificationId]:
+    """Forget all notifications of a place; returns them."""
+    return [NotificationId(row["id"]) for row in await session.rows("notification.clear", *_where(place))]
 
 
 def _where(place: Place) -> tuple[str, int | None]:
@@ -93,7 +99,8 @@ def _document(definition: Definition) -> Mapping[str, Any]:
     return document
 
 
-def _notification(row: Record) -> Notification:
+def from_row(row: Record) -> Notification:
+    """Return the notification that a row tells of."""
     data = None
     if row["data_key"] is not None:
         data = DataFilter(

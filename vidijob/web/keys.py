@@ -18,6 +18,7 @@ from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.webhook_secret import WebhookSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Services:
     problems: Problems
     staff: Staff
     task_groups: TaskGroups
+    webhook_secret: WebhookSecret
 
 
 SERVICES = web.AppKey("services", Services)

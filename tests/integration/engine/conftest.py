@@ -10,12 +10,15 @@ from datetime import timedelta
 import pytest
 
 from vidijob.access import ROLES, User
+from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.notifier import Notifier
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.sender import Sender
 from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Executor, Outcome, StepContext
 from vidijob.executors.registry import Registry
@@ -83,7 +86,7 @@ class Engine:
     commands: Commands = field(init=False)
     insights: Insights = field(init=False)
     job_types: JobTypes = field(init=False)
-    parts: list[Scheduler | Worker | Rescuer] = field(default_factory=list)
+    parts: list[Scheduler | Worker | Rescuer | Notifier | Sender] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bell = Bell(self.database)
@@ -123,6 +126,13 @@ class Engine:
         self.parts.append(worker)
         worker.start()
         return worker
+
+    def notifier(self) -> Notifier:
+        """Start a reader of the event log."""
+        notifier = Notifier(self.database, self.bell, Composer("VX").compose)
+        self.parts.append(notifier)
+        notifier.start()
+        return notifier
 
     async def stop(self) -> None:
         """Stop all that was started."""

@@ -9,9 +9,13 @@ from vidijob.api.vidispine.call import Answer, Call, Handler
 from vidijob.api.vidispine.documents import NotificationDocument, URIListDocument
 from vidijob.api.vidispine.translate import external_ids as translate_external_ids
 from vidijob.api.vidispine.translate import notifications as translate
+from vidijob.api.vidispine.translate.deliveries import delivery_list
 from vidijob.binding import text
 from vidijob.errors import Invalid
+from vidijob.jobs.deliveries import DeliveryState
 from vidijob.jobs.notifications import Definition, NotificationId, Place, Scope, notification_name
+
+_MOST_DELIVERIES = 10_000
 
 _Operation = Callable[[Call, Place], Awaitable[Answer]]
 
@@ -93,6 +97,26 @@ async def strip_external_ids(call: Call, place: Place) -> Answer:
     id = (await call.services.notifications.get(place, call.path["nid"])).id
     await call.services.external_ids.strip("notification", id)
     return Answer()
+
+
+async def deliveries(call: Call, place: Place) -> Answer:
+    """GET …/notification/{nid}/delivery: how the telling went (ours)."""
+    states = call.parameters.choices("state", DeliveryState)
+    number = call.parameters.number("number", 100, most=_MOST_DELIVERIES)
+    found = await call.services.notifications.deliveries(place, call.path["nid"], states, number)
+    return Answer(lambda: delivery_list(call.site, found))
+
+
+async def resend(call: Call, place: Place) -> Answer:
+    """POST …/notification/{nid}/delivery/{did}/retry: try one again that was given up (ours)."""
+    await call.services.notifications.resend(place, call.path["nid"], call.path["did"])
+    return Answer()
+
+
+async def webhook_secret(call: Call) -> Answer:
+    """GET /configuration/webhook-secret: what notifications are signed with (ours)."""
+    secret = await call.services.webhook_secret.get()
+    return Answer(text=lambda: secret)
 
 
 async def _definition(call: Call) -> Definition:

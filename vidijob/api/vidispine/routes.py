@@ -44,6 +44,8 @@ def _notifications(path: str, scope: Scope, role: str) -> list[Route[Handler]]:
         Route("DELETE", names, at(scope, notifications.strip_external_ids), write),
         Route("PUT", f"{names}/{{ext}}", at(scope, notifications.give_external_id), write),
         Route("DELETE", f"{names}/{{ext}}", at(scope, notifications.take_external_id), write),
+        Route("GET", f"{one}/delivery", at(scope, notifications.deliveries), read, _DOCUMENT),
+        Route("POST", f"{one}/delivery/{{did}}/retry", at(scope, notifications.resend), write),
     ]
 
 
@@ -114,6 +116,7 @@ TABLE: RouteTable[Handler] = RouteTable(
         Route("GET", "/jobtype", system.job_types, Open.TO_USERS, _ALSO_TEXT),
         Route("GET", "/version", system.server_version, Open.TO_USERS, _ALSO_TEXT),
         Route("GET", "/whoami", system.whoami, Open.TO_USERS, (Form.TEXT,)),
+        Route("GET", "/configuration/webhook-secret", notifications.webhook_secret, "_administrator", (Form.TEXT,)),
         *administration.ROUTES,
     ]
 )

@@ -259,7 +259,8 @@ async def test_of_a_job_that_is_not_there(api: Api, method: str, path: str) -> N
     assert reply.status == 404 and reply.find("notFound/type") == ["Job"]
 
 
-async def test_it_goes_with_its_job(api: Api) -> None:
+async def test_it_goes_with_its_job(api: Api, engine: Engine) -> None:
+    engine.notifier()
     id = await api.create()
     path = await define(api, f"/API/job/{id}/notification")
     await api("DELETE", f"/API/job/{id}?cleanup=false")
@@ -515,7 +516,7 @@ async def test_many_at_once(api: Api) -> None:
 
 async def test_the_engine_keeps_who_defined_it_and_how_that_user_came(api: Api, engine: Engine) -> None:
     await api("POST", PLACES[0], type=XML, body=LOOSE, user="other", headers={"Host": "jobs.example.org"})
-    notifications = Notifications(engine.database, ExternalIds(engine.database, "VX"), "VX")
+    notifications = Notifications(engine.database, engine.bell, ExternalIds(engine.database, "VX"), "VX")
     kept = await notifications.get(Place(Scope.JOBS), "VX-1")
     assert (kept.owner, kept.base_uri) == ("other", "http://jobs.example.org/API/")
     assert "hunter2" not in repr(kept)

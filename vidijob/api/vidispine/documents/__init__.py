@@ -18,6 +18,7 @@ from vidijob.api.vidispine.documents.configuration import (
     JobPriorityConfigurationDocument,
     JobTypePriority,
 )
+from vidijob.api.vidispine.documents.deliveries import Delivery, DeliveryListDocument
 from vidijob.api.vidispine.documents.external_ids import ExternalIdentifier, ExternalIdentifierListDocument
 from vidijob.api.vidispine.documents.faults import (
     Conflict,
@@ -93,6 +94,8 @@ __all__ = [
     "CurrentStep",
     "DatabasePurgingConfigurationDocument",
     "DatabasePurgingJob",
+    "Delivery",
+    "DeliveryListDocument",
     "ExceptionDocument",
     "ExternalIdentifier",
     "ExternalIdentifierListDocument",

@@ -10,6 +10,7 @@ from vidijob.api.vidispine import (
     search,
 )
 from vidijob.api.vidispine.documents import (
+    DeliveryListDocument,
     ExternalIdentifierListDocument,
     JobDocument,
     JobListDocument,
@@ -25,10 +26,12 @@ from vidijob.api.vidispine.operations.shared import (
     PRIORITIES,
     URIS,
 )
+from vidijob.jobs.deliveries import DeliveryState
 from vidijob.jobs.states import JobState
 from vidijob.web.operations import Kind, Operation, Operations, Parameter
 
 _STATES = tuple(state.value for state in JobState)
+_DELIVERY_STATES = tuple(state.value for state in DeliveryState)
 _SHOWN = (
     Parameter("metadata", Kind.FLAG, "Whether jobs are shown with their data.", False),
     Parameter("field", Kind.LIST, "The elements of a job that are shown; without it, all.", example="jobId"),
@@ -127,4 +130,13 @@ JOBS: Operations = {
     notifications.give_external_id: Operation(refuses={409}),
     notifications.take_external_id: NOTHING,
     notifications.strip_external_ids: NOTHING,
+    notifications.deliveries: Operation(
+        takes=(
+            Parameter("state", Kind.CHOICES, "Deliveries in these states.", values=(*_DELIVERY_STATES, "all")),
+            Parameter("number", Kind.NUMBER, "How many at most, the newest first.", 100, most=10_000),
+        ),
+        answers=DeliveryListDocument,
+    ),
+    notifications.resend: NOTHING,
+    notifications.webhook_secret: NOTHING,
 }

@@ -22,6 +22,7 @@ PLACES: Final = {
     "job/{id}": Place("The id of a job, or an external one.", "VX-1"),
     "external-id/{ext}": Place("An external id.", "order-4711"),
     "notification/{nid}": Place("The id of a notification, or an external one.", "VX-1"),
+    "delivery/{did}": Place("The number of a delivery.", "1"),
     "problem/{problem}": Place("The number of a problem.", "1"),
     "task-definition/{id}": Place("The number of a task definition.", "1"),
     "jobtype/{type}": Place("The name of a job type.", "TRANSCODE"),

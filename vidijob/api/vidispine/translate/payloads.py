@@ -23,14 +23,14 @@ of the same name, so that nobody can make a receiver believe another status.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from vidijob.api.vidispine import documents as wire
 from vidijob.binding import json, text, xml
 from vidijob.binding.values import xml_time
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import Job
-from vidijob.jobs.notifications import NOTHING_ASKED, Change, Content, Definition, NotificationRequest
+from vidijob.jobs.notifications import NOTHING_ASKED, Change, Content, Definition, Notification, NotificationRequest
 from vidijob.web.negotiate import Form, sent
 
 #: The keys that are the server's own: each stands at most once.
@@ -71,6 +71,33 @@ def payload(
         *((key, value) for key, values in request.data.items() if key not in RESERVED for value in values),
     ]
     return wire.SimpleMetadataDocument(field=tuple(wire.KeyValue(key=key, value=value) for key, value in fields))
+
+
+class Composer:
+    """Makes payloads for whoever fills the outbox, and their bytes for whoever delivers."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+
+    def compose(
+        self, notification: Notification, change: Change, job: Job, request: NotificationRequest, sequence: int
+    ) -> list[tuple[str, str]]:
+        """Return what is told of a change of a job, pair by pair."""
+        told = payload(
+            self._site,
+            notification.definition,
+            change,
+            job,
+            request,
+            base_uri=notification.base_uri,
+            sequence=sequence,
+        )
+        return [(field.key, field.value) for field in told.field]
+
+    def write(self, fields: Sequence[tuple[str, str]], content_type: str | None) -> tuple[bytes, str]:
+        """Return the bytes of such pairs, and their Content-Type."""
+        pairs = tuple(wire.KeyValue(key=key, value=value) for key, value in fields)
+        return body(wire.SimpleMetadataDocument(field=pairs), content_type)
 
 
 def body(document: wire.SimpleMetadataDocument, content_type: str | None) -> tuple[bytes, str]:
