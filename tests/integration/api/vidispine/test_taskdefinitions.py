@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -507,6 +509,23 @@ async def test_graphs(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert (await api("GET", f"{ACME}/graph", accept="image/svg+xml")).text.startswith("<svg ")
     program.write_text("#!/bin/sh\necho no >&2\nexit 3\n")
     assert (await api("GET", f"{ACME}/graph", accept="image/png")).status == 501
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+async def test_the_picture_of_the_real_graphviz(api: Api) -> None:
+    await define(
+        api, bean(100, description='<One> & "two" \\N ü'), bean(200), bean(300, parallelDependency={"step": 100})
+    )
+    sizes = []
+    for name in ("ACME_HELLO", "TRANSCODE"):
+        reply = await api("GET", f"/API/task-definition/jobtype/{name}/graph", accept="image/png")
+        assert (reply.status, reply.headers["Content-Type"]) == (200, "image/png")
+        # The signature, then a header whose first eight bytes are the width and the height; the end of a whole file.
+        assert reply.body.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+        assert reply.body.endswith(b"IEND\xaeB`\x82")
+        sizes.append(struct.unpack(">II", reply.body[16:24]))
+    assert all(60 < width < 4000 and 100 < height < 4000 for width, height in sizes), sizes
+    assert sizes[0] != sizes[1] and sizes[1][1] > 300, "five steps below each other take their room"
 
 
 async def test_dot(api: Api) -> None:
