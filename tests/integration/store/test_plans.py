@@ -109,7 +109,7 @@ async def test_a_claim_reads_from_the_index_no_more_than_it_takes(
     connection: asyncpg.Connection[asyncpg.Record],
 ) -> None:
     for urgent_only in (False, True):
-        arguments = (uuid4(), ["media", "file"], LIMIT, urgent_only, 10.0, STARTABLE)
+        arguments = (uuid4(), ["media", "file"], LIMIT, urgent_only, 10.0, STARTABLE, ["media.setUp", "file.setUp"])
         plan = await explain(connection, "step.claim", *arguments)
         (candidates,) = (node for node in plan if node.get("Index Name") == "step_queue_order")
         assert candidates["Actual Rows"] == LIMIT
