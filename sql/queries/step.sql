@@ -134,6 +134,10 @@ WITH input AS MATERIALIZED (
   ON CONFLICT (attempt, place) DO UPDATE
   SET state = excluded.state, at = excluded.at, error = excluded.error, progress_value = excluded.progress_value,
       progress_total = excluded.progress_total, progress_unit = excluded.progress_unit
+), abandoned AS (
+  -- Nobody is left to say what has become of them.
+  UPDATE sub_task t SET state = h.state, at = clock_timestamp()
+  FROM held h WHERE $2::boolean AND t.attempt = h.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
 ), told AS (
   UPDATE job j SET data = jsonb_strip_nulls(j.data || d.data)
   FROM (SELECT h.job_id, jsonb_object_agg(pair.key, pair.value) AS data

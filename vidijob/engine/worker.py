@@ -168,7 +168,8 @@ class Worker:
                     run.cancel(Fate.LOST)
                 elif kept.get(held):
                     run.cancel(Fate.STOPPED)
-            if await store_told(self._database, {held: run for held, run in running.items() if held in kept}):
+            mine = {held: run for held, run in running.items() if held in kept}
+            if await promptly(store_told(self._database, mine)):
                 self._bell.ring("vidijob_step")
         await self._be_present()
         return _BEAT if self._runs else max(self._next_presence - asyncio.get_running_loop().time(), _BEAT)

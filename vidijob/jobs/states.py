@@ -25,7 +25,7 @@ A step::
                           │                 ▼       └─ vanish ─► DISAPPEARED ──┤
                           │      STARTED_PARALLEL*                  start ◄────┘
       READY, FAILED_RETRY, DISAPPEARED ─ strand ─► WAITING, where no worker can take it
-      STARTED* stands for STARTED, STARTED_ASYNCHRONOUS and (after ``split``) STARTED_SUBTASKS.
+      STARTED* stands for STARTED (short), STARTED_ASYNCHRONOUS and (after ``split``) STARTED_SUBTASKS.
 
 It knows no time and no database. The names are the wire's (spec "Job states", "Step states"; HOLD is of the newer
 servers). ``sql/schema.sql`` lists the same states, and a test says so.

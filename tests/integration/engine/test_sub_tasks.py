@@ -12,6 +12,7 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
 from vidijob.jobs.model import Attempt, Job, JobType, Progress
+from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import JobState, StepState
 
 Look = Callable[[Attempt], bool]
@@ -162,3 +163,37 @@ async def test_who_has_signalled_keeps_that_state_and_has_its_sub_tasks_listed(e
     assert job.log is not None and job.log[0].state is StepState.STARTED_PARALLEL_ASYNCHRONOUS
     two.end.set_result(Done())
     await engine.until(id)
+
+
+async def test_those_of_a_step_that_is_given_up_show_it(engine: Engine, two: Two) -> None:
+    worker = engine.worker(ScriptedExecutor(work=two))
+    engine.scheduler()
+    id = await engine.submit("SPLIT")
+    await seen(engine, id, half_way)
+    assert isinstance(worker, Worker)
+    await worker._beats.stop()
+    async with engine.database.session() as session:
+        await session._connection.execute("UPDATE step SET vanished = $1", MOST_VANISHED)
+        await session._connection.execute("UPDATE lease SET expires_at = now() - interval '1 s'")
+    await Rescuer(engine.database, engine.bell, lambda: True).tick()
+    job = await engine.until(id)
+    assert job.state is JobState.FAILED_TOTAL
+    assert job.log is not None and parts(job.log[0]) == [(StepState.FINISHED, None), (StepState.FAILED_FATAL, None)]
+    two.end.set_result(Done())
+
+
+async def test_a_step_that_is_split_may_still_signal(engine: Engine, two: Two) -> None:
+    async def work(step: StepContext) -> Outcome:
+        if step.step != 100:
+            return Done()
+        step.split(["one"])
+        await seen(engine, step.job, lambda one: one.state is StepState.STARTED_SUBTASKS)
+        step.signal()
+        await seen(engine, step.job, lambda one: one.state is StepState.STARTED_PARALLEL_ASYNCHRONOUS)
+        return Done()
+
+    engine.worker(ScriptedExecutor(work=work))
+    engine.scheduler()
+    job = await engine.until(await engine.submit("SPLIT"))
+    assert job.state is JobState.FINISHED
+    assert job.log is not None and job.log[0].total_sub_tasks == 1
