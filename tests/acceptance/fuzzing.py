@@ -23,10 +23,17 @@ CHECKS = (
     "response_headers_conformance",
     "allow_header_conformance",
     "unsupported_method",
+    "ignored_auth",
     "xml_is_valid_by_our_schema",
 )
-JSON_FIRST = "application/json, text/plain;q=0.5, */*;q=0.1"
-XML_FIRST = "application/xml, */*;q=0.1"
+#: What is accepted → which requests: made up ones and the limits of every parameter, or only the limits.
+_FORMS = {
+    "application/json, text/plain;q=0.5, */*;q=0.1": "examples,coverage,fuzzing",
+    "application/xml, */*;q=0.1": "examples,coverage",
+    "text/plain, */*;q=0.1": "coverage",
+}
+#: How many are made up for an operation, and for one with a body.
+_EXAMPLES, _EXAMPLES_OF_BODIES = 5, 12
 #: An answer of these statuses is a fault or a lie, whatever the document says; 501 it may promise.
 _EXPECTED = ["2xx", "3xx", "4xx", 501]
 
@@ -39,6 +46,8 @@ class Fuzzed:
     passed: bool
     #: Operation → how often it answered with which status.
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
+    #: The statuses of requests that had succeeded and were sent again without their login.
+    without_login: Counter[int] = field(default_factory=Counter)
 
     @property
     def requests(self) -> int:
@@ -55,48 +64,51 @@ def seed() -> int:
     return int(os.environ.get("VIDIJOB_TEST_SEED") or random.randrange(2**31))
 
 
-def fuzz(installation: Installation, paths: str, accept: str, *, examples: int, deep: int) -> Fuzzed:
-    """Send requests to all operations whose paths match: ``examples`` to each, ``deep`` to those with a body, and the
-    limits of every parameter.
-    """
+def fuzz(installation: Installation, paths: str) -> list[Fuzzed]:
+    """Send requests to all operations whose paths match, once for each form that answers are wanted in."""
     base = f"http://127.0.0.1:{installation.port}"
     with urllib.request.urlopen(f"{base}/openapi.json") as answer:
         document = json.load(answer)
-    folder = installation.folder
-    (folder / "openapi.json").write_text(json.dumps(_without_strangers(document)))
+    (installation.folder / "openapi.json").write_text(json.dumps(_without_strangers(document)))
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     with_body = [operation["operationId"] for operation in operations if "requestBody" in operation]
     settings = {
         "base-url": base,
-        "seed": seed(),
         "hooks": str(Path(__file__).with_name("fuzzing_hooks.py")),
         "continue-on-failure": True,
         "warnings": False,
-        "headers": {"Accept": accept},
+        "suppress-health-check": ["all"],
         "auth": {"basic": {"username": "admin", "password": PASSWORD}},
         "checks": {
             "enabled": False,
             "not_a_server_error": {"enabled": True, "expected-statuses": _EXPECTED},
             **{name: {"enabled": True} for name in CHECKS},
         },
-        "generation": {"no-shrink": True, "database": "none", "max-examples": examples},
-        "phases": {"stateful": {"enabled": False}, "fuzzing": {"enabled": examples > 0}},
+        "generation": {"no-shrink": True, "database": "none", "max-examples": _EXAMPLES},
+        "phases": {"stateful": {"enabled": False}},
         # The limits of bodies, one by one, are tens of thousands.
         "operations": [
             {
                 "include-operation-id": with_body,
-                "generation": {"max-examples": deep},
+                "generation": {"max-examples": _EXAMPLES_OF_BODIES},
                 "phases": {"coverage": {"enabled": False}},
             }
         ],
     }
-    (folder / "schemathesis.toml").write_text(_toml(settings))
+    return [
+        _run(installation.folder, paths, {**settings, "seed": seed(), "headers": {"Accept": accept}}, phases)
+        for accept, phases in _FORMS.items()
+    ]
+
+
+def _run(folder: Path, paths: str, settings: dict[str, Any], phases: str) -> Fuzzed:
+    (folder / "schemathesis.toml").write_text("\n".join(f"{name} = {_toml(value)}" for name, value in settings.items()))
     report = folder / "report.ndjson"
     run = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", "schemathesis.toml"),
-            *("run", "openapi.json", "--no-color", "--include-path-regex", paths),
-            *("--report", "ndjson", "--report-ndjson-path", report),
+            *("run", "openapi.json", "--no-color", "--phases", phases, "--include-path-regex", paths),
+            *("--report", "ndjson", "--report-ndjson-path", report.name),
         ],
         cwd=folder,
         capture_output=True,
@@ -106,10 +118,10 @@ def fuzz(installation: Installation, paths: str, accept: str, *, examples: int, 
     fuzzed = Fuzzed(run.stdout + run.stderr, run.returncode == 0)
     for line in report.read_text().splitlines():
         recorder = json.loads(line).get("ScenarioFinished", {}).get("recorder", {})
-        counted = fuzzed.statuses.setdefault(recorder.get("label", ""), Counter())
-        for interaction in recorder.get("interactions", {}).values():
+        for case, interaction in recorder.get("interactions", {}).items():
+            again = "parent_id" in recorder["cases"][case]
+            counted = fuzzed.without_login if again else fuzzed.statuses.setdefault(recorder["label"], Counter())
             counted[(interaction.get("response") or {}).get("status_code", 0)] += 1
-    report.unlink()
     return fuzzed
 
 
@@ -120,14 +132,10 @@ def _without_strangers(document: Any) -> Any:
     return document
 
 
-def _toml(settings: dict[str, Any]) -> str:
-    """Write settings; inline tables are enough."""
-    return "\n".join(f"{name} = {_value(value)}" for name, value in settings.items())
-
-
-def _value(value: Any) -> str:
+def _toml(value: Any) -> str:
+    """Return a value of TOML; tables are written inline."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name} = {_value(inner)}" for name, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value)

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
 from yarl import URL
 
+from tests.integration.api.vidispine import described
 from tests.integration.engine.conftest import Engine, ScriptedExecutor, task
 from vidijob import access, resources
 from vidijob.access import ROLES
@@ -103,7 +104,9 @@ class Api:
         url = URL(str(self._client.make_url("/")) + path.lstrip("/"), encoded=True)
         skip = ["Accept", "Content-Type", "User-Agent"]
         async with self._client.session.request(method, url, data=body, headers=sent, skip_auto_headers=skip) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
+            reply = Reply(answer.status, answer.headers, await answer.read())
+        described.check(method, path, reply.status, reply.headers, reply.body)
+        return reply
 
     async def create(self, query: str = "type=WORK", **options: Any) -> str:
         """Submit a job and return its id."""
