@@ -6,9 +6,10 @@
 WITH plain AS MATERIALIZED (
   SELECT job_id, step, urgent, priority, ready_seq
   FROM step_queue
-  -- Not "= ANY": with stale statistics that looks so selective that the whole queue is read and sorted.
-  WHERE array_position($2::text[], executor) IS NOT NULL AND ready_at <= clock_timestamp()
-    AND (urgent OR NOT $4::boolean) AND needs IS NULL
+  -- Not "= ANY", and not "needs IS NULL": with stale statistics these look so selective that the whole queue is read and
+  -- sorted.
+  WHERE array_position($2::text[], CASE WHEN needs IS NULL THEN executor END) IS NOT NULL
+    AND ready_at <= clock_timestamp() AND (urgent OR NOT $4::boolean)
   ORDER BY urgent DESC, priority DESC, ready_seq
   LIMIT $3::integer
   FOR UPDATE SKIP LOCKED
