@@ -88,12 +88,12 @@ async def test_a_stopped_worker_that_wakes_up_late_changes_nothing(
     await until(lambda: sorted(p.name for p in installation.storage.iterdir()) == ["clip.mov", "clip.mp4"], 5)
 
 
-async def test_a_worker_that_is_asked_to_stop_hands_back_at_once(
+async def test_a_worker_that_is_asked_to_stop_hands_back_what_it_cannot_finish(
     installation: Installation, client: Client, long_clip: Path
 ) -> None:
     installation.run("serve", "--role", "api", "--role", "scheduler")
     await client.ready()
-    worker = installation.run("worker")
+    worker = installation.run("worker", grace=0)
     source = Path(shutil.copy(long_clip, installation.storage / "clip.mov"))
     target = installation.storage / "clip.mp4"
     id = await client.submit("TRANSCODE", sourceUri=source.as_uri(), destinationUri=target.as_uri(), tag="lowres")

@@ -62,8 +62,7 @@ class Rescuer:
             return 1.0
         # A new lease lasts longer than this.
         nearest = min([_LOOK, *(at for at in (outlook.expiry, outlook.ready) if at is not None and at > 0)])
-        # The loop may come back a little early.
-        return max(nearest * 1.25, 0.1)
+        return max(nearest, 0.1)
 
     async def tick(self) -> None:
         """Give back every step whose lease ran out; fail those that it happened to too often."""

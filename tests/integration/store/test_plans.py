@@ -123,6 +123,8 @@ async def test_a_claim_reads_from_the_index_no_more_than_it_takes(
         plan = await explain(connection, "step.claim", *arguments)
         (candidates,) = (node for node in plan if node.get("Index Name") == "step_queue_order")
         assert candidates["Actual Rows"] == LIMIT
+        # Of those that need something there are none; they are looked for in their own index.
+        assert [node for node in plan if node.get("Index Name") == "step_queue_needing"]
         assert examined(plan) <= 8 * LIMIT
         assert all(node["Actual Rows"] <= LIMIT + 1 for node in plan if "Sort" in node["Node Type"])
 
