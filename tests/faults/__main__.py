@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.faults import cells
 from tests.faults.chaos import Storm
 
 
@@ -19,7 +20,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="what is hurt, and when")
     parser.add_argument("--seconds", type=float, help="over how long (default: a fault each second)")
     parser.add_argument("--lease", type=float, default=10.0, help="how long a lease lasts, in seconds")
+    parser.add_argument(
+        "--cells",
+        nargs="*",
+        metavar="CELL",
+        help="instead: the chaos matrix, or some of its cells (" + "; ".join(cells.CELLS) + ")",
+    )
     given = parser.parse_args()
+    if given.cells is not None:
+        return _matrix(given.cells or list(cells.CELLS), given.seconds or 10.0, given.lease)
     with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:
         storm = Storm(
             Path(folder),
@@ -32,6 +41,17 @@ def main() -> int:
         report = asyncio.run(storm.go())
     sys.stdout.write("\n".join(report.lines()) + "\n")
     return 0 if report.good else 1
+
+
+def _matrix(names: list[str], seconds: float, lease: float) -> int:
+    good = True
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:
+            cell = asyncio.run(cells.run(name, Path(folder), seconds=seconds, lease=lease))
+        sys.stdout.write(cell.line() + "\n")
+        sys.stdout.flush()
+        good = good and cell.good
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -179,6 +179,10 @@ class Fleet:
         member.process.wait()
         self.members[self.members.index(member)] = self._launch(member.roles, member.port)
 
+    def add(self, roles: str) -> None:
+        """Start one more process."""
+        self.members.append(self._launch(roles, free_port()))
+
     async def pause(self, member: Member, seconds: float) -> None:
         """Stop a process for a while."""
         if member.process.poll() is None:
