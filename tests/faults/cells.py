@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -100,14 +101,20 @@ async def _exhaust(cell: Cell) -> None:
 
 async def _kill(cell: Cell) -> None:
     victim = cell.fleet.workers[0]
-    killed = time.time()
-    # Not replaced at once: the steps are for the others.
-    victim.process.kill()
-    victim.process.wait()
+    held = "SELECT count(*) FROM lease WHERE worker = (SELECT id FROM worker WHERE pid = $1)"
     async with connected(cell.fleet) as connection:
-        worker = await connection.fetchval("SELECT id FROM worker WHERE pid = $1", victim.process.pid)
-        left = "SELECT count(*) FROM lease WHERE worker = $1"
-        while await connection.fetchval(left, worker):
+        while True:
+            # Only while it stands still is it certain that it holds something when it is killed.
+            victim.process.send_signal(signal.SIGSTOP)
+            if await connection.fetchval(held, victim.process.pid):
+                break
+            victim.process.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.01)
+        killed = time.time()
+        # Not replaced at once: the steps are for the others.
+        victim.process.kill()
+        victim.process.wait()
+        while await connection.fetchval(held, victim.process.pid):
             await asyncio.sleep(0.05)
     cell.elsewhere = time.time() - killed
     cell.fleet.members.remove(victim)
