@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +29,8 @@ def main() -> int:
         help="instead: the chaos matrix, or some of its cells (" + "; ".join(cells.CELLS) + ")",
     )
     given = parser.parse_args()
+    # Whoever ends this ends what it started: by the way of Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     if given.cells is not None:
         return _matrix(given.cells or list(cells.CELLS), given.seconds or 10.0, given.lease)
     with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:

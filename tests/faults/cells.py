@@ -91,7 +91,7 @@ async def _exhaust(cell: Cell) -> None:
         for _ in range(3):
             await cell.fleet.cut()
             with suppress(asyncpg.PostgresError, OSError):
-                while len(taken) < 250:
+                while True:
                     taken.append(await asyncpg.connect(cell.fleet.cluster.url))
         await asyncio.sleep(3)
     finally:
@@ -187,13 +187,21 @@ CELLS: dict[str, Act] = {
 
 @asynccontextmanager
 async def connected(fleet: Fleet) -> AsyncIterator[Connection[Record]]:
-    """Connect to the fleet's database."""
-    connection = await asyncpg.connect(fleet.cluster.url)
+    """Connect to the fleet's database, as soon as it lets us."""
+    connection = await _connect(fleet)
     try:
         yield connection
     finally:
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await connection.close(timeout=2)
+
+
+async def _connect(fleet: Fleet) -> Connection[Record]:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(OSError, asyncpg.PostgresError):
+                return await asyncpg.connect(fleet.cluster.url)
+            await asyncio.sleep(0.02)
 
 
 class Feed:

@@ -19,6 +19,7 @@ import asyncpg
 
 from tests.faults import child
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.executors import launcher
 from vidijob.store.database import Database
 from vidijob.store.embedded import account, install
 from vidijob.store.migrate import migrate
@@ -158,7 +159,9 @@ class Fleet:
             "VIDIJOB_WORKER_SLOTS": "8",
             "PYTHONPATH": str(ROOT),
         }
-        command = [sys.executable, "-m", "tests.faults.child", roles, str(self.journal), str(self.lease)]
+        # Tied to this process: nothing of the fleet outlives it.
+        tied = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
+        command = [*tied, sys.executable, "-m", "tests.faults.child", roles, str(self.journal), str(self.lease)]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
