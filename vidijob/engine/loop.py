@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_BACK_OFF = 0.1
 _LONGEST_BACK_OFF = 5.0
+#: However long the database was away: when it is back, work goes on within two seconds.
+_LOOK_AGAIN = 1.0
 _PROMPT = 2.0
 
 Answer = TypeVar("Answer")
@@ -58,7 +60,7 @@ class Loop:
                 back_off = _FIRST_BACK_OFF
             except Unavailable as error:
                 _log.warning("%s: %s", self.name, error)
-                delay, back_off = back_off, min(back_off * 2, _LONGEST_BACK_OFF)
+                delay, back_off = min(back_off, _LOOK_AGAIN), min(back_off * 2, _LONGEST_BACK_OFF)
             except Exception:
                 _log.exception("%s: a bug; going on", self.name)
                 delay, back_off = back_off, min(back_off * 2, _LONGEST_BACK_OFF)

@@ -231,6 +231,17 @@ async def test_a_bug_is_logged_with_its_trace_and_an_absent_database_without(cap
 
 
 @pytest.mark.usefixtures("steady")
+async def test_it_is_soon_back_however_long_the_database_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_BACK_OFF", LONG)
+    monkeypatch.setattr(module, "_LONGEST_BACK_OFF", LONG)
+    monkeypatch.setattr(module, "_LOOK_AGAIN", 0.02)
+    ticks = Ticks(LONG, *(Unavailable("The database", "away") for _ in range(5)))
+    loop = Loop("test", ticks)
+    loop.start()
+    await ticks.reach(6)
+    await loop.stop()
+
+
 async def test_it_can_be_stopped_while_it_backs_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_BACK_OFF", LONG)
     ticks = Ticks(LONG, ValueError("a bug"))

@@ -1,0 +1,214 @@
+"""A short history of a whole engine that passes every place from which it sends a statement: jobs that succeed, fail, are
+tried again, wait, are aborted, run again and deleted; workers that vanish and that hand back; groups with limits.
+
+Whoever is told that the database is away tries again, as every client has to. What was answered is kept; it must come true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from tests.faults import checker
+from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
+from vidijob.engine.problems import Problems
+from vidijob.engine.rescuer import Rescuer
+from vidijob.engine.worker import Worker
+from vidijob.errors import NotFound, TransitionRefused, Unavailable
+from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, Wait
+from vidijob.jobs.model import JobType, Priority, WorkerId
+from vidijob.jobs.states import ENDED
+from vidijob.store import steps
+from vidijob.store.database import Database
+
+Answer = TypeVar("Answer")
+#: A group whose jobs take turns.
+_GROUP = """
+INSERT INTO task_group (name, max_concurrency, filters) VALUES ('few', 2, '[{"type": [], "priority": ["LOW"], "user": [], "group": [], "data": []}]')"""
+
+
+async def persist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask until there is an answer."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await ask()
+            except Unavailable:
+                await asyncio.sleep(0.02)
+
+
+class Work:
+    """What the steps do, by what their job says, and the journal of it."""
+
+    def __init__(self) -> None:
+        self.journal: list[checker.Begun] = []
+        self._tried: set[str] = set()
+        self.there = False
+        #: Steps that are to last wait for it.
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, step: StepContext) -> Outcome:
+        """Carry out a step."""
+        self.journal.append(checker.Begun(int(step.job.removeprefix("VX-")), step.step, step.lease))
+        step.note("begun")
+        (what,) = step.data.get("what", ["succeed"])
+        if step.step == 200 and what == "fail":
+            return Fail("It is told to fail.")
+        if step.step == 200 and what == "retry" and step.job not in self._tried:
+            self._tried.add(step.job)
+            return Retry("Once more.")
+        if step.step == 200 and what.startswith("wait") and not self.there:
+            return Wait("TEST", {"for": what}, "It is not there.")
+        if step.step == 200 and what == "last":
+            await self.go_on.wait()
+        return Done({f"lease-{step.step}": [str(step.lease)]})
+
+
+class History:
+    """The engine on a database that may go wrong, and a second way in that does not."""
+
+    def __init__(self, faulty: Database, sound: Database) -> None:
+        steps_of = (task(100), task(200, retryDelay="0"), task(300), task(5000, cleanup=True))
+        self._engine = Engine(faulty, {"WORK": JobType("WORK", steps_of)}, concurrent_jobs=6)
+        self._problems = Problems(faulty, self._engine.bell, "VX")
+        self._sound = sound
+        self._work = Work()
+        self._acknowledged: list[int] = []
+
+    async def go(self) -> list[str]:
+        """Go through it; returns what is wrong, in sentences. Raises ``TimeoutError`` when it does not come to its end."""
+        engine = self._engine
+        await persist(engine.write_types)
+        scheduler = engine.scheduler()
+        executor = ScriptedExecutor(work=self._work)
+        executor.gone = True
+        worker = engine.worker(executor)
+        rescuer = Rescuer(engine.database, engine.bell, lambda: True)
+        try:
+            await self._lives()
+            await self._ends(worker, executor)
+            await self._all_over(rescuer)
+            await persist(rescuer.sweep)
+        finally:
+            for stop in (worker.stop, scheduler.stop, engine.stop):
+                # As when a process ends while the database is away: its leases run out.
+                with suppress(Unavailable):
+                    await stop()
+        async with self._sound.session() as session:
+            log = await checker.read(session._connection)  # type: ignore[arg-type]
+        return checker.breaches(log, limit=6, acknowledged=self._acknowledged, journal=self._work.journal)
+
+    async def _lives(self) -> None:
+        """All that may happen to jobs; the third that waits is for a worker to find."""
+        done = [await self._submit() for _ in range(2)]
+        await self._over(done[0])
+        await self._sql(_GROUP)
+        low = [await self._submit(priority=Priority.LOW) for _ in range(3)]
+        await self._submit(what="fail")
+        await self._submit(what="retry")
+        waiting = [await self._submit(what=f"wait {n}") for n in range(3)]
+        aborted = await self._submit(what="wait for ever")
+        await persist(lambda: self._engine.commands.prioritise(ADMIN, low[-1], Priority.HIGH))
+        for id in [*waiting, aborted]:
+            await self._until_problem(id)
+        await self._abort(aborted)
+        self._work.there = True
+        await self._resolve(waiting[0], fail=False)
+        await self._resolve(waiting[1], fail=True)
+        await persist(lambda: self._engine.commands.rerun(ADMIN, done[0], None))
+        await self._delete(done[0])
+        await self._over(done[1])
+
+    async def _vanish(self, rescuer: Rescuer, *, vanished: int) -> None:
+        """Some worker, not of this engine, takes a step and is never heard of again."""
+        await self._sql("UPDATE step_queue SET ready_at = clock_timestamp()")
+        gone = await steps.claim(
+            self._sound, WorkerId(uuid4()), ["test"], limit=1, urgent_only=False, duration=timedelta(seconds=-1)
+        )
+        for lease in gone:
+            await self._sql(
+                f"UPDATE step SET vanished = {vanished} WHERE job_id = {lease.job} AND number = {lease.step}"
+            )
+        await persist(rescuer.tick)
+
+    async def _ends(self, worker: Worker, executor: ScriptedExecutor) -> None:
+        """The worker stops in the middle of its work, others vanish, a last one does the rest."""
+        last = [await self._submit(what="last") for _ in range(2)]
+        async with asyncio.timeout(20):
+            while len([begun for begun in self._work.journal if f"VX-{begun.job}" in last and begun.step == 200]) < 2:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(1.1)  # a beat stores what they noted
+        with suppress(Unavailable):
+            await worker.stop()
+        await self._sql("UPDATE lease SET expires_at = clock_timestamp() - interval '1 s'")
+        rescuer = Rescuer(self._engine.database, self._engine.bell, lambda: True)
+        await persist(rescuer.tick)
+        # One of the two kills whoever takes it; the other one is aborted while somebody has it who then vanishes.
+        await self._vanish(rescuer, vanished=5)
+        await self._vanish_while_aborted(rescuer)
+        self._work.go_on.set()
+        other = self._engine.worker(executor)
+        # Again and again: whoever looked, and got no answer, leaves it to the next who looks.
+        while await self._is_waited_for():
+            await self._sql("UPDATE problem SET next_check = now() - interval '1 s'")
+            await persist(other.check)
+
+    async def _vanish_while_aborted(self, rescuer: Rescuer) -> None:
+        await self._sql("UPDATE step_queue SET ready_at = clock_timestamp()")
+        gone = await steps.claim(
+            self._sound, WorkerId(uuid4()), ["test"], limit=1, urgent_only=False, duration=timedelta(seconds=-1)
+        )
+        for lease in gone:
+            await self._abort(f"VX-{lease.job}")
+        await persist(rescuer.tick)
+
+    async def _submit(self, priority: Priority = Priority.MEDIUM, what: str = "succeed") -> str:
+        job = await persist(lambda: self._engine.commands.submit(ADMIN, "WORK", priority, {"what": [what]}))
+        self._acknowledged.append(job.id)
+        return f"VX-{job.id}"
+
+    async def _abort(self, id: str) -> None:
+        with suppress(TransitionRefused):  # the first answer was lost, and the job has ended since
+            await persist(lambda: self._engine.commands.abort(ADMIN, id, reason=None, cleanup=True))
+
+    async def _delete(self, id: str) -> None:
+        with suppress(NotFound):  # the first answer was lost
+            await persist(lambda: self._engine.commands.delete(ADMIN, [id]))
+
+    async def _resolve(self, id: str, *, fail: bool) -> None:
+        (problem,) = await persist(lambda: self._problems.of_job(id))
+        verb = self._problems.fail if fail else self._problems.retry
+        with suppress(NotFound):  # the first answer was lost
+            await persist(lambda: verb(ADMIN, str(problem.id), id))
+
+    async def _until_problem(self, id: str) -> None:
+        async with asyncio.timeout(20):
+            while not await persist(lambda: self._problems.of_job(id)):
+                await asyncio.sleep(0.02)
+
+    async def _over(self, id: str) -> None:
+        await persist(lambda: self._engine.until(id))
+
+    async def _all_over(self, rescuer: Rescuer) -> None:
+        ended = [state.value for state in ENDED]
+        async with asyncio.timeout(30):
+            while True:
+                async with self._sound.session() as session:
+                    if not await session._connection.fetchval(
+                        "SELECT count(*) FROM job WHERE state <> ALL ($1)", ended
+                    ):
+                        return
+                await persist(rescuer.tick)
+                await asyncio.sleep(0.02)
+
+    async def _is_waited_for(self) -> bool:
+        async with self._sound.session() as session:
+            return bool(await session._connection.fetchval("SELECT EXISTS (SELECT FROM problem_job)"))
+
+    async def _sql(self, statement: str) -> None:
+        async with self._sound.session() as session:
+            await session._connection.execute(statement)
