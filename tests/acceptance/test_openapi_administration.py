@@ -22,4 +22,5 @@ async def test_every_answer_is_as_described(installation: Installation, client: 
         assert run.answered(401) == 0
         assert run.answered(200) > run.requests / 10
         assert set(run.without_login) == {401}
-    assert sum(run.requests for run in runs) > 2200
+    # With those of the other half more than 5000.
+    assert sum(run.requests for run in runs) > 2150
