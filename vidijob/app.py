@@ -17,7 +17,7 @@ from typing import Literal
 from aiohttp import web
 
 from vidijob import access
-from vidijob.api.vidispine.routes import PREFIX
+from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
@@ -31,15 +31,18 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
+from vidijob.engine.remote_calls import Reception, RemoteCalls
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.http import HttpExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -52,6 +55,7 @@ from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web import cors, keys, middleware, monitor
+from vidijob.web.outbound import Outbound
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +127,8 @@ class Server:
             self._run(stack, scheduler)
             self._run(stack, rescuer)
         if "worker" in self._roles:
-            registry = Registry({**own, **self._script_executor(database), **plugged})
+            http = self._http_executor(stack, database, bell)
+            registry = Registry({**own, "http": http, **self._script_executor(database), **plugged})
             self._run(stack, Worker(database, bell, registry, slots=settings.slots, site=settings.site))
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
@@ -134,7 +139,7 @@ class Server:
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts, plugged)
 
-    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker) -> None:
+    def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker | RemoteCalls) -> None:
         part.start()
         stack.push_async_callback(part.stop)
 
@@ -149,6 +154,20 @@ class Server:
 
         scripts = Scripts(database, settings.site, api)
         return {"script": ScriptExecutor(scripts.recall, scripts.grant)}
+
+    def _http_executor(self, stack: AsyncExitStack, database: Database, bell: Bell) -> Executor:
+        settings = self._settings
+
+        def address() -> str | None:
+            base = settings.public_url or settings.api_url or self.address
+            return base.rstrip("/") + CALLBACK if base is not None else None
+
+        outbound = Outbound(_webhook_secret(database, settings).get, settings.networks)
+        stack.push_async_callback(outbound.close)
+        calls = RemoteCalls(database, bell, settings.site, address)
+        # It looks for as long as the worker has steps, which is built after it and stopped before.
+        self._run(stack, calls)
+        return HttpExecutor(outbound.call, calls)
 
     async def _serve(
         self,
@@ -217,6 +236,7 @@ def build_application(
         external_ids=external_ids,
         notifications=Notifications(database, external_ids, site),
         problems=Problems(database, bell, site),
+        reception=Reception(database, bell),
     )
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
@@ -229,6 +249,11 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
     if "worker" not in roles:
         return Health(database)
     return Health(database, storage_roots=settings.roots, find_ffmpeg=ffmpeg.find)
+
+
+def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
+    given = settings.webhook_secret
+    return WebhookSecret(database, None if given is None else given.get_secret_value())
 
 
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:

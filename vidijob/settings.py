@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -80,6 +81,15 @@ class Settings(BaseSettings):
         None,
         description="The password of the first user, admin; without it one is made, printed and kept in the data folder.",
     )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What notifications are signed with; without it a secret is made and kept in the database.",
+    )
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks that notifications may be sent to although they are not public, 10.0.0.0/8, separated by ','.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @field_validator("storage_roots", "allow_program", mode="before")
@@ -98,9 +108,9 @@ class Settings(BaseSettings):
                 raise ValueError(f"{program} is no whole path")
         return value
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "webhook_networks", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             value = value.split(",")
         if isinstance(value, (list, tuple)):
@@ -113,6 +123,16 @@ class Settings(BaseSettings):
         for origin in value:
             if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\-_\[\]:]{1,300}", origin):
                 raise ValueError(f"{origin} is no origin: http(s)://host[:port], without a path, or *")
+        return value
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text} is no network: 10.0.0.0/8, fd00::/8, or one address") from None
         return value
 
     @classmethod
@@ -131,6 +151,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks that notifications may be sent to although they are not public."""
+        return tuple(ip_network(text, strict=False) for text in self.webhook_networks)
 
     @property
     def slots(self) -> int:

@@ -67,3 +67,7 @@ ON CONFLICT (name) DO UPDATE SET document = excluded.document;
 -- name: delete_document(name) :none
 -- Take a document out.
 DELETE FROM configuration WHERE name = $1::text;
+
+-- name: ensure_document(name, document) :none
+-- Configure a document as a whole unless it is there.
+INSERT INTO configuration (name, document) VALUES ($1::text, $2::jsonb) ON CONFLICT (name) DO NOTHING;

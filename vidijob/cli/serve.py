@@ -16,8 +16,8 @@ from vidijob.cli.options import setting
 
 _ALL = tuple(settings.Settings.model_fields)
 _FOR_WORKERS = (
-    "database_url", "data_dir", "site", "worker_slots", "storage_roots", "preset_dir", "allow_program", "api_url",
-    "log_level",
+    "database_url", "data_dir", "public_url", "site", "worker_slots", "storage_roots", "preset_dir", "allow_program",
+    "api_url", "webhook_secret", "webhook_networks", "log_level",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.worker import LEASE
 from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import StepState
-from vidijob.store import jobs, problems, steps, workers
+from vidijob.store import jobs, problems, remote_calls, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.steps import End
 
@@ -86,4 +86,5 @@ class Rescuer:
             self._bell.ring("vidijob_job")
         await workers.forget(self._database, _SILENT)
         await problems.forget(self._database, _OLD)
+        await remote_calls.forget(self._database, _OLD)
         return _SWEEP

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from vidijob.errors import Invalid
+from vidijob.jobs import remote
 from vidijob.jobs.catalogue import UNUSED
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import SCRIPT, Dependency, TaskDefinition
@@ -66,7 +67,7 @@ def check_task(task: TaskDefinition) -> None:
 
 
 def check_metadata(task: TaskDefinition) -> None:
-    """Raise ``Invalid`` for keys and values that are too many or too long."""
+    """Raise ``Invalid`` for keys and values that are too many or too long, and settings that the executor could not use."""
     if len(task.metadata) > _MOST_KEYS:
         raise Invalid("metadata", f"A task definition takes at most {_MOST_KEYS} keys.")
     for key, value in task.metadata.items():
@@ -76,6 +77,8 @@ def check_metadata(task: TaskDefinition) -> None:
                 f"A key is 1 to {_LONGEST_KEY} characters, a value at most {_LONGEST_VALUE}, none of them NUL.",
                 value=key[:_LONGEST_KEY].replace("\x00", "\N{SYMBOL FOR NULL}"),
             )
+    if task.executor == remote.EXECUTOR:
+        remote.check(task.metadata)
 
 
 def check_together(job_type: str, tasks: Sequence[TaskDefinition]) -> None:

@@ -102,3 +102,8 @@ async def set_document(source: Source, name: str, document: Any) -> None:
 async def delete_document(source: Source, name: str) -> None:
     """Take a document out."""
     await source.rows("configuration.delete_document", name)
+
+
+async def ensure_document(source: Source, name: str, document: Any) -> None:
+    """Configure a document as a whole unless it is there."""
+    await source.rows("configuration.ensure_document", name, document)

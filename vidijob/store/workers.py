@@ -11,9 +11,10 @@ from uuid import UUID
 from vidijob.jobs.model import WorkerId
 from vidijob.store.database import Database
 
-#: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop.
-Channel = Literal["vidijob_job", "vidijob_step", "vidijob_stop"]
-CHANNELS: tuple[Channel, ...] = ("vidijob_job", "vidijob_step", "vidijob_stop")
+#: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop, a remote engine called
+#: back.
+Channel = Literal["vidijob_job", "vidijob_step", "vidijob_stop", "vidijob_remote"]
+CHANNELS: tuple[Channel, ...] = ("vidijob_job", "vidijob_step", "vidijob_stop", "vidijob_remote")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
+from vidijob.engine.remote_calls import Reception
 from vidijob.engine.task_groups import TaskGroups
 
 
@@ -33,6 +34,7 @@ class Services:
     job_types: JobTypes
     notifications: Notifications
     problems: Problems
+    reception: Reception
     task_groups: TaskGroups
 
 

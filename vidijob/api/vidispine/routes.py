@@ -6,6 +6,7 @@ from aiohttp import web
 
 from vidijob.api.vidispine import (
     administration,
+    callbacks,
     external_ids,
     jobs,
     notifications,
@@ -20,6 +21,8 @@ from vidijob.web.negotiate import Form
 from vidijob.web.routing import Open, Route, RouteTable
 
 PREFIX = "/API"
+#: A token is put below it.
+CALLBACK = administration.OPEN_PREFIX + callbacks.PATH
 
 _DOCUMENT = (Form.XML, Form.JSON)
 _ALSO_TEXT = (Form.XML, Form.JSON, Form.TEXT)
@@ -119,7 +122,7 @@ def routes() -> list[web.RouteDef]:
     """Return what the application adds for this face: everything below the prefix goes through one dispatcher."""
     tables = {
         PREFIX: TABLE,
-        "/APInoauth": administration.OPEN_TABLE,
+        administration.OPEN_PREFIX: administration.OPEN_TABLE,
         "/APIinit": administration.INITIAL_TABLE,
     }
     # Line breaks too: no path of ours is to be answered by somebody else.
