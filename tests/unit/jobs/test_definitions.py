@@ -51,6 +51,8 @@ def test_every_shipped_type_could_be_an_administrators() -> None:
         replace(TASK, step=StepNumber(1)),
         replace(TASK, step=StepNumber(32_767), flags=2**63 - 1),
         replace(TASK, executor="script", method="run", script="1;"),
+        replace(TASK, executor="http", method="post", metadata={"url": "https://engine.example/a"}),
+        replace(TASK, metadata={"url": "of something else"}),
     ],
 )
 def test_tasks_that_can_be_taken(task: TaskDefinition) -> None:
@@ -79,6 +81,8 @@ def test_tasks_that_can_be_taken(task: TaskDefinition) -> None:
         replace(TASK, metadata={"x": "\x00"}),
         replace(TASK, metadata={"x" * 201: ""}),
         replace(TASK, metadata={"x": "y" * 10_001}),
+        replace(TASK, executor="http", method="post", metadata={"url": "ftp://engine.example"}),
+        replace(TASK, executor="http", method="post", metadata={"deadline": "soon"}),
         replace(TASK, metadata={str(number): "" for number in range(101)}),
     ],
 )
