@@ -98,6 +98,8 @@ class Server:
         self._stack = AsyncExitStack()
         #: Where the API can be reached, once it is started.
         self.address: str | None = None
+        #: Whether it is known where, or that it is nowhere.
+        self._addressed = asyncio.Event()
         #: The password of the first user, if this start made it up.
         self.first_password: str | None = None
 
@@ -138,6 +140,7 @@ class Server:
             accounts = Accounts(api_database)
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts, plugged)
+        self._addressed.set()
 
     def _run(self, stack: AsyncExitStack, part: Scheduler | Rescuer | Worker | RemoteCalls) -> None:
         part.start()
@@ -158,7 +161,9 @@ class Server:
     def _http_executor(self, stack: AsyncExitStack, database: Database, bell: Bell) -> Executor:
         settings = self._settings
 
-        def address() -> str | None:
+        async def address() -> str | None:
+            # Steps may begin before the API does.
+            await self._addressed.wait()
             base = settings.public_url or settings.api_url or self.address
             return base.rstrip("/") + CALLBACK if base is not None else None
 

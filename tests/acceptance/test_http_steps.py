@@ -100,6 +100,7 @@ async def test_an_engine_that_is_down_is_waited_for(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_a_worker_is_killed_while_an_engine_works(
     installation: Installation, client: Client, session: aiohttp.ClientSession
 ) -> None:

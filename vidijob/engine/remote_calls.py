@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -54,7 +54,7 @@ class Reception:
 class RemoteCalls:
     """For the workers of one process; ``address`` tells the URL below which a token is put, or ``None`` if none is known."""
 
-    def __init__(self, database: Database, bell: Bell, site: str, address: Callable[[], str | None]) -> None:
+    def __init__(self, database: Database, bell: Bell, site: str, address: Callable[[], Awaitable[str | None]]) -> None:
         self._database = database
         self._site = site
         self._address = address
@@ -73,7 +73,7 @@ class RemoteCalls:
     @asynccontextmanager
     async def open(self, step: StepContext) -> AsyncIterator[_Callback]:
         """Make an address for an attempt, which is dead when the attempt has ended."""
-        address = self._address()
+        address = await self._address()
         token = access.new_token()
         digest = access.token_digest(token)
         job = parse_job(self._site, step.job)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -41,12 +43,15 @@ class Outbound:
         self._secret = secret
         self._networks = tuple(networks)
         self._names = _Names()
+        watch = aiohttp.TraceConfig()
+        watch.on_connection_reuseconn.append(_note_kept)
         self._session = aiohttp.ClientSession(
             # Every connection is made by _open, also that to an address that a name has only now.
             connector=aiohttp.TCPConnector(limit=0, resolver=self._names, socket_factory=self._open),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "vidijob", "Accept-Encoding": "identity"},
             auto_decompress=False,
+            trace_configs=[watch],
         )
 
     async def close(self) -> None:
@@ -85,30 +90,51 @@ class Outbound:
             if _is_forbidden(error.os_error):
                 raise Invalid("url", f"{where.host}: {_FORBIDDEN}.") from None
             raise Unreachable(f"{where.host}: no connection: {_reason(error.os_error)}.") from None
+        except aiohttp.InvalidURL:
+            raise Invalid("url", "The url cannot be called.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError: what the URL or the answer has of what cannot be sent or read.
-            raise NoAnswer(f"{where.host}: no answer that can be read: {type(error).__name__}.") from error
+            # ValueError: a part cannot be sent or read. What these errors say may hold the URL, and that a password.
+            raise NoAnswer(f"{where.host}: no answer that can be read: {type(error).__name__}.") from None
 
     async def _call(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        again = True
+        connection = _Connection()
         limit = aiohttp.ClientTimeout(connect=_CONNECT)
         while True:
             try:
                 async with self._session.request(
-                    method, url, headers=headers, data=body, allow_redirects=False, timeout=limit
+                    method,
+                    url,
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    timeout=limit,
+                    trace_request_ctx=connection,
                 ) as answer:
                     return Answer(answer.status, answer.content_type, await _read(answer))
-            except aiohttp.ServerDisconnectedError:
-                # A connection that was kept from the last call, and closed just now by the server.
-                if not again:
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                # A connection that was kept from the last call may be closed by the server just now.
+                if not connection.kept:
                     raise
-                again = False
+                connection.kept = False
 
     def _open(self, address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         family, kind, protocol, _, where = address
         if not may_be_called(str(where[0]), self._networks):
             raise PermissionError(_FORBIDDEN)
         return socket.socket(family, kind, protocol)
+
+
+class _Connection:
+    """The connection of one call."""
+
+    def __init__(self) -> None:
+        #: Whether it was kept from an earlier call.
+        self.kept = False
+
+
+async def _note_kept(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    connection: _Connection = context.trace_request_ctx
+    connection.kept = True
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -157,4 +183,4 @@ def _is_forbidden(error: OSError) -> bool:
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return "TLS failed"
-    return (error.strerror or type(error).__name__).lower()
+    return os.strerror(error.errno).lower() if error.errno else type(error).__name__

@@ -13,11 +13,15 @@ from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.executors.base import Done, Outcome, StepContext
 
 
+async def address() -> str | None:
+    return "/APInoauth/step"
+
+
 class Elsewhere:
     """Lets every first step be carried out elsewhere."""
 
     def __init__(self, engine: Engine) -> None:
-        self.calls = RemoteCalls(engine.database, engine.bell, "VX", lambda: "/APInoauth/step")
+        self.calls = RemoteCalls(engine.database, engine.bell, "VX", address)
         self.paths: asyncio.Queue[str] = asyncio.Queue()
 
     async def __call__(self, step: StepContext) -> Outcome:
