@@ -11,6 +11,7 @@ from tests.integration.api.vidispine.conftest import JSON, TEXT, Api
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
 from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.jobs.states import JobState
 
 
 async def address() -> str | None:
@@ -36,9 +37,8 @@ class Elsewhere:
 
 @pytest.fixture
 async def elsewhere(engine: Engine) -> AsyncIterator[Elsewhere]:
-    """An engine whose steps are carried out elsewhere."""
+    """An engine whose steps are carried out elsewhere; what is told is heard when the test lets it."""
     elsewhere = Elsewhere(engine)
-    elsewhere.calls.start()
     engine.worker(ScriptedExecutor(work=elsewhere))
     engine.scheduler()
     yield elsewhere
@@ -74,6 +74,7 @@ BAD = [
 
 
 async def test_the_token_is_the_login_and_the_body_is_checked(api: Api, engine: Engine, elsewhere: Elsewhere) -> None:
+    elsewhere.calls.start()
     id = await api.create()
     path = await elsewhere.paths.get()
     for body, where in BAD:
@@ -93,3 +94,21 @@ async def test_the_token_is_the_login_and_the_body_is_checked(api: Api, engine: 
     assert job.data["a"] == ["1.5", "x"]
     await api("DELETE", f"/API/job?id={id}")
     assert (await api("POST", path, user=None, body='{"outcome": "done"}')).status == 404
+
+
+async def test_the_first_outcome_counts(api: Api, engine: Engine, elsewhere: Elsewhere) -> None:
+    id = await api.create()
+    path = await elsewhere.paths.get()
+    assert (await api("POST", path, user=None, body='{"log": "first"}')).status == 200
+    bodies = [f'{{"outcome": "done", "data": {{"a": {number}}}, "log": "{number}"}}' for number in range(8)]
+    replies = await asyncio.gather(*(api("POST", path, user=None, body=body) for body in bodies))
+    assert [reply.status for reply in replies] == [200] * 8
+    async with engine.database.session() as session:
+        verdict = await session._connection.fetchval("SELECT verdict FROM remote_call")
+    assert (await api("POST", path, user=None, body='{"outcome": "fail", "log": "late"}')).status == 200
+    assert (await api("POST", path, user=None, body='{"log": "late"}')).status == 200
+    elsewhere.calls.start()
+    job = await engine.until(id)
+    assert job.state is JobState.FINISHED
+    assert job.data["a"] == verdict["data"]["a"]
+    assert job.log is not None and [note.text for note in job.log[0].notes] == ["first", *job.data["a"]]
