@@ -15,32 +15,23 @@ from typing import Literal, Protocol
 
 from aiohttp import web
 
-from vidijob import resources
-from vidijob.api.vidispine.routes import FACE as VIDISPINE
-from vidijob.api.vidispine.routes import PREFIX
-from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.api.vidispine.translate.payloads import Composer
+from vidijob.application import build_application
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.cleaner import Cleaner
-from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
-from vidijob.engine.external_ids import ExternalIds
 from vidijob.engine.first_user import ensure_first_user
-from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
-from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
-from vidijob.engine.notifications import Notifications
 from vidijob.engine.notifier import Notifier
-from vidijob.engine.problems import Problems
+from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.sender import Sender
-from vidijob.engine.staff import Staff
-from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
@@ -48,6 +39,7 @@ from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.http import HttpExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -60,15 +52,13 @@ from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web import cors, keys, middleware, monitor, openapi, published
+from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
 Role = Literal["api", "scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
-#: A body beyond this is refused with 413.
-LARGEST_BODY = 10 * 1024 * 1024
 _DATABASE_WAIT = 60.0
 _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
@@ -115,6 +105,8 @@ class Server:
         self._stack = AsyncExitStack()
         #: Where the API can be reached, once it is started.
         self.address: str | None = None
+        #: Whether it is known where, or that it is nowhere.
+        self._addressed = asyncio.Event()
         #: The password of the first user, if this start made it up.
         self.first_password: str | None = None
 
@@ -147,7 +139,8 @@ class Server:
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
             await self._notify(stack, database, bell)
         if "worker" in self._roles:
-            registry = Registry({**own, **self._script_executor(database), **plugged})
+            http = self._http_executor(stack, database, bell)
+            registry = Registry({**own, "http": http, **self._script_executor(database), **plugged})
             worker = Worker(
                 database,
                 bell,
@@ -167,6 +160,7 @@ class Server:
             accounts = Accounts(api_database)
             self.first_password = await ensure_first_user(accounts, settings)
             await self._serve(stack, api_database, bell, accounts, plugged)
+        self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
         settings = self._settings
@@ -175,9 +169,9 @@ class Server:
         await own.open()
         stack.push_async_callback(own.close)
         composer = Composer(settings.site)
-        webhooks = Webhooks(composer.write, _webhook_secret(own, settings).get, settings.networks)
-        stack.push_async_callback(webhooks.close)
-        self._run(stack, Sender(own, bell, webhooks.deliver))
+        outbound = Outbound(_webhook_secret(own, settings).get, settings.networks)
+        stack.push_async_callback(outbound.close)
+        self._run(stack, Sender(own, bell, Webhooks(composer.write, outbound).deliver))
         self._run(stack, Notifier(own, bell, composer.compose))
 
     def _run(self, stack: AsyncExitStack, part: Part) -> None:
@@ -195,6 +189,22 @@ class Server:
 
         scripts = Scripts(database, settings.site, api)
         return {"script": ScriptExecutor(scripts.recall, scripts.grant)}
+
+    def _http_executor(self, stack: AsyncExitStack, database: Database, bell: Bell) -> Executor:
+        settings = self._settings
+
+        async def address() -> str | None:
+            # Steps may begin before the API does.
+            await self._addressed.wait()
+            base = settings.public_url or settings.api_url or self.address
+            return base.rstrip("/") + CALLBACK if base is not None else None
+
+        outbound = Outbound(_webhook_secret(database, settings).get, settings.networks)
+        stack.push_async_callback(outbound.close)
+        calls = RemoteCalls(database, bell, settings.site, address)
+        # It looks for as long as the worker has steps, which is built after it and stopped before.
+        self._run(stack, calls)
+        return HttpExecutor(outbound.call, calls)
 
     async def _serve(
         self,
@@ -236,47 +246,6 @@ class Server:
             ) from error
         host, port = runner.addresses[0][:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def build_application(
-    database: Database,
-    bell: Bell,
-    accounts: Accounts,
-    *,
-    site: str,
-    public_url: str | None = None,
-    configuration: Configuration | None = None,
-    health: Health | None = None,
-    executors: Mapping[str, frozenset[str]] = shipped.METHODS,
-    webhook_secret: WebhookSecret | None = None,
-) -> web.Application:
-    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
-    application = web.Application(
-        middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
-    )
-    application.on_response_prepare.append(cors.tell)
-    job_types = JobTypes(database, executors)
-    external_ids = ExternalIds(database, site)
-    application[keys.SERVICES] = keys.Services(
-        accounts=accounts,
-        commands=Commands(database, bell, job_types.plans.of, site),
-        configuration=configuration or Configuration(database, bell),
-        groups=Groups(database, accounts),
-        health=health or Health(database),
-        task_groups=TaskGroups(database, bell),
-        insights=Insights(database, site),
-        job_types=job_types,
-        external_ids=external_ids,
-        notifications=Notifications(database, bell, external_ids, site),
-        problems=Problems(database, bell, site),
-        staff=Staff(database, bell),
-        webhook_secret=webhook_secret or WebhookSecret(database, None),
-    )
-    application[keys.SITE] = site
-    application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
-    published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
-    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
-    return application
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

@@ -16,7 +16,9 @@
     │       └── RoleMissing       known, but without the role
     ├── NotReady                  the world is not ready
     │   ├── Unavailable           the database is away; try again
-    │   └── LeaseLost             the step belongs to somebody else by now
+    │   ├── LeaseLost             the step belongs to somebody else by now
+    │   ├── Unreachable           no connection to somebody else's server
+    │   └── NoAnswer              a connection, and no answer that can be read
     └── SetupError                whoever runs this server must change something
 """
 
@@ -137,6 +139,14 @@ class LeaseLost(NotReady):
         self.step = step
         self.lease = lease
         super().__init__(f"Lease {lease} on step {step} of job {job} is no longer held.")
+
+
+class Unreachable(NotReady):
+    """There is no connection to somebody else's server; nothing was sent."""
+
+
+class NoAnswer(NotReady):
+    """Somebody else's server took a call and did not answer so that it can be read, or not in time."""
 
 
 class SetupError(VidijobError):

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     api_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
-        description="Where scripts reach the API, http://jobs.example.org:8080; without it, that of the same process.",
+        description="Where scripts, and engines of http steps, reach the API, http://jobs.example.org:8080; without it, that of the same process.",
     )
     preset_dir: Path | None = Field(None, description="A folder with presets of your own, as *.toml.")
     admin_password: SecretStr | None = Field(
@@ -117,11 +117,11 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None,
         min_length=16,
-        description="What notifications are signed with; without it a secret is made and kept in the database.",
+        description="What notifications and http steps are signed with; without it a secret is made and kept in the database.",
     )
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Networks that notifications may be sent to although they are not public, 10.0.0.0/8, separated by ','.",
+        description="Networks that notifications and http steps may be sent to although not public, 10.0.0.0/8, separated by ','.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
@@ -218,7 +218,7 @@ class Settings(BaseSettings):
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """Return the networks that notifications may be sent to although they are not public."""
+        """Return the networks that may be called although they are not public."""
         return tuple(ip_network(text, strict=False) for text in self.webhook_networks)
 
     @property

@@ -54,6 +54,13 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         ("http://d",),
         (("http://a", "*"), ("http://b", "https://c:1"), ("http://d",)),
     ),
+    (
+        "webhook_networks",
+        'webhook_networks = ["10.0.0.0/8", "fd00::1"]',
+        "192.168.0.0/16, 127.0.0.1",
+        ("10.1.2.3/24",),
+        (("10.0.0.0/8", "fd00::1"), ("192.168.0.0/16", "127.0.0.1"), ("10.1.2.3/24",)),
+    ),
     ("api_url", 'api_url = "http://a"', "https://b", "http://d:1", ("http://a", "https://b", "http://d:1")),
     (
         "allow_program",

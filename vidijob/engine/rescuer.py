@@ -12,7 +12,7 @@ from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.worker import LEASE
 from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import StepState
-from vidijob.store import jobs, problems, steps, workers
+from vidijob.store import jobs, problems, remote_calls, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.steps import End
 
@@ -98,4 +98,5 @@ class Rescuer:
         await problems.forget(self._database, _OLD)
         if await problems.is_due(self._database):
             self._bell.ring("vidijob_problem")
+        await remote_calls.forget(self._database, _OLD)
         return _SWEEP

@@ -10,4 +10,5 @@ METHODS: Mapping[str, frozenset[str]] = {
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
+    "http": frozenset({"post"}),
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from vidijob.jobs.model import JobData, JobId, Lease, LeaseNumber, Note, Progress, StepNumber, SubTask, WorkerId
 from vidijob.jobs.states import StepEvent, StepState, step_sources
-from vidijob.store import jobs, problems, sub_tasks
+from vidijob.store import jobs, problems, remote_calls, sub_tasks
 from vidijob.store.database import Database
 
 #: Somebody looks again whether a problem is gone, so long after the last look, unless a setting says otherwise.
@@ -159,8 +159,9 @@ async def end(
     ]
     numbers = {(end.held.job, end.held.step): end.held for end in ends}
     async with database.transaction() as session:
-        await jobs.lock(session, [end.held.job for end in ends])
+        locked = await jobs.lock(session, [end.held.job for end in ends])
         rows = await session.rows("step.end", documents, expired_only)
+        await remote_calls.come_back(session, locked)
         taken = {(row["job_id"], row["step"]) for row in rows}
         waits = [_wait(end) for end in ends if end.problem is not None and (end.held.job, end.held.step) in taken]
         if waits:
@@ -234,8 +235,9 @@ async def give_back(database: Database, leases: Sequence[Held], worker: WorkerId
     """Queue steps again whose leases ran out, or that their own worker hands back; returns those it was so for."""
     numbers = {(held.job, held.step): held for held in leases}
     async with database.transaction() as session:
-        await jobs.lock(session, [held.job for held in leases])
+        locked = await jobs.lock(session, [held.job for held in leases])
         rows = await session.rows("step.give_back", [name(held) for held in leases], worker)
+        await remote_calls.come_back(session, locked)
         decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
         if decisive:
             await jobs.conclude(session, decisive)

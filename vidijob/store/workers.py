@@ -13,8 +13,8 @@ from vidijob.jobs.resources import Resources
 from vidijob.store.database import Database
 
 #: What may be told to whoever listens: a job was queued, a step was queued, a lease has to stop, a problem is to be looked
-#: at, a worker is spoken to, something happened that none of these says, something is to be delivered, nothing at all (so
-#: that who listens knows that it would hear).
+#: at, a worker is spoken to, something happened that none of these says, something is to be delivered, an engine elsewhere
+#: called back, nothing at all (so that who listens knows that it would hear).
 Channel = Literal[
     "vidijob_job",
     "vidijob_step",
@@ -23,6 +23,7 @@ Channel = Literal[
     "vidijob_worker",
     "vidijob_event",
     "vidijob_delivery",
+    "vidijob_remote",
     "vidijob_pulse",
 ]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)

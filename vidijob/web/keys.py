@@ -16,6 +16,7 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
+from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.webhook_secret import WebhookSecret
@@ -36,6 +37,7 @@ class Services:
     notifications: Notifications
     problems: Problems
     staff: Staff
+    reception: Reception
     task_groups: TaskGroups
     webhook_secret: WebhookSecret
 

@@ -13,7 +13,14 @@ from aiohttp import web
 from vidijob.web.keys import REQUEST_ID
 
 _log = logging.getLogger("vidijob.http")
+#: What is as long as a token may be one.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{40,}")
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def shown(path: str) -> str:
+    """Return a path as it may be written down: without what may be a token."""
+    return _TOKEN.sub("…", path)
 
 
 @web.middleware
@@ -44,7 +51,7 @@ async def identify(
         _log.debug(
             "%s %s → %d in %.1f ms [%s]",
             request.method,
-            request.rel_url.raw_path,
+            shown(request.rel_url.raw_path),
             status,
             (time.perf_counter() - began) * 1000,
             request[REQUEST_ID],

@@ -167,7 +167,7 @@ class _Described:
             codes.add(409)
         if said.body:
             codes.add(413)
-            if Form.TEXT not in said.body and Form.JAVASCRIPT not in said.body:
+            if not any(isinstance(one, Form) for one in said.body):
                 codes.add(415)
         return codes
 
@@ -192,7 +192,11 @@ class _Described:
 
     def _body(self, said: Operation) -> Object:
         documents = [one for one in said.body if not isinstance(one, Form)]
-        content: Object = {one.value: {"schema": {"type": "string"}} for one in said.body if isinstance(one, Form)}
+        content: Object = {
+            one.value: {"schema": {"type": "object" if one is Form.JSON else "string"}}
+            for one in said.body
+            if isinstance(one, Form)
+        }
         for form in _DOCUMENTS if documents else ():
             schemas = [_refer(cls, json_schema.read, self.schemas) for cls in documents]
             content[form.value] = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}

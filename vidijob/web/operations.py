@@ -62,7 +62,7 @@ class Operation:
     takes: Sequence[Parameter] = ()
     #: Whether a repeated request can be told by a key, in the header ``Idempotency-Key``; 409 for one of another order.
     repeatable: bool = False
-    #: What the body may be: a document in XML or JSON, or text. None: the body does not matter.
+    #: What the body may be: a document in XML or JSON, or text; ``Form.JSON`` for an object that is no document. None: the body does not matter.
     body: Sequence[type[Document] | Form] = ()
     #: Whether a request without body is refused.
     needs_body: bool = False

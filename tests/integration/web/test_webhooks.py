@@ -15,7 +15,8 @@ import pytest
 from tests.receiver import Receiver, receiving
 from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.jobs.deliveries import Call, DeliveryId, Letter, Reply
-from vidijob.web.webhooks import Webhooks, signature
+from vidijob.web.outbound import Outbound, signature
+from vidijob.web.webhooks import Webhooks
 
 KEY = UUID("6f1c0c1e-0b8e-4c55-9a3f-2f3f1e0b7c11")
 SECRET = "known to both"
@@ -35,11 +36,11 @@ async def secret() -> str:
 
 @asynccontextmanager
 async def calling(*networks: str) -> AsyncIterator[Webhooks]:
-    webhooks = Webhooks(Composer("VX").write, secret, [ip_network(network) for network in networks])
+    outbound = Outbound(secret, [ip_network(network) for network in networks])
     try:
-        yield webhooks
+        yield Webhooks(Composer("VX").write, outbound)
     finally:
-        await webhooks.close()
+        await outbound.close()
 
 
 def letter(
@@ -115,11 +116,11 @@ async def test_no_answer(receiver: Receiver) -> None:
     receiver.behaviours["/"] = hang
     async with calling(*LOOPBACK) as webhooks:
         reply = await webhooks.deliver(letter(receiver.url("/"), timeout=0.2))
-        assert reply == Reply(None, "No answer within 0.2 s.")
+        assert reply == Reply(None, "127.0.0.1: no answer within 0.2 s.")
         gone = await webhooks.deliver(letter("http://127.0.0.1:1/"))
         assert gone.status is None and "refused" in (gone.error or "")
         unknown = await webhooks.deliver(letter("http://name.invalid/"))
-        assert unknown == Reply(None, "The name of the receiver is not known.")
+        assert unknown == Reply(None, "The name name.invalid is not known.")
         no_login = await webhooks.deliver(letter("http://us%3Aer:secret@127.0.0.1:1/"))
         assert no_login.status is None and "secret" not in (no_login.error or "")
         no_tls = await webhooks.deliver(letter(receiver.url("/").replace("http", "https")))

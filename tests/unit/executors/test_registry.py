@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from vidijob.errors import NotFound
+from vidijob.errors import NotFound, Unreachable
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.http import Callback, HttpExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
@@ -17,6 +19,7 @@ from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.shipped import METHODS
 from vidijob.executors.storage import Storage
 from vidijob.jobs.catalogue import JOB_TYPES
+from vidijob.jobs.remote import Answer
 
 
 async def no_task(job: str, step: int) -> Task | None:
@@ -25,6 +28,15 @@ async def no_task(job: str, step: int) -> Task | None:
 
 async def no_access(user: str) -> Access | None:
     return None
+
+
+async def no_call(method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, seconds: float) -> Answer:
+    raise Unreachable("There is nobody.")
+
+
+class NoCallbacks:
+    def open(self, step: StepContext) -> AbstractAsyncContextManager[Callback]:
+        raise NotImplementedError
 
 
 class Idle:
@@ -67,6 +79,7 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
             "media": MediaExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
+            "http": HttpExecutor(no_call, NoCallbacks()),
         }
     )
     assert {name: registry.get(name).methods for name in registry.names} == METHODS

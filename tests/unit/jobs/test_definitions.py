@@ -51,6 +51,8 @@ def test_every_shipped_type_could_be_an_administrators() -> None:
         replace(TASK, step=StepNumber(1)),
         replace(TASK, step=StepNumber(32_767), flags=2**63 - 1),
         replace(TASK, executor="script", method="run", script="1;"),
+        replace(TASK, executor="http", method="post", metadata={"url": "https://engine.example/a"}),
+        replace(TASK, metadata={"url": "of something else"}),
     ],
 )
 def test_tasks_that_can_be_taken(task: TaskDefinition) -> None:
@@ -85,6 +87,8 @@ def test_tasks_that_can_be_taken(task: TaskDefinition) -> None:
         ),
         *(replace(TASK, metadata={"retryDelay": text}) for text in ("", "-1", "86401", "86400.1", "nan", "1,5", "5 s")),
         *(replace(TASK, metadata={"timeout": text}) for text in ("", "-0", "2592001", "inf", "0x5", " 5", "1e400")),
+        replace(TASK, executor="http", method="post", metadata={"url": "ftp://engine.example"}),
+        replace(TASK, executor="http", method="post", metadata={"deadline": "soon"}),
         replace(TASK, metadata={str(number): "" for number in range(101)}),
     ],
 )

@@ -36,6 +36,8 @@ SAMPLES: list[tuple[Exception, int]] = [
     (errors.NotReady("boom"), 503),
     (errors.Unavailable("The database", "connection refused"), 503),
     (errors.LeaseLost(1, 100, 7), 503),
+    (errors.Unreachable("There is no connection."), 503),
+    (errors.NoAnswer("There is no answer."), 503),
     (errors.SetupError("boom"), 500),
     # What is not ours.
     (KeyError("boom"), 500),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidijob.access import ADMINISTRATOR
-from vidijob.api.vidispine import configuration, selftest, task_groups, users, workers
+from vidijob.api.vidispine import callbacks, configuration, selftest, task_groups, users, workers
 from vidijob.api.vidispine.call import Handler
 from vidijob.web.negotiate import Form
 from vidijob.web.routing import Open, Own, Route, RouteTable
@@ -90,12 +90,13 @@ ROUTES: tuple[Route[Handler], ...] = (
     Route("GET", "/site", selftest.sites, Open.TO_USERS, _ALSO_TEXT),
 )
 
-#: Below ``/APInoauth``.
+OPEN_PREFIX = "/APInoauth"
 OPEN_TABLE: RouteTable[Handler] = RouteTable(
     [
         Route("GET", "/is-online", selftest.is_online, Open.TO_ALL),
         Route("GET", "/selftest", selftest.selftest, Open.TO_ALL, _DOCUMENT),
         Route("GET", "/selftest/{test}", selftest.one_selftest, Open.TO_ALL, _DOCUMENT),
+        Route("POST", f"{callbacks.PATH}/{{token}}", callbacks.take, Open.TO_ALL),
     ]
 )
 

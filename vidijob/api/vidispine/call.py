@@ -22,6 +22,7 @@ from vidijob.errors import Invalid, NotAuthenticated, NotImplementedHere, RoleMi
 from vidijob.web import addresses, auth, keys
 from vidijob.web.failures import status
 from vidijob.web.keys import Services
+from vidijob.web.middleware import shown
 from vidijob.web.negotiate import Form, sent, wanted
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
@@ -129,7 +130,7 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
             return await _answer(request, prefix, table)
         except Exception as error:
             if not isinstance(error, (VidijobError, web.HTTPException)):
-                _log.exception("%s %s [%s]", request.method, request.path, request[keys.REQUEST_ID])
+                _log.exception("%s %s [%s]", request.method, shown(request.path), request[keys.REQUEST_ID])
             return _failure(request, error)
 
     return dispatch

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from vidijob.api.vidispine import (
     administration,
+    callbacks,
     external_ids,
     jobs,
     notifications,
@@ -23,6 +24,8 @@ from vidijob.web.openapi import Face
 from vidijob.web.routing import Open, Route, RouteTable
 
 PREFIX = "/API"
+#: A token is put below it.
+CALLBACK = administration.OPEN_PREFIX + callbacks.PATH
 
 _DOCUMENT = (Form.XML, Form.JSON)
 _ALSO_TEXT = (Form.XML, Form.JSON, Form.TEXT)
@@ -124,7 +127,7 @@ TABLE: RouteTable[Handler] = RouteTable(
 
 TABLES = {
     PREFIX: TABLE,
-    "/APInoauth": administration.OPEN_TABLE,
+    administration.OPEN_PREFIX: administration.OPEN_TABLE,
     "/APIinit": administration.INITIAL_TABLE,
 }
 

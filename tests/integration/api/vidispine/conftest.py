@@ -19,7 +19,7 @@ from tests.integration.api.vidispine import described
 from tests.integration.engine.conftest import Engine, ScriptedExecutor, task
 from vidijob import access, resources
 from vidijob.access import ROLES
-from vidijob.app import build_application
+from vidijob.application import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.jobs.model import JobType

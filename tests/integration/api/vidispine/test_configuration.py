@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Api
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
-from vidijob.app import build_application
+from vidijob.application import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.health import Health

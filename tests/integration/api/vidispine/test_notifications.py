@@ -14,7 +14,7 @@ from yarl import URL
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Api
 from tests.integration.engine.conftest import Engine
-from vidijob.app import build_application
+from vidijob.application import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.external_ids import ExternalIds
 from vidijob.engine.notifications import Notifications

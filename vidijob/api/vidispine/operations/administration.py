@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vidijob.api.vidispine import (
+    callbacks,
     configuration,
     selftest,
     system,
@@ -168,6 +169,10 @@ ADMINISTRATION: Operations = {
     selftest.sites: URIS,
     selftest.is_online: NOTHING,
     selftest.initialise: NOTHING,
+    # Engines elsewhere.
+    callbacks.take: Operation(
+        body=(Form.JSON,), needs_body=True, example={"progress": {"value": 40, "total": 100, "unit": "percent"}}
+    ),
     # Workers.
     workers.listing: Operation(answers=WorkerListDocument),
     workers.drain: NOTHING,

@@ -35,6 +35,7 @@ PLACES: Final = {
     "job-pool/{priority}": Place("The threshold of a pool.", "HIGH", PRIORITIES),
     "task-group/{name}": Place("The name of a task group.", "night"),
     "transcoder/{id}": Place("The id of a transcoder.", "VX-1"),
+    "step/{token}": Place("The token that the step was handed over with.", "0123456789abcdef"),
     "worker/{id}": Place("The id of a worker.", "00000000-0000-4000-8000-000000000000"),
     "selftest/{test}": Place("The name of a test.", "database"),
 }

@@ -1,0 +1,74 @@
+"""The HTTP server of one process: every face on the services of the engine. It knows no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from vidijob import resources
+from vidijob.api.vidispine.routes import FACE as VIDISPINE
+from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.engine.accounts import Accounts
+from vidijob.engine.bell import Bell
+from vidijob.engine.commands import Commands
+from vidijob.engine.configuration import Configuration
+from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.groups import Groups
+from vidijob.engine.health import Health
+from vidijob.engine.insights import Insights
+from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.notifications import Notifications
+from vidijob.engine.problems import Problems
+from vidijob.engine.remote_calls import Reception
+from vidijob.engine.staff import Staff
+from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.webhook_secret import WebhookSecret
+from vidijob.executors import shipped
+from vidijob.store.database import Database
+from vidijob.web import cors, keys, middleware, monitor, openapi, published
+
+#: A body beyond this is refused with 413.
+LARGEST_BODY = 10 * 1024 * 1024
+
+
+def build_application(
+    database: Database,
+    bell: Bell,
+    accounts: Accounts,
+    *,
+    site: str,
+    public_url: str | None = None,
+    configuration: Configuration | None = None,
+    health: Health | None = None,
+    executors: Mapping[str, frozenset[str]] = shipped.METHODS,
+    webhook_secret: WebhookSecret | None = None,
+) -> web.Application:
+    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
+    application = web.Application(
+        middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
+    )
+    application.on_response_prepare.append(cors.tell)
+    job_types = JobTypes(database, executors)
+    external_ids = ExternalIds(database, site)
+    application[keys.SERVICES] = keys.Services(
+        accounts=accounts,
+        commands=Commands(database, bell, job_types.plans.of, site),
+        configuration=configuration or Configuration(database, bell),
+        groups=Groups(database, accounts),
+        health=health or Health(database),
+        task_groups=TaskGroups(database, bell),
+        insights=Insights(database, site),
+        job_types=job_types,
+        external_ids=external_ids,
+        notifications=Notifications(database, bell, external_ids, site),
+        problems=Problems(database, bell, site),
+        reception=Reception(database, bell),
+        staff=Staff(database, bell),
+        webhook_secret=webhook_secret or WebhookSecret(database, None),
+    )
+    application[keys.SITE] = site
+    application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
+    published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
+    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
+    return application
