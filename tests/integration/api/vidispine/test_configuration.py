@@ -36,7 +36,7 @@ def pools_xml(concurrent: int | None, *pools: tuple[str, int]) -> str:
 
 async def test_what_can_be_configured(api: Api) -> None:
     urls = (await api("GET", "/API/configuration")).find("uri")
-    assert [url.rsplit("/", 1)[1] for url in urls] == ["cors", "job-pool", "job-priority", "properties"]
+    assert [url.rsplit("/", 1)[1] for url in urls] == ["cors", "job-pool", "job-priority", "properties", "purging"]
     for url in urls:
         path = "/" + url.split("/", 3)[3]
         assert (await api("GET", path)).status == 200
