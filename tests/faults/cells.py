@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: So many jobs are kept waiting.
 _BACKLOG = 300
 #: After the fault, for so many seconds, nothing is measured.
-_SETTLE = 3.0
+_SETTLE = 6.0
 _ENDED = [state.value for state in ENDED]
 Act = Callable[["Cell"], Awaitable[None]]
 

@@ -60,7 +60,7 @@ class Cluster:
             os.chown(data, self._account.uid, self._account.gid)
             await self._run("initdb", "-D", data, "-U", "vidijob", "-A", "trust", "-E", "UTF8", "--no-locale")
         options = {
-            "port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200,
+            "port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 120,
         }  # fmt: skip
         with (self._folder / "postgres.log").open("ab") as log:
             self._server = subprocess.Popen(

@@ -5,6 +5,8 @@ The histories are those that pass without bugs, so it is the bug that they find.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import asyncpg
 import pytest
 
@@ -31,7 +33,9 @@ async def test_without_a_bug_every_history_passes(database: Database) -> None:
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.words)
-async def test_a_bug_in_a_statement_is_caught(database: Database, bug: Bug) -> None:
+async def test_a_bug_in_a_statement_is_caught(
+    database: Database, bug: Bug, record_property: Callable[[str, object], None]
+) -> None:
     caught = None
     with written_into(bug):
         for seed in range(HISTORIES):
@@ -40,6 +44,7 @@ async def test_a_bug_in_a_statement_is_caught(database: Database, bug: Bug) -> N
             except (Differs, Bad, asyncpg.PostgresError, VidijobError, KeyError, StopIteration) as found:
                 caught = found
                 break
+    record_property("caught by", f"{type(caught).__name__}: {caught}")
     assert caught is not None, f"not caught in {HISTORIES} histories: {bug.words}"
 
 
