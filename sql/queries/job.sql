@@ -277,10 +277,16 @@ SELECT id FROM gone;
 
 -- name: purge(seconds, limit) :many
 -- Delete some of the jobs that ended longer ago than this, the oldest first, and every entry about them; one line of the
--- event log stays. Jobs that somebody else is busy with are for the next time.
+-- event log stays. Jobs that somebody else is busy with are for the next time, and so are those of which something is
+-- still to be told to receivers of notifications: their last event was not looked at.
 WITH old AS MATERIALIZED (
   SELECT id FROM job
   WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
+    AND NOT (EXISTS (SELECT FROM notification) AND EXISTS (
+      SELECT FROM event_cursor c, LATERAL (
+        SELECT e.id, e.tx FROM event e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
+      ) last
+      WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id)))
   ORDER BY finished, id LIMIT $2::integer
   FOR UPDATE SKIP LOCKED
 ), gone AS (

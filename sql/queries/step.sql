@@ -200,7 +200,7 @@ ORDER BY l.job_id, l.step;
 -- What the steps need that wait for a worker now, each once; clean-up waits as long as it takes.
 SELECT DISTINCT q.executor, q.needs
 FROM step_queue q JOIN step s ON s.job_id = q.job_id AND s.number = q.step
-WHERE q.ready_at <= clock_timestamp() AND NOT s.cleanup;
+WHERE q.ready_at <= clock_timestamp() AND NOT s.cleanup AND s.doom IS NULL;
 
 -- name: waiting_for(executor, needs, limit) :many
 -- Queued steps that need just this.

@@ -63,6 +63,10 @@ class Work:
             return Retry("Once more.")
         if step.step == 200 and what.startswith("wait") and not self.there:
             return Wait("TEST", {"for": what}, "It is not there.")
+        if step.step == 200 and what == "split":
+            step.signal()
+            (part,) = step.split(["the only part"])
+            part.finish()
         if step.step == 200 and what == "last":
             await self.go_on.wait()
         return Done({f"lease-{step.step}": [str(step.lease)]})
@@ -120,8 +124,23 @@ class History:
         await self._resolve(waiting[0], fail=False)
         await self._resolve(waiting[1], fail=True)
         await persist(lambda: self._engine.commands.rerun(ADMIN, done[0], None))
+        await self._repeat_and_release()
         await self._delete(done[0])
         await self._over(done[1])
+
+    async def _repeat_and_release(self) -> None:
+        """A job that is held, submitted twice under one key, and released."""
+        order = ("WORK", Priority.MEDIUM, {"what": ["split"]})
+        made = [
+            await persist(lambda: self._engine.commands.submit(ADMIN, *order, hold=True, key="once")) for _ in range(2)
+        ]
+        assert made[0].id == made[1].id
+        self._acknowledged.append(made[0].id)
+        id = f"VX-{made[0].id}"
+        with suppress(TransitionRefused):  # the first answer was lost
+            await persist(lambda: self._engine.commands.release(ADMIN, id))
+        job = await persist(lambda: self._engine.until(id))
+        assert job.log is not None
 
     async def _vanish(self, rescuer: Rescuer, *, vanished: int) -> None:
         """Some worker, not of this engine, takes a step and is never heard of again."""

@@ -23,8 +23,9 @@ _log = logging.getLogger(__name__)
 
 #: Events looked at in one transaction.
 _PAGE = 200
-#: Between two looks unasked, in seconds.
+#: Between two looks unasked, in seconds; and where a ring would be heard.
 _POLL = 2.0
+_SELDOM = 5.0
 #: Between two looks however often it is woken: what happens meanwhile goes together.
 _PAUSE = 0.02
 _SKIP = 30.0
@@ -88,7 +89,7 @@ class Notifier:
         elif news.events and now >= self._skip_at:
             self._skip_at = now + _SKIP
             await deliveries.skip(self._database)
-        return _POLL
+        return _SELDOM if self._bell.hears else _POLL
 
     async def _page(self) -> bool:
         """Look at some events; tells whether there may be more."""

@@ -149,6 +149,9 @@ class Worker:
             )
             for lease in leases:
                 self._launch(lease)
+            if leases:
+                # That steps have begun may be told to somebody.
+                self._bell.ring("vidijob_event")
             # One that needs resources comes alone, since it changes what is left.
             if len(leases) < room and not any(lease.needs for lease in leases):
                 return self._pause(_POLL)

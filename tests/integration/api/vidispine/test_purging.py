@@ -122,6 +122,6 @@ async def test_it_waits_for_nobody_and_reads_from_an_index(
         for row in await connection.fetch("EXPLAIN " + query("job.purge").sql, timedelta(days=1).total_seconds(), BATCH)
     )
     assert "Index Scan using job_by_finished" in plan
-    assert "Seq Scan on job" not in plan and "Seq Scan on event" not in plan
+    assert "Seq Scan on job" not in plan and "Seq Scan on event " not in plan
     assert not await Cleaner(engine.database, lambda: False, keep_jobs=timedelta(days=1)).tick() < 60
     await connection.close()
