@@ -2,8 +2,9 @@
 
 The floors; a file imports only what stands below it, and rooms beside each other do not know each other::
 
-    9  cli                              the commands
-    8  app        demo                  one process, put together · a first look
+    10 cli                              the commands
+    9  app        demo                  one process, put together · a first look
+    8  application                      the HTTP server: every face on the engine
     7  api.vidispine                    a face: one outside job API
     6  web                              what faces share of HTTP
     5  engine                           what is done with jobs: verbs, questions, loops

@@ -90,7 +90,7 @@ class Part(Protocol):
     """What runs until it is stopped."""
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to run; returns at once."""
 
     async def stop(self) -> None:
         """End, and return when it has ended."""

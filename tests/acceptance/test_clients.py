@@ -293,6 +293,7 @@ def _notifications_in_xml(send: StrictClient) -> None:
     (url,) = send("POST", "/job/notification", document).find("uri")
     path = urlsplit(url).path.removeprefix("/API")
     assert send("GET", "/job/notification").find("uri") == [url]
+    assert send("GET", f"{urlsplit(url).path.removeprefix('/API')}/delivery").name == "DeliveryListDocument"
     assert send("GET", path).find("trigger/job/filter/type") == ["COPY_FILE"]
     assert send("PUT", path, document.replace("COPY_FILE", "TRANSCODE")).status == 200
     assert send("GET", path).find("trigger/job/filter/type") == ["TRANSCODE"]
@@ -394,4 +395,9 @@ def _configuration_in_xml(send: StrictClient) -> None:
     group = "<TaskGroupDocument><name>late</name><job><type>COPY_FILE</type></job><maxConcurrency>1</maxConcurrency></TaskGroupDocument>"
     assert send("PUT", "/task-group/late", group).find("name") == ["late"]
     assert send("GET", "/task-group").find("group/name") == ["late"]
+    purging = "<DatabasePurgingConfigurationDocument><job><age>30</age></job></DatabasePurgingConfigurationDocument>"
+    assert send("PUT", "/configuration/purging", purging).status == 200
+    assert send("GET", "/configuration/purging").find("job/age") == ["30"]
+    assert send("DELETE", "/configuration/purging").status == 200
+    assert len(send("GET", "/worker").find("worker/id")) == 1
     assert send("GET", "/selftest").name == "SelfTestDocument"

@@ -77,14 +77,14 @@ class Outbound:
         """
         where = URL(url)
         sent = dict(headers)
-        if where.user is not None:
-            sent["Authorization"] = aiohttp.encode_basic_auth(where.user, where.password or "")
         if body is not None:
             timestamp = str(int(time.time()))
             sent["Vidijob-Timestamp"] = timestamp
             sent["Vidijob-Signature"] = signature(await self._secret(), timestamp, body)
         try:
             async with asyncio.timeout(seconds):
+                if where.user is not None:
+                    sent["Authorization"] = aiohttp.encode_basic_auth(where.user, where.password or "")
                 return await self._call(method, where.with_user(None), sent, body, read=read)
         except aiohttp.ConnectionTimeoutError:
             raise Unreachable(f"{where.host}: no connection within {_CONNECT:g} s.") from None
