@@ -1,5 +1,5 @@
 """Jobs are submitted to a fleet while at random its processes are killed or stopped, its connections cut and its Postgres
-crashed. Then everything is left alone until all jobs have ended, and the log is read.
+crashed. Then everything is left alone until all jobs have ended and a receiver was told of each, and the log is read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import asyncpg
 
 from tests.faults import checker
 from tests.faults.fleet import PASSWORD, Fleet, Member
+from tests.receiver import Receiver, receiving
 from vidijob.jobs.states import ENDED
 
 #: What may happen, and how often of all.
@@ -27,6 +28,8 @@ FAULTS = {
     "Postgres crashes": 1,
 }  # fmt: skip
 _ENDED = [state.value for state in ENDED]
+#: Where the receiver is told of every end.
+_STOPPED = "/stopped"
 
 
 @dataclass
@@ -43,6 +46,10 @@ class Report:
     exits: list[str] = field(default_factory=list)
     #: Jobs that had not ended when the patience was over.
     stuck: int = 0
+    #: Jobs whose end the receiver was never told.
+    untold: int = 0
+    #: Calls that told it something again, under the same name.
+    told_again: int = 0
     steps: int = 0
     #: Steps that were begun more than once, and those of them during which there was no fault.
     again: int = 0
@@ -53,7 +60,7 @@ class Report:
     @property
     def good(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.breaches or self.exits or self.stuck or self.again_without_fault)
+        return not (self.breaches or self.exits or self.stuck or self.untold or self.again_without_fault)
 
     def lines(self) -> list[str]:
         """Return it for people."""
@@ -72,7 +79,8 @@ class Report:
             f"  of them not during a fault  {self.again_without_fault}",
             f"processes that ended          {len(self.exits)}  {'; '.join(self.exits)}",
             f"answers other than yes        {dict(self.refusals)}",
-            "notifications                 not part of this run",
+            f"ends never told               {self.untold}",
+            f"ends told again               {self.told_again}",
             f"broken promises in all        {len(self.breaches)}",
             *(f"  {breach}" for breach in self.breaches[:20]),
             "GOOD" if self.good else "BAD",
@@ -96,14 +104,19 @@ class Storm:
         began = time.monotonic()
         await self._fleet.start()
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+            async with (
+                receiving() as receiver,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+            ):
                 await self._until_ready(session)
+                await self._notify(session, receiver)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._hurt())
                     for number in range(8):
                         share = self._jobs // 8 + (number < self._jobs % 8)
                         group.create_task(self._submit(session, share, number))
-            await self._until_over()
+                await self._until_over()
+                await self._until_told(receiver)
             await self._read()
         finally:
             await self._fleet.stop()
@@ -120,6 +133,15 @@ class Storm:
                             if answer.status == 200:
                                 break
                     await asyncio.sleep(0.1)
+
+    async def _notify(self, session: aiohttp.ClientSession, receiver: Receiver) -> None:
+        """Have the receiver told of the end of every job; nothing is hurt yet."""
+        action = {"url": receiver.url(_STOPPED), "timeout": "5", "synchronous": "false"}
+        document = {"action": {"http": action}, "trigger": {"job": {"stop": ""}}}
+        login = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
+        url = f"{self._fleet.servers[0].api}/job/notification"
+        async with session.post(url, json=document, headers=login) as answer:
+            answer.raise_for_status()
 
     async def _submit(self, session: aiohttp.ClientSession, jobs: int, number: int) -> None:
         """Submit so many jobs, spread over the run; what is not answered is asked again, at another server."""
@@ -197,6 +219,34 @@ class Storm:
                     left, since = now, time.monotonic()
             await asyncio.sleep(0.2)
         self.report.stuck = left
+
+    async def _until_told(self, receiver: Receiver) -> None:
+        """Wait until the receiver was told of every end, as long as it is told of some."""
+        connection = await asyncpg.connect(self._fleet.cluster.url)
+        try:
+            ended = {
+                f"VX-{row['id']}"
+                for row in await connection.fetch(
+                    "SELECT id FROM job WHERE state = ANY ($1::text[]::job_state[])", _ENDED
+                )
+            }
+        finally:
+            await connection.close()
+        calls: Counter[str] = Counter()
+        names: defaultdict[str, set[str]] = defaultdict(set)
+        read, since = 0, time.monotonic()
+        while ended - names.keys() and time.monotonic() - since < 4 * self._fleet.lease + 20:
+            self._fleet.look()
+            await asyncio.sleep(0.2)
+            for call in receiver.received[read:]:
+                read, since = read + 1, time.monotonic()
+                calls[call.delivery] += 1
+                names[call.fields["jobId"]].add(call.delivery)
+        self.report.untold = len(ended - names.keys())
+        self.report.told_again = calls.total() - len(calls)
+        self.report.breaches += [
+            f"the end of job {job} was told under {len(known)} names" for job, known in names.items() if len(known) > 1
+        ]
 
     async def _read(self) -> None:
         journal = [checker.Begun(*map(int, line.split())) for line in self._fleet.journal.read_text().splitlines()]

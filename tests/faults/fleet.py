@@ -157,6 +157,7 @@ class Fleet:
             "VIDIJOB_ADMIN_PASSWORD": PASSWORD,
             "VIDIJOB_CONCURRENT_JOBS": str(self.limit),
             "VIDIJOB_WORKER_SLOTS": "8",
+            "VIDIJOB_WEBHOOK_NETWORKS": "127.0.0.0/8",
             "PYTHONPATH": str(ROOT),
         }
         # Tied to this process: nothing of the fleet outlives it.

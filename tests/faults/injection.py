@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
 _PACKAGE = Path(vidijob.__file__).parent
-#: The parts of the engine whose statements are meant.
-ENGINE = ("bell", "commands", "plans", "problems", "rescuer", "scheduler", "worker")
+#: The parts of the engine that jobs go through, and those that have to do with others besides: their statements are meant.
+ENGINE = ("bell", "commands", "plans", "problems", "rescuer", "scheduler", "telling", "worker")
+AROUND = ("cleaner", "notifier", "remote_calls", "sender", "vacancies")
 #: Function and statement: ``("steps.end", "problem.join")``. The end of a transaction is the statement ``commit``.
 Site = tuple[str, str]
 
@@ -44,8 +45,8 @@ class Kind(Enum):
 
 
 @cache
-def sites() -> frozenset[Site]:
-    """Return every place from which the engine sends a statement, found in the source."""
+def sites(parts: tuple[str, ...] = ENGINE) -> frozenset[Site]:
+    """Return every place from which parts of the engine send a statement, found in the source."""
     functions = {
         (file.stem, node.name): node
         for file in (_PACKAGE / "store").glob("*.py")
@@ -55,7 +56,7 @@ def sites() -> frozenset[Site]:
     }
     found: set[Site] = set()
     waiting, seen = [], set()
-    for part in ENGINE:
+    for part in parts:
         tree = ast.parse((_PACKAGE / "engine" / f"{part}.py").read_text("utf-8"))
         waiting += [*_named(tree)]
         for node in ast.walk(tree):

@@ -67,6 +67,7 @@ class Work:
             step.signal()
             (part,) = step.split(["the only part"])
             part.finish()
+            await asyncio.sleep(2.5)  # beats store it, though each statement of theirs goes wrong once
         if step.step == 200 and what == "last":
             await self.go_on.wait()
         return Done({f"lease-{step.step}": [str(step.lease)]})
