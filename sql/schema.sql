@@ -263,7 +263,7 @@ CREATE TABLE step (
   tries integer NOT NULL DEFAULT 0,
   retries integer NOT NULL DEFAULT 0,
   vanished integer NOT NULL DEFAULT 0,
-  -- Why a waiting step is to fail when it is next claimed: an operator said so.
+  -- Why a waiting step is to fail when it is next claimed: an operator said so. It has no executor any more.
   doom text,
   -- What a worker must offer to take it: {"gpu": 1, "label:studio": 1}; null: only the executor.
   needs jsonb CHECK (jsonb_typeof(needs) = 'object'),

@@ -96,14 +96,12 @@ WITH lead AS (
   WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
   RETURNING s.job_id, s.number, s.executor, s.needs
 ), queued AS (
-  -- Steps that begin, and those that waited and are run again. One that is to fail can be ended by any worker.
+  -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
   SELECT r.job_id, r.number, r.executor, r.needs, a.priority = 'IMMEDIATE', a.priority
   FROM (SELECT * FROM ready
         UNION ALL
-        SELECT s.job_id, s.number, CASE WHEN s.doom IS NULL THEN s.executor ELSE '' END,
-               CASE WHEN s.doom IS NULL THEN s.needs END
-        FROM step s JOIN started j ON s.job_id = j.id
+        SELECT s.job_id, s.number, s.executor, s.needs FROM step s JOIN started j ON s.job_id = j.id
         WHERE s.state = 'WAITING') r
   JOIN admitted a ON a.id = r.job_id
   ORDER BY a.priority DESC, a.id, r.number

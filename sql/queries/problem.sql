@@ -49,9 +49,9 @@ SELECT EXISTS (SELECT FROM problem WHERE next_check <= clock_timestamp());
 SELECT DISTINCT job_id FROM problem_job WHERE problem_id = $1::bigint ORDER BY job_id;
 
 -- name: doom(id, jobs, reason) :none
--- Let the steps that wait for a problem fail when their jobs go on. Needs the jobs locked.
+-- Let the steps that wait for a problem fail when their jobs go on; any worker can do that. Needs the jobs locked.
 WITH doomed AS (
-  UPDATE step s SET doom = $3::text
+  UPDATE step s SET doom = $3::text, executor = '', needs = NULL
   FROM problem_job p
   WHERE p.problem_id = $1::bigint AND p.job_id = ANY ($2::bigint[]) AND s.job_id = p.job_id AND s.number = p.step
     AND s.state = 'WAITING'

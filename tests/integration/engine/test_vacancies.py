@@ -81,6 +81,22 @@ async def test_without_any_worker_jobs_wait_and_go_on_when_one_comes(engine: Eng
     assert len(executor.calls) == 12
 
 
+async def test_what_nobody_can_do_an_operator_lets_fail(engine: Engine) -> None:
+    engine.scheduler()
+    id = await engine.submit()
+    looking = vacancies(engine)
+    await stranded(engine, looking, id)
+    # Somebody is there, for other work.
+    engine.worker(ScriptedExecutor(), name="other")
+    (problem,) = await Problems(engine.database, engine.bell, "VX").listing()
+    await Problems(engine.database, engine.bell, "VX").fail(ADMIN, str(problem.id))
+    async with asyncio.timeout(10):
+        while not (log := (await engine.insights.job(id)).log) or log[-1].state is not StepState.FAILED_FATAL:
+            await asyncio.sleep(0.05)
+    engine.worker(ScriptedExecutor())  # for the clean-up
+    assert (await engine.until(id)).state is JobState.FAILED_TOTAL
+
+
 async def test_patience(engine: Engine) -> None:
     engine.scheduler()
     id = await engine.submit()
