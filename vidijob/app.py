@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -57,6 +57,7 @@ from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
 Role = Literal["api", "scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
 _DATABASE_WAIT = 60.0
@@ -77,13 +78,18 @@ async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
         await embedded.start()
         stack.push_async_callback(embedded.stop)
         database = Database(lambda: embedded.url)
-    await until_available(database.open, seconds=_DATABASE_WAIT)
+    await patiently(database.open)
     stack.push_async_callback(database.close)
     if settings.database_url is None:
-        await migrate(database)
+        await patiently(lambda: migrate(database))
     else:
-        await require_current(database)
+        await patiently(lambda: require_current(database))
     return database
+
+
+async def patiently(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do what a start needs of the database, also while that is just being started itself."""
+    return await until_available(attempt, seconds=_DATABASE_WAIT)
 
 
 class Part(Protocol):
@@ -126,7 +132,7 @@ class Server:
         plugged = plugins.load(storage)
         own = _executors(settings, storage) if "worker" in self._roles else {}
         database = await open_database(stack, settings)
-        await JobTypes(database).ship()
+        await patiently(JobTypes(database).ship)
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
@@ -155,10 +161,10 @@ class Server:
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
             api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
-            await api_database.open()
+            await patiently(api_database.open)
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
-            self.first_password = await ensure_first_user(accounts, settings)
+            self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
             await self._serve(stack, api_database, bell, accounts, plugged)
         self._addressed.set()
 
@@ -166,7 +172,7 @@ class Server:
         settings = self._settings
         # Connections of its own: however much is to be told, the engine's heartbeats find one free.
         own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
-        await own.open()
+        await patiently(own.open)
         stack.push_async_callback(own.close)
         composer = Composer(settings.site)
         outbound = Outbound(_webhook_secret(own, settings).get, settings.networks)

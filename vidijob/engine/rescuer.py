@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK = 5.0
 _SWEEP = 15.0
-_SILENT = timedelta(minutes=3)
+_SILENT = timedelta(minutes=4)
 _OLD = timedelta(minutes=10)
 
 

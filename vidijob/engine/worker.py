@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 #: A lease runs out so long after it was last extended.
 LEASE = timedelta(seconds=10)
 _BEAT = 1.0
-_PRESENCE = 60.0
+_PRESENCE = 90.0
 _POLL = 2.0
 _CHECK = 15.0
 #: While a worker hears it looks unasked only when it says that it is there.

@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import orjson
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     PooledConnection = PoolConnectionProxy[Record]
 
 _log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 #: SQLSTATE classes and codes that mean "not now": connection, resources, operator, read-only, deadlock, serialisation.
 _NOT_NOW_CLASSES = ("08", "53", "57", "58")
@@ -279,7 +281,7 @@ async def _leave_as_it_is(_: asyncpg.Connection[Record]) -> None:
     pass
 
 
-async def until_available(attempt: Callable[[], Awaitable[None]], *, seconds: float) -> None:
+async def until_available(attempt: Callable[[], Awaitable[Answer]], *, seconds: float) -> Answer:
     """Try until the database answers, at most so long; then the last ``Unavailable`` passes."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
