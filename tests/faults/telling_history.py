@@ -113,6 +113,7 @@ class TellingHistory:
             await self._over(job)
         # What is being sent when a sender stops is sent by another.
         await receiver.until(_SLOW)
+        await asyncio.sleep(1.5)  # several beats keep its lanes
         await sender.stop()
         self._go_on.set()
         self._engine.parts.remove(sender)
