@@ -87,8 +87,8 @@ class Notifier:
             while await self._page():
                 pass
         elif news.events and now >= self._skip_at:
-            self._skip_at = now + _SKIP
             await deliveries.skip(self._database)
+            self._skip_at = now + _SKIP
         return _SELDOM if self._bell.hears else _POLL
 
     async def _page(self) -> bool:
