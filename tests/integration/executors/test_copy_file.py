@@ -274,7 +274,10 @@ async def test_wrong_data_changes_nothing(files: FileExecutor, root: Path, tmp_p
     kept = sorted(os.listdir(root))
     wrong: list[tuple[dict[str, str | list[str]], str]] = [
         ({"sourceUri": source, "destinationUri": source}, "exists already"),
-        ({"sourceUri": [source, source], "destinationUri": out}, "2 values of sourceUri and 1 of destinationUri"),
+        (
+            {"sourceUri": [source, source], "destinationUri": out},
+            "2 values of sourceUri and 1 values of destinationUri",
+        ),
         ({"sourceUri": [source, source], "destinationUri": f"{root}/x/"}, "Two files would become"),
         ({"sourceUri": str(root / "secret"), "destinationUri": out}, "outside the storage roots"),
         ({"sourceUri": str(root / "link" / "secret"), "destinationUri": out}, "outside the storage roots"),
