@@ -56,6 +56,9 @@ def _embedded(folder: Path) -> Iterator[str]:
     with asyncio.Runner() as runner:
         server = EmbeddedPostgres(folder)
         runner.run(server.start())
+        # The tests kill processes, never the machine: what was written is there without waiting for the disk.
+        runner.run(_administer(server.url, "ALTER SYSTEM SET fsync = off"))
+        runner.run(_administer(server.url, "SELECT pg_reload_conf()"))
         try:
             yield server.url
         finally:
