@@ -4,14 +4,47 @@
 -- part: page
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job
 
+-- part: places
+SELECT id FROM job
+
+-- part: page_of_places
+SELECT job.id, type, owner, state, priority, started, finished, data, total_steps FROM place JOIN job ON job.id = place.id
+
+-- part: page_of_found
+SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM found
+
 -- part: hits
 SELECT count(*) AS hits FROM job
+
+-- part: counted_hits
+SELECT coalesce(sum(jobs), 0)::bigint AS hits FROM current_job_count
 
 -- part: cells
 SELECT type, state, owner, count(*) AS jobs FROM job
 
+-- part: counted_cells
+SELECT type, state, owner, sum(jobs) AS jobs FROM current_job_count
+
 -- part: cells_end
 GROUP BY type, state, owner
+
+-- part: all_cells
+SELECT $place::integer AS place, '' AS value, coalesce(sum(jobs), 0)::bigint AS jobs FROM cell
+
+-- part: cells_by_type
+SELECT $place::integer AS place, type AS value, sum(jobs)::bigint AS jobs FROM cell
+
+-- part: cells_by_state
+SELECT $place::integer AS place, state::text AS value, sum(jobs)::bigint AS jobs FROM cell
+
+-- part: cells_by_owner
+SELECT $place::integer AS place, owner AS value, sum(jobs)::bigint AS jobs FROM cell
+
+-- part: by_value
+GROUP BY 2
+
+-- part: no_detour
+OFFSET 0
 
 -- part: page_end
 OFFSET $offset::bigint LIMIT $limit::bigint
@@ -19,11 +52,20 @@ OFFSET $offset::bigint LIMIT $limit::bigint
 -- part: owner
 owner = $owner::text
 
+-- part: type
+type = $type::text
+
 -- part: types
 type = ANY ($types::text[])
 
+-- part: state
+state = $state::text::job_state
+
 -- part: states
 state = ANY ($states::text[]::job_state[])
+
+-- part: priority
+priority = $priority::text::job_priority
 
 -- part: priorities
 priority = ANY ($priorities::text[]::job_priority[])
@@ -51,6 +93,12 @@ EXISTS (SELECT FROM jsonb_each(data) AS pair (key, list), jsonb_array_elements_t
         WHERE pair.key IN ($key::text, $key::text || ':String', $key::text || ':StringArray')
           AND one.text LIKE $pattern::text)
 
+-- part: ended
+finished IS NOT NULL
+
+-- part: not_ended
+finished IS NULL
+
 -- part: order_id
 id
 
@@ -71,3 +119,24 @@ finished
 
 -- part: order_priority
 priority
+
+-- part: bound_id
+$bound::bigint
+
+-- part: bound_type
+$bound::text
+
+-- part: bound_state
+$bound::text::job_state
+
+-- part: bound_owner
+$bound::text
+
+-- part: bound_started
+$bound::timestamptz
+
+-- part: bound_finished
+$bound::timestamptz
+
+-- part: bound_priority
+$bound::text::job_priority

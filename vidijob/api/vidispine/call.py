@@ -117,6 +117,8 @@ class Answer:
     form: Form | None = None
     #: Whether making it takes so long that it must not keep everybody else waiting.
     heavy: bool = False
+    #: Beside those that say what it is.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -164,7 +166,9 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         _request=request,
     )
     answer = await route.handler(call)
-    return await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
+    response = await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
+    response.headers.update(answer.headers)
+    return response
 
 
 async def _user(request: web.Request, route: Route[Handler] | None, path: Mapping[str, str]) -> User:
