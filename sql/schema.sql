@@ -228,19 +228,17 @@ CREATE TABLE job (
   CHECK (finished IS NULL OR state = verdict)
 ) WITH (fillfactor = 85);
 
--- One for each order that a list can be asked for, and for the filters that go with it: of all jobs, and of one user's.
--- The id comes last, in the direction of the rest, as in every list.
+-- One for each order that a list can be asked for, and for the filters that go with it; the id comes last, in the direction
+-- of the rest, as in every list. Of one user's jobs, those by type and by priority are looked up value by value instead.
 CREATE INDEX job_by_type ON job (type, id);
 CREATE INDEX job_by_state ON job (state, id);
 CREATE INDEX job_by_owner ON job (owner, id);
 CREATE INDEX job_by_started ON job (started, id);
 CREATE INDEX job_by_finished ON job (finished, id);
 CREATE INDEX job_by_priority ON job (priority, id);
-CREATE INDEX job_of_owner_by_type ON job (owner, type, id);
 CREATE INDEX job_of_owner_by_state ON job (owner, state, id);
 CREATE INDEX job_of_owner_by_started ON job (owner, started, id);
 CREATE INDEX job_of_owner_by_finished ON job (owner, finished, id);
-CREATE INDEX job_of_owner_by_priority ON job (owner, priority, id);
 CREATE INDEX job_data ON job USING gin (data jsonb_path_ops);
 
 -- How many jobs there are of each kind, but for what job_count_change says. A row stays when there are none any more, for a

@@ -33,9 +33,7 @@ LOCK TABLE job IN SHARE MODE;
 INSERT INTO job_count (type, state, owner, priority, jobs)
 SELECT type, state, owner, priority, count(*) FROM job GROUP BY type, state, owner, priority;
 
-CREATE INDEX job_of_owner_by_type ON job (owner, type, id);
 CREATE INDEX job_of_owner_by_state ON job (owner, state, id);
 CREATE INDEX job_of_owner_by_started ON job (owner, started, id);
 CREATE INDEX job_of_owner_by_finished ON job (owner, finished, id);
-CREATE INDEX job_of_owner_by_priority ON job (owner, priority, id);
 DROP INDEX job_live;

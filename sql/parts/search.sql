@@ -43,6 +43,21 @@ SELECT $place::integer AS place, owner AS value, sum(jobs)::bigint AS jobs FROM 
 -- part: by_value
 GROUP BY 2
 
+-- part: types_there
+SELECT type AS value, sum(jobs)::bigint AS jobs FROM current_job_count
+
+-- part: states_there
+SELECT state AS value, sum(jobs)::bigint AS jobs FROM current_job_count
+
+-- part: owners_there
+SELECT owner AS value, sum(jobs)::bigint AS jobs FROM current_job_count
+
+-- part: priorities_there
+SELECT priority AS value, sum(jobs)::bigint AS jobs FROM current_job_count
+
+-- part: there_end
+GROUP BY 1 HAVING sum(jobs) > 0 ORDER BY 1
+
 -- part: no_detour
 OFFSET 0
 

@@ -10,6 +10,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import orjson
@@ -39,7 +40,8 @@ _RELEASE_TIMEOUT = 2.0
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn an error of the database into one of ours."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -76,12 +78,12 @@ class Session:
 
     async def script(self, sql: str) -> None:
         """Run the statements of a migration."""
-        with _translated():
+        with translated():
             await self._connection.execute(sql, timeout=_SCRIPT_TIMEOUT)
 
     async def run(self, query: Query, *arguments: object) -> list[Record]:
         """Run a query that was put together, and return its rows."""
-        with _translated():
+        with translated():
             return await self._connection.fetch(query.sql, *arguments)
 
 
@@ -112,6 +114,14 @@ class Database:
         """Return another pool on the same database, not opened yet."""
         return Database(self._url, connections=connections, application=self._application, longest=longest)
 
+    def neighbour(self, name: str) -> Database:
+        """Return a pool on another database of the same server, not opened yet."""
+
+        def url() -> str:
+            return urlunsplit(urlsplit(self._url())._replace(path=f"/{name}"))
+
+        return Database(url, connections=self._connections, application=self._application, longest=self._longest)
+
     async def open(self) -> None:
         """Open the pool; raises ``Unavailable`` when the database does not answer, ``SetupError`` when it never will."""
         try:
@@ -124,7 +134,7 @@ class Database:
             ) from error
 
     async def _open(self) -> None:
-        with _translated():
+        with translated():
             self._pool = await asyncpg.create_pool(
                 connect=self._connect,
                 # Nothing is left on a connection that would have to be reset: that would be a round trip for each use.
@@ -177,12 +187,12 @@ class Database:
         pool = self._pool
         if pool is None:
             raise Unavailable("The database", "the connection pool is closed")
-        with _translated():
+        with translated():
             connection = await pool.acquire(timeout=self._patience)
         try:
             yield Session(connection)
         finally:
-            with _translated():
+            with translated():
                 # Gone already, when its backend was ended meanwhile.
                 with suppress(asyncpg.InterfaceError):
                     if not connection.is_closed() and connection.is_in_transaction():
@@ -193,7 +203,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Session]:
         """Borrow a connection and a transaction; committed at the end, rolled back on an error."""
         async with self.session() as session:
-            with _translated():
+            with translated():
                 transaction = session._connection.transaction()
                 await transaction.start()
             try:
@@ -202,14 +212,14 @@ class Database:
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
                     await transaction.rollback()
                 raise
-            with _translated():
+            with translated():
                 await transaction.commit()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
         """Borrow a connection whose reads all see the same moment."""
         async with self.session() as session:
-            with _translated():
+            with translated():
                 transaction = session._connection.transaction(isolation="repeatable_read", readonly=True)
                 await transaction.start()
             try:
@@ -254,7 +264,7 @@ class Database:
         while True:
             connection = None
             try:
-                with _translated():
+                with translated():
                     connection = await self._connect()
                     for channel in channels:
                         await connection.add_listener(channel, told)

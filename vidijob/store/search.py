@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from vidijob.jobs.model import Job
 from vidijob.jobs.search import FacetField, Filter, Order, Position, complete
-from vidijob.store import jobs
+from vidijob.store import jobs, walk
 from vidijob.store.database import Session
-from vidijob.store.keyset import stretches
+from vidijob.store.keyset import Stretch, stretches
 from vidijob.store.search_statement import Statement
+from vidijob.store.walk import Piece
 
 #: So few are all fetched and sorted, by whichever index finds them; the planner might look for them along the order.
 _FEW = 1000
@@ -30,26 +31,59 @@ async def page(
 ) -> list[Job]:
     """Return a page of jobs; ``first`` counts from 1. ``hits`` is how many there are in all, where that is known."""
     order, offset = complete(order), first - 1
+    if walk.is_shorter(wanted, order, offset):
+        pieces = await walk.pieces(session, wanted, order, offset=offset, number=number)
+        if pieces is not None:
+            return [job for piece in pieces for job in await _piece(session, piece)]
+    return await _page(session, wanted, order, offset=offset, number=number, hits=hits)
+
+
+async def page_after(session: Session, wanted: Filter, after: Position, *, number: int) -> list[Job]:
+    """Return the jobs that follow a position in its order; it takes no longer the farther that is."""
+    if walk.is_shorter(wanted, after.order, 0):
+        pieces = await walk.pieces(session, wanted, after.order, offset=0, number=number, after=after)
+        if pieces is not None:
+            found: list[Job] = []
+            for piece in pieces:
+                if len(found) < number:
+                    found += await _piece(session, piece)
+            return found[:number]
+    found = []
+    for stretch in stretches(after):
+        if len(found) < number:
+            found += await _page(
+                session, wanted, after.order, offset=0, number=number - len(found), hits=None, beyond=stretch
+            )
+    return found
+
+
+async def _page(
+    session: Session,
+    wanted: Filter,
+    order: Sequence[Order],
+    *,
+    offset: int,
+    number: int,
+    hits: int | None,
+    beyond: Stretch | None = None,
+) -> list[Job]:
     backward = hits is not None and 0 < offset < hits and hits - offset - number < offset
     if hits is not None and backward:
         # It is nearer from the end.
         number = min(number, hits - offset)
         order, offset = [one.reversed for one in order], hits - offset - number
     statement = Statement("page")
-    statement.page(wanted, order, offset=offset, number=number, few=hits is not None and hits <= _FEW)
+    few = hits is not None and hits <= _FEW
+    statement.page(wanted, order, offset=offset, number=number, few=few, beyond=beyond)
     found = [jobs.from_row(row) for row in await statement.run(session)]
     return found[::-1] if backward else found
 
 
-async def page_after(session: Session, wanted: Filter, after: Position, *, number: int) -> list[Job]:
-    """Return the jobs that follow a position in its order; it takes no longer the farther that is."""
-    found: list[Job] = []
-    for stretch in stretches(after):
-        if len(found) < number:
-            statement = Statement("page_after")
-            statement.page(wanted, after.order, offset=0, number=number - len(found), beyond=stretch)
-            found += [jobs.from_row(row) for row in await statement.run(session)]
-    return found
+async def _piece(session: Session, piece: Piece) -> list[Job]:
+    beyond = None if piece.after is None else stretches(piece.after)[0]
+    return await _page(
+        session, piece.wanted, piece.order, offset=piece.offset, number=piece.number, hits=piece.hits, beyond=beyond
+    )
 
 
 async def hits(session: Session, wanted: Filter) -> int:

@@ -39,6 +39,12 @@ _CELLS = {
     FacetField.STATE: "cells_by_state",
     FacetField.USER: "cells_by_owner",
 }
+_THERE = {
+    SortField.TYPE: "types_there",
+    SortField.STATE: "states_there",
+    SortField.USER: "owners_there",
+    SortField.PRIORITY: "priorities_there",
+}
 #: Conditions on one value: an index can go on from there in an order, which it cannot with several.
 _SINGLE = {"types": "type", "states": "state", "priorities": "priority", "owners": "owner"}
 
@@ -106,6 +112,12 @@ class Statement:
             self._where(further)
             if field is not None:
                 self._head("by_value")
+
+    def values(self, wanted: Filter, field: SortField) -> None:
+        """Ask which values of a field there are, in order, and how many jobs of each."""
+        self._head(_THERE[field])
+        self._where(wanted)
+        self._head("there_end")
 
     async def run(self, session: Session) -> list[Record]:
         """Run it."""

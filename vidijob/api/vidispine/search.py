@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from vidijob.api.vidispine.call import Answer, Call
 from vidijob.api.vidispine.documents import JobSearchDocument
-from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate import cursor
+from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate import search as criteria
 from vidijob.binding import text
 from vidijob.engine.insights import Listing, Page
