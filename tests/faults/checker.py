@@ -28,7 +28,7 @@ _ENDED = frozenset(state.value for state in ENDED)
 _HELD = frozenset(state.value for state in HELD)
 _STEP_ENDED = frozenset({"FINISHED", "FAILED_FATAL"})
 #: What is counted of each kind of jobs, and how many there are.
-_COUNTS = """
+COUNTS = """
 SELECT concat_ws(' ', owner, type, state, priority) AS kind, coalesce(sum(counted), 0)::bigint, coalesce(sum(there), 0)::bigint
 FROM (SELECT owner, type, state, priority, jobs AS counted, 0 AS there FROM current_job_count
       UNION ALL
@@ -149,7 +149,7 @@ async def read(connection: Connection[Record]) -> Log:
             queued_steps=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM step_queue")],
             leases=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM lease")],
             slots={row[0]: row[1] for row in await connection.fetch("SELECT number, job_id FROM slot")},
-            miscounts=[tuple(row) for row in await connection.fetch(_COUNTS)],
+            miscounts=[tuple(row) for row in await connection.fetch(COUNTS)],
         )
 
 

@@ -20,6 +20,8 @@ from vidijob.cli.options import setting
 
 #: A statement of a benchmark may take so long, in seconds: VACUUM is one.
 _LONGEST = 4 * 3600.0
+#: Of what is printed, also into a file.
+_WIDTH = 120
 
 
 @click.group()
@@ -83,6 +85,7 @@ async def _search(chosen: settings.Settings, rounds: int, small_number: int) -> 
                 table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
         version = await database.value("bench.server")
     embedded = chosen.data_dir if chosen.database_url is None else None
+    out.width = max(out.width, _WIDTH)
     out.print(table)
     out.print(f"Medians of {rounds}, by turns. {machine()}, Postgres {version}.")
     where = "its disk" if embedded is not None else "the disk for temporary files here"

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import orjson
 
-from vidijob.errors import SetupError, Unavailable
+from vidijob.errors import SetupError, TookTooLong, Unavailable
 from vidijob.store.queries import Query, query
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _NOT_NOW_CODES = frozenset({"25006", "25P03", "40001", "40P01", "55P03"})
 COMMAND_TIMEOUT = 30.0
 #: A migration may take this long.
 _SCRIPT_TIMEOUT = 24 * 3600.0
+#: So many seconds after the database should have given a statement up itself, it is taken for dead.
+_SILENCE = 3.0
 #: A connection that does not let itself be given back within so many seconds is cut.
 _RELEASE_TIMEOUT = 2.0
 
@@ -57,10 +59,11 @@ def translated() -> Iterator[None]:
 
 
 class Session:
-    """One connection, borrowed; runs queries."""
+    """One connection, borrowed; runs queries. ``longest`` is after how many seconds the database gives one up."""
 
-    def __init__(self, connection: PooledConnection) -> None:
+    def __init__(self, connection: PooledConnection, longest: float | None = None) -> None:
         self._connection = connection
+        self._longest = longest
 
     async def rows(self, name: str, *arguments: object) -> list[Record]:
         """Run a query and return its rows."""
@@ -82,16 +85,22 @@ class Session:
             await self._connection.execute(sql, timeout=_SCRIPT_TIMEOUT)
 
     async def run(self, query: Query, *arguments: object) -> list[Record]:
-        """Run a query that was put together, and return its rows."""
-        with translated():
-            return await self._connection.fetch(query.sql, *arguments)
+        """Run a query that was put together, and return its rows; raises ``TookTooLong`` where the pool is strict."""
+        try:
+            with translated():
+                return await self._connection.fetch(query.sql, *arguments)
+        except Unavailable as error:
+            if self._longest is not None and isinstance(error.__cause__, asyncpg.QueryCanceledError):
+                raise TookTooLong(self._longest) from error
+            raise
 
 
 class Database:
     """A pool of connections to one database.
 
     ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port. ``patience`` is how
-    many seconds one waits for a free connection, ``longest`` how many a statement may take.
+    many seconds one waits for a free connection, ``longest`` how many a statement may take. Where that is ``strict`` the
+    database itself gives it up then, and it raises ``TookTooLong``.
     """
 
     def __init__(
@@ -102,8 +111,10 @@ class Database:
         application: str = "vidijob",
         patience: float = 5.0,
         longest: float = COMMAND_TIMEOUT,
+        strict: bool = False,
     ) -> None:
         self._url = url
+        self._strict = strict
         self._patience = patience
         self._longest = longest
         self._connections = connections
@@ -111,8 +122,8 @@ class Database:
         self._pool: asyncpg.Pool[Record] | None = None
 
     def sibling(self, *, connections: int, longest: float) -> Database:
-        """Return another pool on the same database, not opened yet."""
-        return Database(self._url, connections=connections, application=self._application, longest=longest)
+        """Return another pool on the same database, not opened yet, and strict."""
+        return Database(self._url, connections=connections, application=self._application, longest=longest, strict=True)
 
     def neighbour(self, name: str) -> Database:
         """Return a pool on another database of the same server, not opened yet."""
@@ -141,7 +152,7 @@ class Database:
                 reset=_leave_as_it_is,
                 min_size=1,
                 max_size=self._connections,
-                command_timeout=self._longest,
+                command_timeout=self._timeout,
             )
 
     async def close(self) -> None:
@@ -154,6 +165,10 @@ class Database:
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
 
+    @property
+    def _timeout(self) -> float:
+        return self._longest + _SILENCE if self._strict else self._longest
+
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:
         settings = {
             "application_name": self._application,
@@ -161,12 +176,14 @@ class Database:
             "timezone": "UTC",
             "jit": "off",
         }
+        if self._strict:
+            settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
         connection: asyncpg.Connection[Record] = await asyncpg.connect(
             self._url(),
             timeout=10,
             server_settings=settings,
             **{key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")},
-            command_timeout=self._longest,
+            command_timeout=self._timeout,
         )
         try:
             await connection.set_type_codec(
@@ -190,7 +207,7 @@ class Database:
         with translated():
             connection = await pool.acquire(timeout=self._patience)
         try:
-            yield Session(connection)
+            yield Session(connection, self._longest if self._strict else None)
         finally:
             with translated():
                 # Gone already, when its backend was ended meanwhile.

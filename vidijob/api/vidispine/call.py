@@ -18,7 +18,15 @@ from vidijob.access import User
 from vidijob.api.vidispine.translate import faults
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
-from vidijob.errors import Invalid, NotAuthenticated, NotImplementedHere, RoleMissing, Unreadable, VidijobError
+from vidijob.errors import (
+    Invalid,
+    NotAuthenticated,
+    NotImplementedHere,
+    RoleMissing,
+    TookTooLong,
+    Unreadable,
+    VidijobError,
+)
 from vidijob.web import addresses, auth, keys
 from vidijob.web.failures import status
 from vidijob.web.keys import Services
@@ -237,7 +245,8 @@ def _failure(request: web.Request, error: Exception) -> web.Response:
         # The document of this error has no room for words.
         response.headers["Reason"] = error.reason
     if code == 503:
-        response.headers["Retry-After"] = "1"
+        # What took too long would do so again in a moment.
+        response.headers["Retry-After"] = "60" if isinstance(error, TookTooLong) else "1"
     if code == 413:
         response.force_close()
     return response

@@ -6,14 +6,18 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Api, Finish
 from tests.integration.engine.conftest import Engine
+from vidijob.application import build_application
+from vidijob.engine.accounts import Accounts
 from vidijob.jobs.search import FacetField, FacetRequest, facet
 from vidijob.jobs.states import JobState
+from vidijob.store.database import Database
 
 SPEC_REQUEST = f"""<JobSearchDocument xmlns="{NAMESPACE}">
 <facet count="true" name="JobTypes"><field>type</field></facet>
@@ -324,3 +328,19 @@ def test_a_facet_has_what_is_within_its_limits(
     else:
         assert len(got) == min(results, len(wanted)) and set(got) <= set(wanted.items())
     assert [n for _, n in got] == sorted((n for _, n in got), reverse=True)
+
+
+async def test_a_search_that_would_take_too_long_is_given_up(api: Api, engine: Engine, database: Database) -> None:
+    strict = database.sibling(connections=2, longest=0.3)
+    await strict.open()
+    application = build_application(strict, engine.bell, Accounts(strict), site="VX")
+    try:
+        async with TestClient(TestServer(application)) as client, database.transaction() as session:
+            # Nobody can search while this is held: as if there were too much to look at.
+            await session._connection.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+            reply = await Api(client)("GET", "/API/job?jobmetadata=a%3d*b*", accept=JSON)
+    finally:
+        await strict.close()
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "60")
+    assert "longer than 0.3 s; ask for less" in reply.json["internalServer"]["message"]
+    assert (await api("GET", "/API/job?jobmetadata=a%3d*b*")).status == 200
