@@ -1,6 +1,18 @@
 -- What a search is put together from: a head, some of the conditions, an order. `$name` is a parameter; only what is
 -- asked for is in the statement, so that Postgres plans for just that.
 
+-- part: without_bitmaps
+SELECT set_config('enable_bitmapscan', 'off', true)
+
+-- part: with_bitmaps
+SELECT set_config('enable_bitmapscan', 'on', true)
+
+-- part: without_whole_tables
+SELECT set_config('enable_seqscan', 'off', true)
+
+-- part: with_whole_tables
+SELECT set_config('enable_seqscan', 'on', true)
+
 -- part: page
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job
 
@@ -70,6 +82,9 @@ owner = $owner::text
 -- part: type
 type = $type::text
 
+-- part: type_among_owned
+type || '' = $type::text
+
 -- part: types
 type = ANY ($types::text[])
 
@@ -81,6 +96,9 @@ state = ANY ($states::text[]::job_state[])
 
 -- part: priority
 priority = $priority::text::job_priority
+
+-- part: priority_among_owned
+priority::text = $priority::text
 
 -- part: priorities
 priority = ANY ($priorities::text[]::job_priority[])

@@ -35,7 +35,8 @@ async def page(
         pieces = await walk.pieces(session, wanted, order, offset=offset, number=number)
         if pieces is not None:
             return [job for piece in pieces for job in await _piece(session, piece)]
-    return await _page(session, wanted, order, offset=offset, number=number, hits=hits)
+    few = hits is not None and hits <= _FEW
+    return await _page(session, wanted, order, offset=offset, number=number, hits=hits, few=few)
 
 
 async def page_after(session: Session, wanted: Filter, after: Position, *, number: int) -> list[Job]:
@@ -65,6 +66,8 @@ async def _page(
     offset: int,
     number: int,
     hits: int | None,
+    few: bool = False,
+    among_owned: bool = False,
     beyond: Stretch | None = None,
 ) -> list[Job]:
     backward = hits is not None and 0 < offset < hits and hits - offset - number < offset
@@ -73,16 +76,25 @@ async def _page(
         number = min(number, hits - offset)
         order, offset = [one.reversed for one in order], hits - offset - number
     statement = Statement("page")
-    few = hits is not None and hits <= _FEW
-    statement.page(wanted, order, offset=offset, number=number, few=few, beyond=beyond)
+    statement.page(wanted, order, offset=offset, number=number, few=few, among_owned=among_owned, beyond=beyond)
     found = [jobs.from_row(row) for row in await statement.run(session)]
     return found[::-1] if backward else found
 
 
 async def _piece(session: Session, piece: Piece) -> list[Job]:
     beyond = None if piece.after is None else stretches(piece.after)[0]
+    among_owned = piece.wanted.owner is not None and piece.wanted.states is None
+    few = piece.far if among_owned else piece.hits is not None and piece.hits <= _FEW
     return await _page(
-        session, piece.wanted, piece.order, offset=piece.offset, number=piece.number, hits=piece.hits, beyond=beyond
+        session,
+        piece.wanted,
+        piece.order,
+        offset=piece.offset,
+        number=piece.number,
+        hits=piece.hits,
+        few=few,
+        among_owned=among_owned,
+        beyond=beyond,
     )
 
 

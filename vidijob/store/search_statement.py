@@ -47,6 +47,8 @@ _THERE = {
 }
 #: Conditions on one value: an index can go on from there in an order, which it cannot with several.
 _SINGLE = {"types": "type", "states": "state", "priorities": "priority", "owners": "owner"}
+#: The same where they are only to be looked at along the jobs of an owner, for which no index has them.
+_AMONG_OWNED = {"types": "type_among_owned", "priorities": "priority_among_owned"}
 
 
 class Statement:
@@ -57,6 +59,9 @@ class Statement:
         self._name = name
         self._sql: list[str] = []
         self._arguments: list[object] = []
+        self._among_owned = False
+        #: What Postgres is not to consider: its statistics may be old, and what is asked for is known better.
+        self._without: str | None = None
 
     def hits(self, wanted: Filter) -> None:
         """Ask how many jobs there are."""
@@ -71,9 +76,15 @@ class Statement:
         offset: int,
         number: int,
         few: bool = False,
+        among_owned: bool = False,
         beyond: Stretch | None = None,
     ) -> None:
-        """Ask for a page, by the cheapest way that an index offers; ``few``: all that is found is little."""
+        """Ask for a page, by the cheapest way that an index offers.
+
+        ``few``: all that is found is little. ``among_owned``: it is found soon along the jobs of the owner.
+        """
+        if among_owned and not few:
+            self._among_owned, self._without = True, "bitmaps"
         if wanted.data or (few and not _along_an_index(wanted, order)):
             # All that is found, then sorted: statistics cannot tell how far one would have to go along the order for the
             # first of them.
@@ -120,15 +131,24 @@ class Statement:
         self._head("there_end")
 
     async def run(self, session: Session) -> list[Record]:
-        """Run it."""
-        sql = "\n".join(self._sql)
-        return await session.run(Query(f"search.{self._name}", (), "many", "", sql), *self._arguments)
+        """Run it; in a transaction."""
+        if self._without is not None:
+            await self._run(session, self._parts[f"without_{self._without}"])
+        rows = await self._run(session, "\n".join(self._sql), *self._arguments)
+        if self._without is not None:
+            await self._run(session, self._parts[f"with_{self._without}"])
+        return rows
+
+    async def _run(self, session: Session, sql: str, *arguments: object) -> list[Record]:
+        return await session.run(Query(f"search.{self._name}", (), "many", "", sql), *arguments)
 
     def _head(self, part: str, **arguments: object) -> None:
         self._sql.append(self._part(part, **arguments))
 
     def _where(self, wanted: Filter, beyond: Stretch | None = None) -> None:
         conditions = [*self._plain(wanted), *(self._on_data(condition) for condition in wanted.data)]
+        if any("*" not in condition.value for condition in wanted.data):
+            self._without = "whole_tables"
         if beyond is not None:
             terms = [" AND ".join(self._comparison(one) for one in term) for term in beyond]
             conditions.append("(" + " OR ".join(terms) + ")")
@@ -154,7 +174,8 @@ class Statement:
         conditions = []
         for name, value in given.items():
             if isinstance(value, list) and len(value) == 1:
-                conditions.append(self._part(_SINGLE[name], **{_SINGLE[name]: value[0]}))
+                part = _AMONG_OWNED.get(name, _SINGLE[name]) if self._among_owned else _SINGLE[name]
+                conditions.append(self._part(part, **{_SINGLE[name]: value[0]}))
             elif value is not None:
                 conditions.append(self._part(name, **{name: value}))
         return conditions
@@ -189,8 +210,12 @@ def _along_an_index(wanted: Filter, order: Sequence[Order]) -> bool:
     """Tell whether there is an index in this order of just the jobs that are wanted: see ``schema.sql``."""
     if not wanted.by_kind or wanted.owners is not None or len(order) > 2:
         return False
+    of_all = wanted.owner is None
     kinds = [one for one in (wanted.types, wanted.states, wanted.priorities) if one is not None]
-    return not kinds or (len(kinds) == 1 and len(kinds[0]) == 1 and order[0].field is SortField.ID)
+    if not kinds:
+        return of_all or order[0].field not in (SortField.TYPE, SortField.PRIORITY)
+    single = len(kinds) == 1 and len(kinds[0]) == 1 and order[0].field is SortField.ID
+    return single and (of_all or wanted.states is not None)
 
 
 def _like(pattern: str) -> str:

@@ -15,6 +15,8 @@ from vidijob.store.database import Session
 from vidijob.store.search_statement import Statement
 
 _FIELDS = frozenset({SortField.TYPE, SortField.STATE, SortField.USER, SortField.PRIORITY})
+#: Jobs that are gone through rather than fetching all of a value and sorting them.
+_FAR = 20_000
 #: A page of more values than these, of few jobs each, is sorted instead.
 _MOST = 8
 
@@ -29,6 +31,8 @@ class Piece:
     number: int
     #: How many the filter finds; ``None`` where only those after a position count.
     hits: int | None
+    #: Whether one would have to go far through all that the list has to find so many of this value.
+    far: bool
     after: Position | None = None
 
 
@@ -51,13 +55,15 @@ async def pieces(
     """Return what a page consists of, in order; ``None``: of too many values."""
     field, by_id = order
     values = await _values(session, wanted, field)
+    total = sum(jobs for _, jobs in values)
     found: list[Piece] = []
     if after is not None:
         place = [value for value, _ in values].index(after.values[0]) if after.values[0] in dict(values) else None
         if place is None:
             return None
         beyond = Position((by_id,), after.values[1:])
-        found.append(Piece(_of(wanted, field.field, str(after.values[0])), (by_id,), 0, number, None, beyond))
+        far = number * total > _FAR * values[place][1]
+        found.append(Piece(_of(wanted, field.field, str(after.values[0])), (by_id,), 0, number, None, far, beyond))
         # How many of these follow is not known: as many as would be needed if none did are looked for after them.
         values = values[place + 1 :]
     for value, jobs in values:
@@ -67,7 +73,8 @@ async def pieces(
         if number <= 0:
             break
         taken = min(number, jobs - offset)
-        found.append(Piece(_of(wanted, field.field, value), (by_id,), offset, taken, jobs))
+        far = (offset + taken) * total > _FAR * jobs
+        found.append(Piece(_of(wanted, field.field, value), (by_id,), offset, taken, jobs, far))
         number, offset = number - taken, 0
     return found if len(found) <= _MOST else None
 
