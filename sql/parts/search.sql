@@ -13,6 +13,18 @@ SELECT set_config('enable_seqscan', 'off', true)
 -- part: with_whole_tables
 SELECT set_config('enable_seqscan', 'on', true)
 
+-- part: begin_found
+WITH found AS (
+
+-- part: begin_places
+WITH place AS (
+
+-- part: begin_cells
+WITH cell AS (
+
+-- part: end
+)
+
 -- part: page
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job
 

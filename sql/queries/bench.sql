@@ -8,22 +8,22 @@ SELECT nextval('job_id') AS id FROM generate_series(1, $1::integer);
 -- Let every table be as it is some time after much was written to it.
 VACUUM (ANALYZE);
 
--- name: cells() :many
+-- name: group() :many
 -- The counts of each kind of jobs without those that are kept: by looking at every job.
 SELECT type, state, owner, count(*) AS jobs FROM job GROUP BY type, state, owner;
 
 -- name: last() :one_or_none
 -- The job that was submitted last.
-SELECT id, started FROM job ORDER BY id DESC LIMIT 1;
+SELECT id FROM job ORDER BY id DESC LIMIT 1;
 
 -- name: server() :value
 -- Which Postgres it is.
 SELECT current_setting('server_version');
 
--- name: make_small() :none
+-- name: make_second() :none
 -- A second database on the same server, for comparison.
-CREATE DATABASE vidijob_bench_small;
+CREATE DATABASE vidijob_bench_second;
 
--- name: drop_small() :none
+-- name: drop_second() :none
 -- Take it out again.
-DROP DATABASE IF EXISTS vidijob_bench_small WITH (FORCE);
+DROP DATABASE IF EXISTS vidijob_bench_second WITH (FORCE);

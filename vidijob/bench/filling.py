@@ -18,7 +18,7 @@ from uuid import UUID
 
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import JobState, StepState
-from vidijob.store import bulk, counts
+from vidijob.store import bench, counts
 from vidijob.store.database import Database
 
 BATCH = 10_000
@@ -49,21 +49,20 @@ async def fill(database: Database, number: int, *, steps: int, told: Callable[[i
     for done in range(0, number, BATCH):
         size = min(BATCH, number - done)
         async with database.transaction() as session:
-            ids = [row["id"] for row in await session.rows("bench.next_ids", size)]
+            ids = await bench.next_ids(session, size)
             begun = end - _SPAN + _SPAN * (done / number)
             jobs = list(_jobs(chance, ids, done, begun, _SPAN / number, steps))
-            await bulk.copy(session, "job", _JOB, jobs)
+            await bench.copy(session, "job", _JOB, jobs)
             if steps:
-                await bulk.copy(session, "step", _STEP, _steps(jobs, steps))
-                await bulk.copy(session, "attempt", _ATTEMPT, _attempts(jobs, steps))
-                await bulk.copy(session, "event", _EVENT, _events(jobs, steps))
+                await bench.copy(session, "step", _STEP, _steps(jobs, steps))
+                await bench.copy(session, "attempt", _ATTEMPT, _attempts(jobs, steps))
+                await bench.copy(session, "event", _EVENT, _events(jobs, steps))
             kinds = Counter((job[1], job[2], job[5], job[4]) for job in jobs)
-            await bulk.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
+            await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
         told(done + size)
     while await counts.fold(database, BATCH):
         pass
-    async with database.session() as session:
-        await session.rows("bench.tidy")
+    await bench.tidy(database)
 
 
 def _jobs(
@@ -100,7 +99,8 @@ def _steps(jobs: Sequence[tuple[Any, ...]], steps: int) -> Iterator[tuple[Any, .
         for number in range(1, steps + 1):
             unlocks = [100 * (number + 1)] if number < steps else []
             what = _STEPS[(number - 1) % len(_STEPS)]
-            yield job[0], 100 * number, what, "media", "work", True, False, _end(job, number, steps), 0, unlocks, 1
+            critical = job[2] != JobState.FINISHED_WARNING
+            yield job[0], 100 * number, what, "media", "work", critical, False, _end(job, number, steps), 0, unlocks, 1
 
 
 def _attempts(jobs: Sequence[tuple[Any, ...]], steps: int) -> Iterator[tuple[Any, ...]]:
@@ -119,13 +119,19 @@ def _events(jobs: Sequence[tuple[Any, ...]], steps: int) -> Iterator[tuple[Any, 
             yield begun, id, step, "NONE", "READY", "scheduler"
             yield begun, id, step, "READY", "STARTED_ASYNCHRONOUS", worker
             yield _at(job, number, steps), id, step, "STARTED_ASYNCHRONOUS", _end(job, number, steps), worker
-        yield job[7], id, None, "STARTED", job[2], "scheduler"
+        if job[2] == JobState.ABORTED:
+            yield job[7], id, None, "STARTED", JobState.ABORTED_PENDING.value, job[5]
+        yield job[7], id, None, _before(job), job[2], "scheduler"
 
 
 def _end(job: tuple[Any, ...], number: int, steps: int) -> str:
-    """Return how a step ended: where the job failed, its last one did."""
-    failed = number == steps and job[2] in (JobState.FAILED_TOTAL, JobState.ABORTED)
+    """Return how a step ended: where not all went well, the last one failed."""
+    failed = number == steps and job[2] != JobState.FINISHED
     return (StepState.FAILED_FATAL if failed else StepState.FINISHED).value
+
+
+def _before(job: tuple[Any, ...]) -> str:
+    return (JobState.ABORTED_PENDING if job[2] == JobState.ABORTED else JobState.STARTED).value
 
 
 def _at(job: tuple[Any, ...], number: int, steps: int) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ from vidijob.bench.figures import Deed, Figure, by_turns
 from vidijob.bench.filling import fill
 from vidijob.errors import SetupError
 from vidijob.jobs.search import DataCondition, FacetField, Filter, Order, SortField
-from vidijob.store import search
+from vidijob.store import bench, search
 from vidijob.store.database import Database, Session
 from vidijob.store.migrate import migrate
 
@@ -30,9 +31,8 @@ async def figures(
     database: Database, small: Database, *, rounds: int, small_number: int = SMALL
 ) -> AsyncIterator[Figure]:
     """Measure a database that was filled, beside one with few jobs, which is filled for that."""
-    async with database.session() as session:
-        if await session.row("bench.last") is None:
-            raise SetupError("There are no jobs to search: fill the database first (vidijob bench fill 1000000).")
+    if await bench.is_empty(database):
+        raise SetupError("There are no jobs to search: fill the database first (vidijob bench fill 1000000).")
     await migrate(small)
     await fill(small, small_number, steps=0)
     async with database.snapshot() as large, small.snapshot() as few:
@@ -58,15 +58,14 @@ async def figures(
 
 
 async def _facets(session: Session, rounds: int) -> Figure:
-    this, other = await by_turns(
-        lambda: search.tallies(session, _ALL, _FACETS), lambda: session.rows("bench.cells"), rounds
-    )
-    tallied = await search.tallies(session, _ALL, _FACETS)
-    counted: list[dict[str, int]] = [{}, {}, {}, {}]
-    for row in await session.rows("bench.cells"):
-        for counts, value in zip(counted, ("", row["type"], row["state"], row["owner"]), strict=True):
-            counts[value] = counts.get(value, 0) + row["jobs"]
-    return Figure("hits and facets", this, other, "GROUP BY", "equal" if tallied == counted else "NOT EQUAL")
+    this, other = await by_turns(lambda: search.tallies(session, _ALL, _FACETS), lambda: bench.group(session), rounds)
+    whole, *facets = await search.tallies(session, _ALL, _FACETS)
+    counted: list[Counter[str]] = [Counter() for _ in FacetField]
+    for *values, jobs in await bench.group(session):
+        for counts, value in zip(counted, values, strict=True):
+            counts[str(value)] += int(jobs)
+    equal = facets == counted and whole == {"": counted[0].total()}
+    return Figure("hits and facets", this, other, "GROUP BY", "equal to it" if equal else "NOT EQUAL TO IT")
 
 
 def _page(session: Session, wanted: Filter, order: Sequence[Order], first: int, hits: int) -> Deed:
@@ -86,14 +85,10 @@ async def _data(session: Session, condition: DataCondition, rounds: int) -> Figu
 @asynccontextmanager
 async def second_database(database: Database) -> AsyncIterator[Database]:
     """Make a database on the same server, for as long as it is used."""
-    async with database.session() as session:
-        await session.rows("bench.drop_small")
-        await session.rows("bench.make_small")
-    small = database.neighbour("vidijob_bench_small")
+    second = await bench.make_second(database)
     try:
-        await small.open()
-        yield small
+        await second.open()
+        yield second
     finally:
-        await small.close()
-        async with database.session() as session:
-            await session.rows("bench.drop_small")
+        await second.close()
+        await bench.drop_second(database)

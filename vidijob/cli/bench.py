@@ -17,6 +17,7 @@ from vidijob.bench.filling import fill as fill_database
 from vidijob.bench.machine import machine, sync_milliseconds
 from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli.options import setting
+from vidijob.store.bench import server
 
 #: A statement of a benchmark may take so long, in seconds: VACUUM is one.
 _LONGEST = 4 * 3600.0
@@ -83,7 +84,7 @@ async def _search(chosen: settings.Settings, rounds: int, small_number: int) -> 
         with out.status("filling a small database"):
             async for one in figures(database, small, rounds=rounds, small_number=small_number):
                 table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
-        version = await database.value("bench.server")
+        version = await server(database)
     embedded = chosen.data_dir if chosen.database_url is None else None
     out.width = max(out.width, _WIDTH)
     out.print(table)

@@ -50,6 +50,9 @@ _SINGLE = {"types": "type", "states": "state", "priorities": "priority", "owners
 #: The same where they are only to be looked at along the jobs of an owner, for which no index has them.
 _AMONG_OWNED = {"types": "type_among_owned", "priorities": "priority_among_owned"}
 
+_WITHOUT_BITMAPS = ("without_bitmaps", "with_bitmaps")
+_WITHOUT_WHOLE_TABLES = ("without_whole_tables", "with_whole_tables")
+
 
 class Statement:
     """A statement that grows, and its arguments."""
@@ -61,7 +64,7 @@ class Statement:
         self._arguments: list[object] = []
         self._among_owned = False
         #: What Postgres is not to consider: its statistics may be old, and what is asked for is known better.
-        self._without: str | None = None
+        self._without: tuple[str, str] | None = None
 
     def hits(self, wanted: Filter) -> None:
         """Ask how many jobs there are."""
@@ -84,23 +87,24 @@ class Statement:
         ``few``: all that is found is little. ``among_owned``: it is found soon along the jobs of the owner.
         """
         if among_owned and not few:
-            self._among_owned, self._without = True, "bitmaps"
+            self._among_owned, self._without = True, _WITHOUT_BITMAPS
         if wanted.data or (few and not _along_an_index(wanted, order)):
             # All that is found, then sorted: statistics cannot tell how far one would have to go along the order for the
             # first of them.
-            self._sql.append("WITH found AS (")
+            self._head("begin_found")
             self._head("page")
             self._where(wanted, beyond)
-            self._sql.append(self._parts["no_detour"] + ")")
+            self._head("no_detour")
+            self._head("end")
             self._head("page_of_found")
         elif offset:
             # What is passed over is read from an index alone.
-            self._sql.append("WITH place AS (")
+            self._head("begin_places")
             self._head("places")
             self._where(wanted, beyond)
             self._order(order)
             self._head("page_end", offset=offset, limit=number)
-            self._sql.append(")")
+            self._head("end")
             self._head("page_of_places")
             self._order(order)
             return
@@ -112,10 +116,11 @@ class Statement:
 
     def tallies(self, wanted: Filter, asked: Sequence[tuple[FacetField | None, Filter]]) -> None:
         """Ask for several counts of what is found, in one go."""
-        self._sql.append("WITH cell AS (")
+        self._head("begin_cells")
         self._head("counted_cells" if wanted.by_kind else "cells")
         self._where(wanted)
-        self._sql.append(self._parts["cells_end"] + ")")
+        self._head("cells_end")
+        self._head("end")
         for place, (field, further) in enumerate(asked):
             if place:
                 self._sql.append("UNION ALL")
@@ -132,11 +137,12 @@ class Statement:
 
     async def run(self, session: Session) -> list[Record]:
         """Run it; in a transaction."""
-        if self._without is not None:
-            await self._run(session, self._parts[f"without_{self._without}"])
+        if self._without is None:
+            return await self._run(session, "\n".join(self._sql), *self._arguments)
+        before, after = self._without
+        await self._run(session, self._parts[before])
         rows = await self._run(session, "\n".join(self._sql), *self._arguments)
-        if self._without is not None:
-            await self._run(session, self._parts[f"with_{self._without}"])
+        await self._run(session, self._parts[after])
         return rows
 
     async def _run(self, session: Session, sql: str, *arguments: object) -> list[Record]:
@@ -148,7 +154,7 @@ class Statement:
     def _where(self, wanted: Filter, beyond: Stretch | None = None) -> None:
         conditions = [*self._plain(wanted), *(self._on_data(condition) for condition in wanted.data)]
         if any("*" not in condition.value for condition in wanted.data):
-            self._without = "whole_tables"
+            self._without = _WITHOUT_WHOLE_TABLES
         if beyond is not None:
             terms = [" AND ".join(self._comparison(one) for one in term) for term in beyond]
             conditions.append("(" + " OR ".join(terms) + ")")
