@@ -7,7 +7,13 @@ from collections.abc import Mapping
 #: Executor → its methods.
 METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
-    "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
+    "file": frozenset(
+        {
+            *("setUp", "transfer", "verify", "finish", "cleanUp"),
+            *("setUpMove", "move", "verifyMove", "finishMove"),
+            *("setUpDelete", "delete"),
+        }
+    ),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),
