@@ -8,21 +8,17 @@ Data out: ``fileUri``, ``fileSize`` and ``checksum``, one of each per source in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from vidijob.errors import Invalid
-from vidijob.executors import jobdata
+from vidijob.executors import jobdata, transferring
 from vidijob.executors.base import Done, Outcome, Retry, StepContext
-from vidijob.executors.copying import ALGORITHM, SourceChanged, checksum_of, copy
+from vidijob.executors.copying import ALGORITHM, SourceChanged
 from vidijob.executors.making import Making, all_or_none, destinations, receipts
 from vidijob.executors.news import News
 from vidijob.executors.outcomes import out_of_storage
-from vidijob.executors.partials import Partial
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
-
-_CHECKSUM_MODES = ("transfer", "verify")
 
 
 class FileExecutor(Making):
@@ -42,7 +38,7 @@ class FileExecutor(Making):
         return destinations(step, self._storage, names, "values of sourceUri")
 
     async def _set_up(self, step: StepContext) -> Done:
-        _checksum_mode(step)
+        transferring.checksum_mode(step.data)
 
         def look(stop: Stop) -> None:
             for source in self._sources(step):
@@ -57,59 +53,25 @@ class FileExecutor(Making):
 
         def transfer(stop: Stop) -> Outcome:
             sources = self._sources(step)
-            sizes = [self._storage.size(source) for source in sources]
             wanted = self.destinations(step)
-            lacking = _lacking_space(wanted, sizes)
+            lacking = transferring.lacking_space(wanted, [self._storage.size(source) for source in sources])
             if lacking is not None:
                 return out_of_storage(self._storage, wanted[0], lacking)
             partials = self.begin(step)
             try:
                 with all_or_none(partials):
-                    news.begin(sum(sizes))
-                    checksums = []
-                    for place, (source, partial) in enumerate(zip(sources, partials, strict=True)):
-                        news.file(place, sizes[place])
-                        checksum, size = self._copy(source, partial, stop, news.done)
-                        news.end_of_file(size)
-                        checksums.append(checksum)
+                    checksums = transferring.transfer(self._storage, sources, partials, news, stop)
                     made = receipts(partials)
             except SourceChanged as error:
-                news.broken(str(error))
                 return Retry(str(error))
             return Done({**made, "checksum": checksums, "checksumAlgorithm": [ALGORITHM]})
 
         return await in_thread(transfer)
 
-    def _copy(self, source: Path, partial: Partial, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
-        reading = self._storage.open_source(source)
-        try:
-            writing = partial.create()
-            try:
-                return copy(reading, writing, shown(source), stop, tell)
-            finally:
-                os.close(writing)
-        finally:
-            os.close(reading)
-
     async def _verify(self, step: StepContext) -> Done:
-        again = _checksum_mode(step) == "verify"
-
-        def verify(stop: Stop) -> None:
-            checksums = jobdata.values(step.data, "checksum")
-            for (partial, receipt), expected in zip(self.made(step), checksums, strict=True):
-                descriptor = partial.open()
-                try:
-                    whole = receipt.fits(os.fstat(descriptor))
-                    if not whole or (again and checksum_of(descriptor, stop) != expected):
-                        raise Invalid(
-                            "destinationUri",
-                            f"The copy made for {shown(partial.destination)} is not what was read from the source; "
-                            "check the storage and run the job again.",
-                        )
-                finally:
-                    os.close(descriptor)
-
-        await in_thread(verify)
+        again = transferring.checksum_mode(step.data) == transferring.VERIFY
+        checksums = jobdata.values(step.data, "checksum")
+        await in_thread(lambda stop: transferring.verify(self.made(step), checksums, again, stop))
         return Done()
 
     def _source_uris(self, step: StepContext) -> Sequence[str]:
@@ -117,27 +79,3 @@ class FileExecutor(Making):
 
     def _sources(self, step: StepContext) -> list[Path]:
         return [self._storage.source(uri) for uri in self._source_uris(step)]
-
-
-def _checksum_mode(step: StepContext) -> str:
-    mode = jobdata.optional(step.data, "checksumMode") or _CHECKSUM_MODES[0]
-    if mode not in _CHECKSUM_MODES:
-        raise Invalid(
-            "checksumMode", f"checksumMode is {shown(mode)}; give {' or '.join(_CHECKSUM_MODES)}, or nothing."
-        )
-    return mode
-
-
-def _lacking_space(destinations: Sequence[Path], sizes: Sequence[int]) -> str | None:
-    """Return a sentence when a file system has less room than is going to be written to it."""
-    needed: dict[int, int] = {}
-    folders: dict[int, Path] = {}
-    for destination, size in zip(destinations, sizes, strict=True):
-        device = os.stat(destination.parent).st_dev
-        needed[device] = needed.get(device, 0) + size
-        folders[device] = destination.parent
-    for device, folder in folders.items():
-        room = os.statvfs(folder)
-        if needed[device] > room.f_bavail * room.f_frsize:
-            return f"{shown(folder)} has {room.f_bavail * room.f_frsize} bytes free and {needed[device]} are needed; make room."
-    return None
