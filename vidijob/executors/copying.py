@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 
+from vidijob.executors.storage import shown
 from vidijob.executors.threads import Stop
 
 ALGORITHM = "SHA-256"
@@ -15,14 +17,16 @@ _CHUNK = 1024 * 1024
 class SourceChanged(Exception):
     """Somebody wrote to the source while it was read."""
 
-    def __init__(self, source: str) -> None:
-        super().__init__(f"{source} changed while it was copied; wait until nobody writes to it.")
+    def __init__(self, source: Path) -> None:
+        #: Which it is.
+        self.source = source
+        super().__init__(f"{shown(source)} changed while it was copied; wait until nobody writes to it.")
 
 
-def copy(reading: int, writing: int, source: str, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
+def copy(reading: int, writing: int, source: Path, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
     """Copy a whole file and return its checksum and size; ``tell`` hears of the bytes written so far.
 
-    ``source`` is its name for people. What was written is not yet forced to the disk.
+    ``source`` is where it lies. What was written is not yet forced to the disk.
     """
     before = os.fstat(reading)
     digest, done, buffer = hashlib.sha256(), 0, bytearray(_CHUNK)

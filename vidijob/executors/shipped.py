@@ -7,6 +7,26 @@ from collections.abc import Mapping
 #: Executor → its methods.
 METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
+    "ingest": frozenset(
+        [
+            "closeTransfer",
+            "closeUpload",
+            "settle",
+            "setUp",
+            "setUpShape",
+            "setUpVersion",
+            "transfer",
+            "mediaCheck",
+            "analyze",
+            "prepare",
+            "transcode",
+            "checkResult",
+            "finish",
+            "replace",
+            "retire",
+            "cleanUp",
+        ]
+    ),
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),

@@ -87,7 +87,7 @@ def _copy(storage: Storage, source: Path, partial: Partial, stop: Stop, tell: Ca
     try:
         writing = partial.create()
         try:
-            return copy(reading, writing, shown(source), stop, tell)
+            return copy(reading, writing, source, stop, tell)
         finally:
             os.close(writing)
     finally:
