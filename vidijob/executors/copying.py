@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
+from vidijob.executors.storage import shown
 from vidijob.executors.threads import Stop
 
 ALGORITHM = "SHA-256"
@@ -15,14 +17,16 @@ _CHUNK = 1024 * 1024
 class SourceChanged(Exception):
     """Somebody wrote to the source while it was read."""
 
-    def __init__(self, source: str) -> None:
-        super().__init__(f"{source} changed while it was copied; wait until nobody writes to it.")
+    def __init__(self, source: Path) -> None:
+        #: Which it is.
+        self.source = source
+        super().__init__(f"{shown(source)} changed while it was copied; wait until nobody writes to it.")
 
 
-def chunks(reading: int, source: str, stop: Stop) -> Iterator[memoryview]:
+def chunks(reading: int, source: Path, stop: Stop) -> Iterator[memoryview]:
     """Yield what an open file holds, piece by piece; a piece is good until the next is asked for.
 
-    ``source`` is its name for people. Raises ``SourceChanged`` at the end where somebody wrote to it meanwhile.
+    ``source`` is where it lies. Raises ``SourceChanged`` at the end where somebody wrote to it meanwhile.
     """
     before = os.fstat(reading)
     done, buffer = 0, bytearray(_CHUNK)

@@ -19,12 +19,11 @@ file that was copied::
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
-from vidijob.executors import jobdata, sidefile
+from vidijob.executors import jobdata, sidefile, transferring
 from vidijob.executors.base import Done, Outcome, Retry, StepContext
 from vidijob.executors.copying import ALGORITHM, SourceChanged
 from vidijob.executors.deleting import Deletion
@@ -36,7 +35,6 @@ from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
 
-_CHECKSUM_MODES = ("transfer", "verify")
 _CHECKSUM = "vidijob_checksum"
 _SIZE = "vidijob_size"
 _SEAL = "vidijob_seal"
@@ -76,7 +74,7 @@ class FileExecutor(Stepwise):
         return next(local, self._storage.working_root())
 
     async def _set_up(self, step: StepContext) -> Done:
-        _checksum_mode(step)
+        transferring.checksum_mode(step.data)
         return await in_thread(lambda stop: self._look(step, stop, removable=False))
 
     async def _set_up_move(self, step: StepContext) -> Done:
@@ -111,10 +109,12 @@ class FileExecutor(Stepwise):
             with _all_or_none(targets):
                 linked = [moving and _link(*pair) for pair in zip(sources, targets, strict=False)]
                 sizes = [source.size(stop) for source in sources]
-                lacking = _lacking_space(
-                    [target for target, known in zip(targets, linked, strict=False) if not known],
-                    [size or 0 for size, known in zip(sizes, linked, strict=True) if not known],
-                )
+                written = [
+                    (target.path, size or 0)
+                    for target, size, known in zip(targets, sizes, linked, strict=False)
+                    if isinstance(target, LocalTarget) and not known
+                ]
+                lacking = transferring.lacking_space([path for path, _ in written], [size for _, size in written])
                 if lacking is not None:
                     _remove(targets)
                     return out_of_storage(self._storage, self.written(step), lacking)
@@ -160,7 +160,7 @@ class FileExecutor(Stepwise):
             target.write([sidefile.content(kind or "", sidefile.fields(step, facts))], lambda count: None, stop)
 
     async def _verify(self, step: StepContext) -> Done:
-        return await self._check(step, again=_checksum_mode(step) == "verify")
+        return await self._check(step, again=transferring.checksum_mode(step.data) == transferring.VERIFY)
 
     async def _verify_move(self, step: StepContext) -> Done:
         return await self._check(step, again=True)
@@ -218,15 +218,6 @@ class FileExecutor(Stepwise):
         return Done(dict.fromkeys((RECEIPT, _CHECKSUM, _SIZE, _SEAL)))
 
 
-def _checksum_mode(step: StepContext) -> str:
-    mode = jobdata.optional(step.data, "checksumMode") or _CHECKSUM_MODES[0]
-    if mode not in _CHECKSUM_MODES:
-        raise Invalid(
-            "checksumMode", f"checksumMode is {shown(mode)}; give {' or '.join(_CHECKSUM_MODES)}, or nothing."
-        )
-    return mode
-
-
 def _link(source: Source, target: Target) -> bool:
     return isinstance(source, LocalSource) and isinstance(target, LocalTarget) and target.link(source.path)
 
@@ -244,19 +235,3 @@ def _remove(targets: Sequence[Target]) -> None:
     stop = Stop()
     for target in targets:
         target.remove(stop)
-
-
-def _lacking_space(targets: Sequence[Target], sizes: Sequence[int]) -> str | None:
-    """Return a sentence when a file system has less room than is going to be written to it."""
-    needed: dict[int, int] = {}
-    folders: dict[int, Path] = {}
-    for target, size in zip(targets, sizes, strict=False):
-        if isinstance(target, LocalTarget):
-            device = os.stat(target.path.parent).st_dev
-            needed[device] = needed.get(device, 0) + size
-            folders[device] = target.path.parent
-    for device, folder in folders.items():
-        room = os.statvfs(folder)
-        if needed[device] > room.f_bavail * room.f_frsize:
-            return f"{shown(folder)} has {room.f_bavail * room.f_frsize} bytes free and {needed[device]} are needed; make room."
-    return None

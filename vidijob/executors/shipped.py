@@ -14,6 +14,26 @@ METHODS: Mapping[str, frozenset[str]] = {
             *("setUpDelete", "delete"),
         }
     ),
+    "ingest": frozenset(
+        [
+            "closeTransfer",
+            "closeUpload",
+            "settle",
+            "setUp",
+            "setUpShape",
+            "setUpVersion",
+            "transfer",
+            "mediaCheck",
+            "analyze",
+            "prepare",
+            "transcode",
+            "checkResult",
+            "finish",
+            "replace",
+            "retire",
+            "cleanUp",
+        ]
+    ),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),

@@ -53,6 +53,11 @@ class Storage:
                 raise SetupError(f"The storage root {shown(root)} must be an absolute path.")
         self._roots = tuple(roots)
 
+    @property
+    def home(self) -> Path:
+        """Return the first root: where files go for which nobody names a place."""
+        return self._roots[0]
+
     def source(self, uri: str, key: str = "sourceUri") -> Path:
         """Return the real path of an existing file; ``key`` is the data key to complain about.
 
