@@ -40,6 +40,7 @@ from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -272,6 +273,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     found: dict[str, Executor] = {
         "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
         "file": FileExecutor(storage),
+        "imf": ImfExecutor(storage),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)
