@@ -40,6 +40,7 @@ from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
@@ -275,6 +276,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         "media": MediaExecutor(storage, presets, threads=settings.threads),
         "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
+        "imf": ImfExecutor(storage),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

@@ -34,7 +34,9 @@ class Making(Stepwise):
 
     @abstractmethod
     def destinations(self, step: StepContext) -> Sequence[Path]:
-        """Return the files that the job makes; raise ``Invalid`` for data that names none. It blocks."""
+        """Return the files that the job makes, none where that is the user's choice; raise ``Invalid`` for data that
+        should name some and does not. It blocks.
+        """
 
     def written(self, step: StepContext) -> Path:
         """Return a file that the step writes."""
@@ -76,6 +78,8 @@ class Making(Stepwise):
             return made
 
         made = await in_thread(finish)
+        if not made:
+            return Done()
         return Done(
             {
                 "fileUri": [uri_of(partial.destination) for partial, _ in made],
@@ -95,7 +99,7 @@ class Making(Stepwise):
 
 def receipts(partials: Sequence[Partial], key: str = RECEIPT) -> dict[str, Sequence[str]]:
     """Force files to the disk and return the job data by which later steps know them again. It blocks."""
-    return {key: [partial.receipt().text() for partial in partials]}
+    return {key: [partial.receipt().text() for partial in partials]} if partials else {}
 
 
 @contextlib.contextmanager

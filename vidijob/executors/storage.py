@@ -94,6 +94,20 @@ class Storage:
         path = Path(os.path.realpath(_path(uri, key)))
         return path if self._is_root(path) else self._inside(path, uri, key)
 
+    def source_folder(self, uri: str, key: str = "sourceUri") -> Path:
+        """Return the real path of an existing folder, which may be a root; raise ``Absent`` where it is not there."""
+        path = self.folder(uri, key)
+        self.require_root(path, key)
+        try:
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            raise _absent(path, uri, key) from None
+        except NotADirectoryError:
+            mode = 0
+        if not stat.S_ISDIR(mode):
+            raise Invalid(key, f"{key} names {shown(uri)}, which is no folder; name a folder.", value=uri)
+        return path
+
     def name(self, uri: str, key: str = "sourceUri") -> str:
         """Return the last part of what a URI names, whether it exists or not."""
         return _path(uri, key).name
