@@ -43,6 +43,7 @@ from vidijob.executors.http import HttpExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
@@ -272,6 +273,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     found: dict[str, Executor] = {
         "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
         "file": FileExecutor(storage),
+        "shape": ShapeExecutor(storage),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

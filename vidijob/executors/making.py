@@ -66,6 +66,8 @@ class Making(Stepwise):
             return made
 
         made = await in_thread(finish)
+        if not made:
+            return Done()
         return Done(
             {
                 "fileUri": [uri_of(partial.destination) for partial, _ in made],
@@ -85,7 +87,7 @@ class Making(Stepwise):
 
 def receipts(partials: Sequence[Partial]) -> dict[str, Sequence[str]]:
     """Force files to the disk and return the job data by which later steps know them again. It blocks."""
-    return {_RECEIPT: [partial.receipt().text() for partial in partials]}
+    return {_RECEIPT: [partial.receipt().text() for partial in partials]} if partials else {}
 
 
 @contextlib.contextmanager

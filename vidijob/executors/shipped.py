@@ -8,6 +8,7 @@ from collections.abc import Mapping
 METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
+    "shape": frozenset({"setUp", "checkMedia", "analyze", "compare", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),

@@ -13,6 +13,7 @@ from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import Access, ScriptExecutor, Task
 from vidijob.executors.shell import ShellExecutor
@@ -76,6 +77,7 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
     registry = Registry(
         {
             "file": FileExecutor(storage),
+            "shape": ShapeExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
