@@ -94,9 +94,28 @@ def inspect(formats: str, path: str, *, full: bool = False) -> list[dict[str, An
                 "duration": duration,
                 "size": os.path.getsize(path),
                 "bitRate": container.bit_rate or None,
+                "timeCode": _time_code(container),
                 **more,
             },
         ]
+
+
+def _time_code(container: Any) -> str | None:
+    """Return the time code of the first picture: the picture's own, that of a track of time codes, the file's."""
+    streams = sorted(container.streams, key=lambda stream: stream.type != "video")
+    tags = [stream.metadata for stream in streams] + [container.metadata]
+    return next((tag["timecode"] for tag in tags if "timecode" in tag), None)
+
+
+def _duration(stream: Any) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    # Where Matroska keeps it.
+    try:
+        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
+        return (int(hours) * 60 + int(minutes)) * 60 + float(seconds)
+    except (KeyError, ValueError):
+        return None
 
 
 def _stream(stream: Any) -> dict[str, Any] | None:
@@ -108,7 +127,8 @@ def _stream(stream: Any) -> dict[str, Any] | None:
     facts: dict[str, Any] = {
         "kind": stream.type,
         "codec": codec.name,
-        "duration": float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None,
+        "startTime": float(stream.start_time * stream.time_base) if stream.start_time and stream.time_base else 0.0,
+        "duration": _duration(stream),
         "bitRate": codec.bit_rate or None,
     }
     if stream.type == "video":
@@ -119,6 +139,7 @@ def _stream(stream: Any) -> dict[str, Any] | None:
             "height": codec.height,
             "pixelFormat": codec.pix_fmt,
             "frameRate": str(rate) if rate else None,
+            "frames": stream.frames or None,
             "pixelAspectRatio": str(ratio) if ratio else None,
             "picture": bool(stream.disposition & av.stream.Disposition.attached_pic),
         }
@@ -150,7 +171,7 @@ def _full(stream: Any) -> dict[str, Any]:
         "kind": stream.type,
         "index": stream.index,
         "startTime": _seconds(stream.start_time, stream.time_base),
-        "duration": _seconds(stream.duration, stream.time_base),
+        "duration": _duration(stream),
         "frames": stream.frames or None,
         "language": language if language != "und" else None,
         "timeCode": tags.get("timecode"),
@@ -206,7 +227,6 @@ def _whole(container: Any) -> dict[str, Any]:
     return {
         "containerName": container.format.long_name,
         "startTime": container.start_time / 1_000_000 if container.start_time is not None else None,
-        "timeCode": tags.get("timecode"),
         "tags": tags,
         "chapters": [
             {

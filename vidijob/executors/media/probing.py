@@ -55,16 +55,22 @@ class MediaInfo:
     bit_rate: int | None
     #: Picture and sound, without cover pictures.
     streams: tuple[Stream, ...]
+    #: That of the first picture, as the file says it; it may be nonsense.
+    time_code: str | None = None
 
     @property
     def has_video(self) -> bool:
         """Tell whether there is a moving picture."""
-        return any(stream.kind == "video" for stream in self.streams)
+        return bool(self.of_kind("video"))
 
     @property
     def has_audio(self) -> bool:
         """Tell whether there is sound."""
-        return any(stream.kind == "audio" for stream in self.streams)
+        return bool(self.of_kind("audio"))
+
+    def of_kind(self, kind: str) -> list[Stream]:
+        """Return the streams of picture (``video``), or of sound (``audio``)."""
+        return [stream for stream in self.streams if stream.kind == kind]
 
     def text(self) -> str:
         """Return it as JSON for job data."""
@@ -73,9 +79,24 @@ class MediaInfo:
             "duration": self.duration,
             "size": self.size,
             "bitRate": self.bit_rate,
+            "timeCode": self.time_code,
             "streams": [{"kind": stream.kind, "codec": stream.codec, **stream.facts} for stream in self.streams],
         }
         return json.dumps(_without_nothing(facts), separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> MediaInfo:
+        """Read what ``text`` wrote."""
+        facts = json.loads(text)
+        streams = tuple(Stream(stream.pop("kind"), stream.pop("codec"), stream) for stream in facts["streams"])
+        return cls(
+            facts["container"],
+            facts.get("duration"),
+            facts["size"],
+            facts.get("bitRate"),
+            streams,
+            facts.get("timeCode"),
+        )
 
 
 async def probe(path: Path, key: str = "sourceUri", name: str | None = None) -> MediaInfo:
@@ -144,7 +165,9 @@ def _media_info(answer: dict[str, Any], found: list[dict[str, Any]]) -> MediaInf
     streams = tuple(
         Stream(facts.pop("kind"), facts.pop("codec"), facts) for facts in found if not facts.pop("picture", False)
     )
-    return MediaInfo(answer["container"], answer["duration"], answer["size"], answer["bitRate"], streams)
+    return MediaInfo(
+        answer["container"], answer["duration"], answer["size"], answer["bitRate"], streams, answer["timeCode"]
+    )
 
 
 def _without_nothing(facts: Any) -> Any:

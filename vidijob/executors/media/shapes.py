@@ -141,7 +141,6 @@ def _facts(info: Mapping[str, Any]) -> dict[str, list[str] | None]:
     def of(kind: str, name: str) -> list[str]:
         return [str(stream[name]) for stream in info["streams"] if stream["kind"] == kind and name in stream]
 
-    times = [info.get("timeCode"), *(stream.get("timeCode") for stream in info["streams"])]
     found: dict[str, Callable[[], list[str]]] = {
         "container": lambda: [info["container"]],
         "duration": lambda: [str(info["duration"])] if "duration" in info else [],
@@ -151,7 +150,7 @@ def _facts(info: Mapping[str, Any]) -> dict[str, list[str] | None]:
         "frameRate": lambda: of("video", "frameRate"),
         "audioCodec": lambda: of("audio", "codec"),
         "audioChannels": lambda: of("audio", "channels"),
-        "timeCode": lambda: [time for time in times if time][:1],
+        "timeCode": lambda: [info["timeCode"]] if "timeCode" in info else [],
     }
     return {key: read() or None for key, read in found.items()}
 
