@@ -41,6 +41,7 @@ from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
 from vidijob.executors.media import ffmpeg
+from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
@@ -274,6 +275,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
         "file": FileExecutor(storage),
         "shape": ShapeExecutor(storage),
+        "analysis": AnalysisExecutor(storage, threads=settings.threads),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

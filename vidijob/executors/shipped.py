@@ -9,6 +9,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
     "shape": frozenset({"setUp", "checkMedia", "analyze", "compare", "finish", "cleanUp"}),
+    "analysis": frozenset({"setUp", "checkSource", "analyze", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),

@@ -11,6 +11,7 @@ from vidijob.errors import NotFound, Unreachable
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
+from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
@@ -78,6 +79,7 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
         {
             "file": FileExecutor(storage),
             "shape": ShapeExecutor(storage),
+            "analysis": AnalysisExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
