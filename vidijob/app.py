@@ -47,6 +47,7 @@ from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
+from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
@@ -274,6 +275,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
         "file": FileExecutor(storage),
         "imf": ImfExecutor(storage),
+        "sidecar": SidecarExecutor(storage),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

@@ -10,6 +10,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
     "imf": frozenset({"setUp", "checkAssets", "analyze", "judge", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
+    "sidecar": frozenset({"setUp", "transfer", "finish", "cleanUp"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),
 }

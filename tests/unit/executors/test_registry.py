@@ -18,6 +18,7 @@ from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import Access, ScriptExecutor, Task
 from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.shipped import METHODS
+from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.jobs.remote import Answer
@@ -78,6 +79,7 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
         {
             "file": FileExecutor(storage),
             "imf": ImfExecutor(storage),
+            "sidecar": SidecarExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
