@@ -41,6 +41,7 @@ from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -275,6 +276,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
         "file": FileExecutor(storage),
         "imf": ImfExecutor(storage),
+        "report": ReportExecutor(storage),
         "sidecar": SidecarExecutor(storage),
     }
     if settings.allow_program:

@@ -9,6 +9,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
     "imf": frozenset({"setUp", "checkAssets", "analyze", "judge", "finish", "cleanUp"}),
+    "report": frozenset({"setUp", "list", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "sidecar": frozenset({"setUp", "transfer", "finish", "cleanUp"}),
     "shell": frozenset({"run"}),

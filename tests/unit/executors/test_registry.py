@@ -12,6 +12,7 @@ from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.registry import Registry
@@ -80,6 +81,7 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
             "file": FileExecutor(storage),
             "imf": ImfExecutor(storage),
             "sidecar": SidecarExecutor(storage),
+            "report": ReportExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
