@@ -18,7 +18,7 @@ from vidijob.executors.listing.walk import Item
 from vidijob.executors.storage import uri_of
 
 COLUMNS = (
-    "uri", "path", "size", "modified", "container", "duration", "bitRate", "videoCodec", "width", "height", "frameRate",
+    "uri", "path", "size", "modified", "container", "duration", "bitRate", "timeCode", "videoCodec", "width", "height", "frameRate",
     "audioCodec", "channels", "sampleRate", "audioStreams", "mediaError",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -122,7 +122,7 @@ def _flat(item: Item, media: Mapping[str, Any] | None) -> dict[str, Any]:
     sound: Mapping[str, Any] = sounds[0] if sounds else {}
     return {
         **facts,
-        **{name: media.get(name) for name in ("container", "duration", "bitRate")},
+        **{name: media.get(name) for name in ("container", "duration", "bitRate", "timeCode")},
         "videoCodec": picture.get("codec"),
         **{name: picture.get(name) for name in ("width", "height", "frameRate")},
         "audioCodec": sound.get("codec"),
@@ -132,7 +132,7 @@ def _flat(item: Item, media: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _whole(media: Mapping[str, Any]) -> dict[str, Any]:
-    facts = {name: media.get(name) for name in ("container", "duration", "bitRate")}
+    facts = {name: media.get(name) for name in ("container", "duration", "bitRate", "timeCode")}
     streams = [
         {name: value for name, value in one.items() if value is not None and name != "picture"}
         for one in media["streams"]

@@ -48,7 +48,7 @@ class SidecarExecutor(Making):
         if _target(step) and not jobdata.values(step.data, "destinationUri"):
             raise Invalid("targetFormat", "The job has a targetFormat and no destinationUri; give the file to be made.")
         _choice(step, "sourceFormat", FORMATS)
-        _skips_errors(step)
+        jobdata.flag(step.data, "skipErrors")
 
         def look(stop: Stop) -> None:
             os.close(self._storage.open_source(self._storage.source(self._uri(step))))
@@ -58,7 +58,7 @@ class SidecarExecutor(Making):
         return Done()
 
     async def _transfer(self, step: StepContext) -> Outcome:
-        skip, target = _skips_errors(step), _target(step)
+        skip, target = jobdata.flag(step.data, "skipErrors"), _target(step)
 
         def transfer(stop: Stop) -> tuple[Outcome, int]:
             source = self._storage.source(self._uri(step))
@@ -132,10 +132,6 @@ def _data(sidecar: Sidecar, problems: Problems, language: str | None) -> dict[st
 
 def _target(step: StepContext) -> str | None:
     return _choice(step, "targetFormat", _TARGETS)
-
-
-def _skips_errors(step: StepContext) -> bool:
-    return _choice(step, "skipErrors", ("true", "false")) == "true"
 
 
 def _choice(step: StepContext, key: str, choices: Sequence[str]) -> str | None:
