@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import os
-import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pymediainfo import MediaInfo
+from pymediainfo import MediaInfo, Track
 
-from tests.integration.executors.conftest import make
 from tests.integration.executors.steps import Job
-from vidijob.executors.base import Done, Fail, Outcome, Wait
+from vidijob.executors.base import Done
 from vidijob.executors.ingest.executor import IngestExecutor
-from vidijob.executors.media.presets import Presets
-from vidijob.executors.storage import Storage, uri_of
+from vidijob.executors.storage import uri_of
 
 Place = Callable[[str, str], Path]
 
@@ -33,7 +27,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def tracks(path: Path) -> dict[str, MediaInfo]:
+def tracks(path: Path) -> dict[str, Track]:
     """Return what MediaInfo finds in a file, by kind."""
     return {track.track_type: track for track in MediaInfo.parse(path).tracks}
 
