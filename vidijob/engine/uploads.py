@@ -11,6 +11,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -82,16 +83,21 @@ class Uploads:
 
     async def tick(self) -> float:
         """Sweep once; returns the seconds until the next time."""
-        field = self._field
-        if field is not None:
-            try:
-                old = await in_thread(lambda stop: field.forgotten(_FORGOTTEN))
-                wanted = await jobs.wanting(self._database, old) if old else set()
-                lost = [uri for uri in old if uri not in wanted]
-                await in_thread(lambda stop: field.remove(lost))
-            except (Absent, OSError) as error:
-                _log.warning("uploads that nobody wants could not be looked for: %s", error)
+        # Where the storage is not there, nothing was taken either.
+        with suppress(Absent):
+            await self._sweep()
         return _SWEEP
+
+    async def _sweep(self) -> None:
+        field = self._field
+        if field is None:
+            return
+        try:
+            old = await in_thread(lambda stop: field.forgotten(_FORGOTTEN))
+            wanted = await jobs.wanting(self._database, old) if old else set()
+            await in_thread(lambda stop: field.remove(uri for uri in old if uri not in wanted))
+        except OSError as error:
+            _log.warning("uploads that nobody wants could not be looked for: %s", error)
 
     async def _receive(self, pieces: AsyncIterator[bytes], announced: int | None) -> tuple[Landing, Landed]:
         field = self._field

@@ -240,9 +240,27 @@ async def test_a_storage_that_fills_up_meanwhile(
     assert landed(small_disk) == []
 
 
+async def test_a_server_that_is_stopped_meanwhile_leaves_nothing(uploads: Uploads, root: Path) -> None:
+    async def without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(MEBIBYTE)
+            await asyncio.sleep(0.01)
+
+    taking = asyncio.create_task(uploads.take(without_end(), None, None, never))
+    async with asyncio.timeout(10):
+        while not landed(root):
+            await asyncio.sleep(0.01)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert landed(root) == []
+
+
 async def test_a_storage_that_is_not_there(database: Database, tmp_path: Path) -> None:
+    away = Uploads(database, Storage([tmp_path / "away"]))
     with pytest.raises(Unavailable, match="is not there; mount it"):
-        await Uploads(database, Storage([tmp_path / "away"])).take(pieces(10), 10, None, never)
+        await away.take(pieces(10), 10, None, never)
+    await away.tick()
     assert os.listdir(tmp_path) == []
 
 
