@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
-from vidijob.executors.copying import SourceChanged, checksum_of, copy
+from vidijob.executors.copying import SourceChanged, checksum_of, chunks, write
 from vidijob.executors.news import News
 from vidijob.executors.partials import Partial, Receipt
 from vidijob.executors.storage import Storage, shown
@@ -87,7 +87,7 @@ def _copy(storage: Storage, source: Path, partial: Partial, stop: Stop, tell: Ca
     try:
         writing = partial.create()
         try:
-            return copy(reading, writing, source, stop, tell)
+            return write(writing, chunks(reading, source, stop), tell)
         finally:
             os.close(writing)
     finally:
