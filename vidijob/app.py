@@ -32,6 +32,7 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.sender import Sender
+from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
@@ -71,6 +72,7 @@ _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
+_MEBIBYTE = 1024 * 1024
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
@@ -171,7 +173,9 @@ class Server:
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
             self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
-            await self._serve(stack, api_database, bell, accounts, plugged)
+            uploads = Uploads(api_database, storage, limit=settings.upload_limit * _MEBIBYTE)
+            self._run(stack, uploads)
+            await self._serve(stack, api_database, bell, accounts, plugged, uploads)
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
@@ -225,6 +229,7 @@ class Server:
         bell: Bell,
         accounts: Accounts,
         plugged: Mapping[str, Executor],
+        uploads: Uploads,
     ) -> None:
         settings = self._settings
         # Otherwise the first document that is refused would wait for it.
@@ -245,6 +250,7 @@ class Server:
             health=_health(database, settings, self._roles),
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
+            uploads=uploads,
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
