@@ -74,7 +74,7 @@ class Cut:
         late = self.sounds[track] - self.start
         if late <= 0:
             return f"{trim},{_shift('asetpts', self.start)}"
-        return f"{trim},asetpts=PTS-STARTPTS,adelay=delays={round(late * 1000)}:all=1"
+        return f"{trim},asetpts=PTS-STARTPTS,adelay=delays={_seconds(late * 1000)}:all=1"
 
 
 def find(data: JobData, info: MediaInfo) -> Cut | None:
@@ -100,7 +100,9 @@ class _Picture:
             raise Invalid("sourceUri", "The source does not tell how many frames a second has, so it cannot be cut.")
         self.rate = standard(Fraction(rate))
         seconds = stream.facts.get("duration") or info.duration or 0
-        self.frames = int(stream.facts.get("frames") or round(Fraction(seconds) * self.rate))
+        shown, counted = round(Fraction(seconds) * self.rate), int(stream.facts.get("frames") or 0)
+        # An edit list may leave out some of those that are there.
+        self.frames = counted if counted and abs(shown - counted) <= 1 else shown
         self._begin = _exact(stream)
         self._sounds = tuple(_exact(sound) for sound in info.of_kind("audio"))
         self._first = info.time_code
