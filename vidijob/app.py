@@ -38,6 +38,7 @@ from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
+from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
 from vidijob.executors.media import ffmpeg
@@ -269,8 +270,11 @@ def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
+    presets = Presets.load(settings.preset_dir)
     found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
+        "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "conform": ConformExecutor(storage, presets, threads=settings.threads),
+        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
     }
     if settings.allow_program:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 METHODS: Mapping[str, frozenset[str]] = {
     "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
+    "conform": frozenset({"setUp", "checkSources", "transcode", "checkResult", "finish", "cleanUp"}),
+    "timeline": frozenset({"setUp", "readTimeline", "checkSources", "transcode", "checkResult", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),

@@ -131,7 +131,7 @@ class _Picture:
             return _number(key, text)
         if key in ("startTime", "endTime"):
             # The frames that begin in the part: its start is in it, its end is not.
-            place = math.ceil(_time(key, text) * self.rate)
+            place = math.ceil(time(key, text) * self.rate)
             return place - 1 if key == "endTime" else place
         return self._named(key, text)
 
@@ -204,7 +204,7 @@ class _Sound:
     def _time(self, key: str, text: str) -> Fraction:
         if key not in ("startTime", "endTime"):
             raise Invalid(key, f"The source has no picture, whose frames {key} could name; give startTime and endTime.")
-        return _time(key, text)
+        return time(key, text)
 
     def _all(self) -> str:
         return f"0 s to {_seconds(self._seconds)} s"
@@ -234,7 +234,7 @@ def _number(key: str, text: str) -> int:
     return int(text)
 
 
-def _time(key: str, text: str) -> Fraction:
+def time(key: str, text: str) -> Fraction:
     whole, _, part = text.partition(".")
     if not (text.isascii() and whole.isdecimal() and (part or "0").isdecimal() and len(text) <= _LONGEST):
         raise Invalid(key, f"{key} is {shown(text)}; give seconds, such as 1.5.", value=text[:_LONGEST])

@@ -17,7 +17,7 @@ from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.executors.making import Making, all_or_none, receipts, remove
-from vidijob.executors.media import cut, ffmpeg, order, running
+from vidijob.executors.media import cut, ffmpeg, order, results, running
 from vidijob.executors.media.cut import Cut
 from vidijob.executors.media.encoders import Encoders
 from vidijob.executors.media.outputs import Output, outputs, source
@@ -26,11 +26,6 @@ from vidijob.executors.media.probing import MediaInfo, probe
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
 from vidijob.jobs import resources
-
-#: A result that lasts less than this part of what its source promised is taken for broken.
-_SHORTEST = 0.9
-#: Seconds by which they may differ without a word.
-_ALIKE = 0.1
 
 
 class MediaExecutor(Making):
@@ -76,7 +71,7 @@ class MediaExecutor(Making):
         part = cut.find(step.data, info)
         if part is not None:
             step.note(f"Of the source: {part.words}.")
-        return Done({"duration": _seconds(info), "mediaInfo": [info.text()]})
+        return Done({"duration": results.in_seconds(info), "mediaInfo": [info.text()]})
 
     async def _transcode(self, step: StepContext) -> Outcome:
         part, promised, threads = _part(step), _promised(step), processors(step.metadata) or self._threads
@@ -109,27 +104,9 @@ class MediaExecutor(Making):
         return Done({**made, **outcome.data})
 
     async def _check_result(self, step: StepContext) -> Done | Fail:
-        promised, results = _promised(step), []
         wanted, made = await in_thread(lambda stop: (self._outputs(step), self.made(step)))
-        for output, (partial, _) in zip(wanted, made, strict=True):
-            info = await probe(partial.path, "destinationUri", f"The file made with the preset {output.preset.tag}")
-            results.append(info)
-            if promised is None or info.duration is None:
-                continue
-            difference = info.duration - promised
-            if info.duration < _SHORTEST * promised - _ALIKE / 2:
-                return Fail(
-                    f"The file made with the preset {output.preset.tag} lasts {info.duration:.3f} s and the source "
-                    f"promises {promised:.3f} s; the source is probably damaged."
-                )
-            if abs(difference) > _ALIKE:
-                step.note(f"The file made with the preset {output.preset.tag} is {difference:+.3f} s longer.")
-        return Done(
-            {
-                "outputDuration": [seconds for info in results for seconds in _seconds(info) or ("",)],
-                "outputMediaInfo": [info.text() for info in results],
-            }
-        )
+        files = [(output.preset.tag, partial.path) for output, (partial, _) in zip(wanted, made, strict=True)]
+        return await results.check(step, files, _promised(step))
 
     def _outputs(self, step: StepContext) -> list[Output]:
         return outputs(step, self._storage, self._presets)
@@ -173,7 +150,3 @@ def _require_streams(info: MediaInfo, preset: Preset) -> None:
     raise Invalid(
         "tag", f"The source has only {has} and the preset {preset.tag} makes only {makes}; choose another tag."
     )
-
-
-def _seconds(info: MediaInfo) -> list[str] | None:
-    return None if info.duration is None else [f"{info.duration:.6f}".rstrip("0").rstrip(".")]

@@ -34,9 +34,14 @@ def outputs(step: StepContext, storage: Storage, presets: Presets) -> list[Outpu
     Each tag has a ``destinationUri`` of its own, or there is one that ends in ``/``: a folder, in which the files are named
     ``{source}_{tag}.{extension}``. Without a tag it is the preset named like the destination's ending, else ``mp4``.
     """
-    data = step.data
-    chosen = wanted_presets(data, presets)
-    stem = Path(storage.name(jobdata.single(data, "sourceUri", "the file to be transcoded"))).stem
+    name = storage.name(jobdata.single(step.data, "sourceUri", "the file to be transcoded"))
+    return named_outputs(step, storage, presets, name)
+
+
+def named_outputs(step: StepContext, storage: Storage, presets: Presets, name: str) -> list[Output]:
+    """Return the files to be made; in a folder they are named by the file called ``name``."""
+    chosen = wanted_presets(step.data, presets)
+    stem = Path(name).stem
     names = [f"{stem}_{preset.tag}.{preset.extension}" for preset in chosen]
     return [Output(*pair) for pair in zip(chosen, destinations(step, storage, names, "tags"), strict=True)]
 
