@@ -21,6 +21,9 @@ from vidijob.store.database import Database
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate
 
+# The tests start hundreds of processes of ours; where bytecode is not kept, each would compile everything anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A busy machine is no fault of the code: no example of a property is timed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

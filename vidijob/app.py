@@ -41,9 +41,13 @@ from vidijob.executors.base import Executor
 from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
+from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
@@ -275,7 +279,11 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         "media": MediaExecutor(storage, presets, threads=settings.threads),
         "conform": ConformExecutor(storage, presets, threads=settings.threads),
         "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
+        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
+        "imf": ImfExecutor(storage),
+        "shape": ShapeExecutor(storage),
+        "analysis": AnalysisExecutor(storage, threads=settings.threads),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

@@ -5,12 +5,21 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests import packages
 from vidijob.executors.media import ffmpeg
+
+EDL = """TITLE: An example
+
+001  CLIP     V     C        00:00:02:00 00:00:03:00 01:00:00:00 01:00:01:00
+002  CLIP     V     C        00:00:00:00 00:00:00:12 01:00:01:12 01:00:02:00
+"""
 
 
 def prepare(folder: Path) -> None:
     """Make them."""
     make_clip(folder / "clip.mov")
+    (folder / "cut.edl").write_text(EDL)
+    packages.make(folder / "package")
 
 
 def make_clip(path: Path) -> None:

@@ -13,7 +13,8 @@ from pymediainfo import MediaInfo
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail
 from vidijob.executors.media.encoders import Encoders
-from vidijob.executors.media.executor import MediaExecutor, processors
+from vidijob.executors.media.executor import MediaExecutor
+from vidijob.executors.media.ffmpeg import processors
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.storage import Storage
 

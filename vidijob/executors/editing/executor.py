@@ -2,7 +2,7 @@
 TIMELINE.
 
 Data in: what is put together (``conform.py``, ``timeline.py``); ``destinationUri`` and ``tag`` (may repeat) or ``transcodeJob``;
-``frameRate`` (25, 29.97, 30000/1001) and ``resolution`` (1920x1080) of the result, else those of the first source, or of the
+``outputFrameRate`` (25, 29.97, 30000/1001) and ``outputResolution`` (1920x1080) of the result, else those of the first source, or of the
 timeline.
 Data out: ``duration`` (seconds) of what is put together, ``mediaInfo`` (JSON) of each source in the order in which they come;
 ``fileUri``, ``fileSize``, ``outputDuration`` and ``outputMediaInfo``, one of each per tag; ``transcodeProgress`` and its like.
@@ -11,23 +11,25 @@ Data out: ``duration`` (seconds) of what is put together, ``mediaInfo`` (JSON) o
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
-from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.executors.editing import conform, graph, timeline
 from vidijob.executors.editing.lanes import Lanes
-from vidijob.executors.editing.program import Program, read_rate
-from vidijob.executors.making import Making, all_or_none, receipts, remove
-from vidijob.executors.media import ffmpeg, results, running
+from vidijob.executors.editing.program import Placed, Program, read_rate
+from vidijob.executors.making import Making
+from vidijob.executors.media import ffmpeg, running
+from vidijob.executors.media.checking import check, results
 from vidijob.executors.media.encoders import Encoders
-from vidijob.executors.media.executor import processors
 from vidijob.executors.media.outputs import Output, named_outputs
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.probing import MediaInfo, probe
 from vidijob.executors.media.timecode import in_words, standard
+from vidijob.executors.partials import Partial
 from vidijob.executors.stepwise import Work
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
@@ -83,7 +85,7 @@ class Editing(Making):
         infos = {path: await probe(path) for path in wanted.paths}
         program = await in_thread(lambda stop: self._program(step, wanted, infos))
         for placed in program.pictures:
-            step.note(_in_words(placed.begin, placed.end, placed.shot.path, placed.shot.cut and placed.shot.cut.words))
+            step.note(_in_words(placed))
         return Done(
             {
                 "duration": [f"{float(program.seconds):.6f}".rstrip("0").rstrip(".")],
@@ -92,14 +94,12 @@ class Editing(Making):
         )
 
     async def _transcode(self, step: StepContext) -> Outcome:
-        threads = processors(step.metadata) or self._threads
+        threads = ffmpeg.processors(step.metadata) or self._threads
         wanted, program = await in_thread(lambda stop: (self._outputs(step), self._checked(step)))
         chosen = [await self._encoders.choose(output.preset, step.note) for output in wanted]
         about = shown(self.name(step))
 
-        def prepare(stop: Stop) -> list[running.Run]:
-            for partial in partials:
-                partial.create_empty()
+        def prepare(partials: Sequence[Partial]) -> list[running.Run]:
             return [
                 running.Run(
                     output.preset.tag,
@@ -112,19 +112,13 @@ class Editing(Making):
             ]
 
         partials = await in_thread(lambda stop: self.begin(step))
-        with all_or_none(partials):
-            runs = await in_thread(prepare)
-            outcome = await running.run(step, self._storage, runs, lambda: self.lanes(step))
-            if not isinstance(outcome, Done):
-                await in_thread(lambda stop: remove(partials))
-                return outcome
-            made = await in_thread(lambda stop: receipts(partials))
-        return Done({**made, **outcome.data})
+        return await running.make(step, self._storage, partials, prepare, lambda: self.lanes(step))
 
     async def _check_result(self, step: StepContext) -> Outcome:
         wanted, made = await in_thread(lambda stop: (self._outputs(step), self.made(step)))
         files = [(output.preset.tag, partial.path) for output, (partial, _) in zip(wanted, made, strict=True)]
-        return await results.check(step, files, float(jobdata.single(step.data, "duration", "how long it lasts")))
+        found = await check(step, files, float(jobdata.single(step.data, "duration", "how long it lasts")))
+        return found if isinstance(found, Fail) else Done(results(found))
 
     def _outputs(self, step: StepContext) -> list[Output]:
         return named_outputs(step, self._storage, self._presets, self.name(step))
@@ -136,7 +130,7 @@ class Editing(Making):
         return self._program(step, wanted, dict(zip(wanted.paths, infos, strict=True)))
 
     def _program(self, step: StepContext, wanted: Lanes, infos: dict[Path, MediaInfo]) -> Program:
-        rate, size = (jobdata.optional(step.data, key) for key in ("frameRate", "resolution"))
+        rate, size = (jobdata.optional(step.data, key) for key in ("outputFrameRate", "outputResolution"))
         program = wanted.program(infos, rate, size)
         for output in self._outputs(step):
             makes = (output.preset.video is not None, output.preset.audio is not None)
@@ -197,7 +191,7 @@ class TimelineExecutor(Editing):
 
     async def _rate(self, step: StepContext) -> Fraction:
         """Return the rate of an EDL's time codes: that asked for, else that of the first media that the job names, else 25."""
-        asked = jobdata.optional(step.data, "frameRate")
+        asked = jobdata.optional(step.data, "outputFrameRate")
         if asked is not None:
             return read_rate(asked)
         named = jobdata.values(step.data, "mediaUri")
@@ -214,6 +208,7 @@ class TimelineExecutor(Editing):
         return Fraction(25)
 
 
-def _in_words(begin: int, end: int, path: Path | None, part: str | None) -> str:
-    what = f"{shown(path.name)}, {part}" if path is not None else "nothing"
-    return f"From frame {begin} to {end - 1}: {what}."
+def _in_words(placed: Placed) -> str:
+    path, part = placed.shot.path, placed.shot.cut
+    what = f"{shown(path.name)}, {part.words}" if path is not None and part is not None else "nothing"
+    return f"From frame {placed.begin} to {placed.end - 1}: {what}."

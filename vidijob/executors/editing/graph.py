@@ -25,7 +25,7 @@ def command(program: Path, wanted: Program, target: Path, preset: Preset, thread
         graph.sounds(wanted.sounds, preset.audio.filter)
         arguments += ["-map", "[sound]", *ffmpeg.encoding("a", preset.audio, threads)]
     return [
-        *ffmpeg.opening(program, threads),
+        *ffmpeg.start(program, threads),
         # The filters of a part go by the times that are in its file.
         *("-copyts", "-filter_complex_threads", str(threads)),
         *graph.inputs,

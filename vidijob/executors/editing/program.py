@@ -7,7 +7,7 @@ whatever the rates of the sources are, and picture and sound stay together to th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +27,7 @@ _RATE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?|[0-9]{1,6}/[0-9]{1,5}")
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _WORD = re.compile(r"[a-z0-9_.()]{1,40}")
 _PIXELS = "yuv420p"
-_LAYOUT = "stereo"
+_LAYOUTS: Mapping[object, str] = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +136,24 @@ def format_of(shots: Sequence[Shot], rate: str | None, size: str | None, given: 
         # As it is shown, not as it is stored.
         shape = Fraction(picture.get("pixelAspectRatio") or 1) or Fraction(1)
         width, height = round(picture["width"] * shape / 2) * 2 if shape != 1 else picture["width"], picture["height"]
-    pixels, layout = str((picture or {}).get("pixelFormat")), str(sound.get("layout"))
+    pixels, layout = str((picture or {}).get("pixelFormat")), _layout(sound)
     return Format(
         width,
         height,
         frame_rate,
         pixels if picture is not None and _WORD.fullmatch(pixels) and pixels != "none" else _PIXELS,
-        layout if layout in ("mono", "stereo", "5.1", "7.1", "quad") else _LAYOUT,
+        layout,
     )
 
 
-def read_rate(text: str, key: str = "frameRate") -> Fraction:
+def _layout(facts: Mapping[str, object]) -> str:
+    """Return the arrangement of channels of a sound; one that does not tell it has the usual one for their number."""
+    if facts.get("layout") in _LAYOUTS.values():
+        return str(facts["layout"])
+    return _LAYOUTS.get(facts.get("channels"), _LAYOUTS[2])
+
+
+def read_rate(text: str, key: str = "outputFrameRate") -> Fraction:
     """Return the frame rate that a text means: 25, 29.97, 30000/1001."""
     if not _RATE.fullmatch(text) or re.search(r"/0+$", text) or not 1 <= Fraction(text) <= 300:
         raise Invalid(key, f"{key} is {shown(text)}; give one like 25, 29.97 or 30000/1001.", value=text[:40])
@@ -157,7 +164,9 @@ def _read_size(text: str) -> tuple[int, int]:
     found = _SIZE.fullmatch(text)
     if found is None or not all(2 <= int(part) <= _LARGEST and int(part) % 2 == 0 for part in found.groups()):
         raise Invalid(
-            "resolution", f"resolution is {shown(text)}; give even numbers, such as 1920x1080.", value=text[:40]
+            "outputResolution",
+            f"outputResolution is {shown(text)}; give even numbers, such as 1920x1080.",
+            value=text[:40],
         )
     return int(found[1]), int(found[2])
 

@@ -76,6 +76,10 @@ class Cut:
             return f"{trim},{_shift('asetpts', self.start)}"
         return f"{trim},asetpts=PTS-STARTPTS,adelay=delays={_seconds(late * 1000)}:all=1"
 
+    def every_sound(self) -> list[str]:
+        """Return the filters for each track of sound."""
+        return [self.sound(track) for track in range(len(self.sounds))]
+
 
 def find(data: JobData, info: MediaInfo) -> Cut | None:
     """Return the part that a job's data wants of a source, ``None`` for all of it; raise ``Invalid`` for one it has not."""

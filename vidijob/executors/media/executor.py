@@ -10,22 +10,23 @@ Metadata of the first step: ``requires`` = ``range`` or ``transcodeJob``: what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
-from vidijob.executors.making import Making, all_or_none, receipts, remove
-from vidijob.executors.media import cut, ffmpeg, order, results, running
+from vidijob.executors.making import Making
+from vidijob.executors.media import cut, ffmpeg, order, running
+from vidijob.executors.media.checking import check, require_streams, results, seconds
 from vidijob.executors.media.cut import Cut
 from vidijob.executors.media.encoders import Encoders
 from vidijob.executors.media.outputs import Output, outputs, source
-from vidijob.executors.media.presets import Preset, Presets
+from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.probing import MediaInfo, probe
+from vidijob.executors.partials import Partial
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
-from vidijob.jobs import resources
 
 
 class MediaExecutor(Making):
@@ -67,26 +68,24 @@ class MediaExecutor(Making):
         path, wanted = await in_thread(lambda stop: (source(step.data, self._storage), self._outputs(step)))
         info = await probe(path)
         for output in wanted:
-            _require_streams(info, output.preset)
+            require_streams(info, output.preset)
         part = cut.find(step.data, info)
         if part is not None:
             step.note(f"Of the source: {part.words}.")
-        return Done({"duration": results.in_seconds(info), "mediaInfo": [info.text()]})
+        return Done({"duration": seconds(info), "mediaInfo": [info.text()]})
 
     async def _transcode(self, step: StepContext) -> Outcome:
-        part, promised, threads = _part(step), _promised(step), processors(step.metadata) or self._threads
+        part, promised, threads = _part(step), _promised(step), ffmpeg.processors(step.metadata) or self._threads
         wanted = await in_thread(lambda stop: self._outputs(step))
         chosen = [await self._encoders.choose(output.preset, step.note) for output in wanted]
 
-        def prepare(stop: Stop) -> list[running.Run]:
+        def prepare(partials: Sequence[Partial]) -> list[running.Run]:
             path, program = source(step.data, self._storage), ffmpeg.find()
-            for partial in partials:
-                partial.create_empty()
             return [
                 running.Run(
                     output.preset.tag,
                     f"{shown(path)} with the preset {output.preset.tag}",
-                    ffmpeg.command(program, path, partial.path, preset, threads, part),
+                    ffmpeg.command(program, path, partial.path, preset, threads, cut=part),
                     promised,
                     output.destination,
                 )
@@ -94,28 +93,16 @@ class MediaExecutor(Making):
             ]
 
         partials = await in_thread(lambda stop: self.begin(step))
-        with all_or_none(partials):
-            runs = await in_thread(prepare)
-            outcome = await running.run(step, self._storage, runs, lambda: source(step.data, self._storage))
-            if not isinstance(outcome, Done):
-                await in_thread(lambda stop: remove(partials))
-                return outcome
-            made = await in_thread(lambda stop: receipts(partials))
-        return Done({**made, **outcome.data})
+        return await running.make(step, self._storage, partials, prepare, lambda: source(step.data, self._storage))
 
     async def _check_result(self, step: StepContext) -> Done | Fail:
         wanted, made = await in_thread(lambda stop: (self._outputs(step), self.made(step)))
         files = [(output.preset.tag, partial.path) for output, (partial, _) in zip(wanted, made, strict=True)]
-        return await results.check(step, files, _promised(step))
+        found = await check(step, files, _promised(step))
+        return found if isinstance(found, Fail) else Done(results(found))
 
     def _outputs(self, step: StepContext) -> list[Output]:
         return outputs(step, self._storage, self._presets)
-
-
-def processors(metadata: Mapping[str, str]) -> int | None:
-    """Return how many threads a step may use by the processors that it needs, ``resources`` = ``cpu=2``, if it says so."""
-    needed = resources.needs(metadata).get("cpu")
-    return None if needed is None else max(1, min(int(needed), 64))
 
 
 def _require(step: StepContext) -> None:
@@ -141,12 +128,3 @@ def _promised(step: StepContext) -> float | None:
     if part is not None:
         return float(part.seconds)
     return None if duration is None else float(duration)
-
-
-def _require_streams(info: MediaInfo, preset: Preset) -> None:
-    if (info.has_video and preset.video) or (info.has_audio and preset.audio):
-        return
-    has, makes = ("picture", "sound") if info.has_video else ("sound", "picture")
-    raise Invalid(
-        "tag", f"The source has only {has} and the preset {preset.tag} makes only {makes}; choose another tag."
-    )

@@ -9,7 +9,7 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from vidijob.executors import process
 from vidijob.executors.media.cut import Cut
 from vidijob.executors.media.presets import Encoding, Preset
 from vidijob.executors.media.probing import FORMATS
+from vidijob.jobs import resources
 
 _LINE = re.compile(r"^(?:\[[^\]]*\] )*\[(?P<level>fatal|error|panic)\] (?P<text>.*)$")
 #: What ffmpeg says in addition when something went wrong, and never why.
@@ -60,17 +61,30 @@ def find() -> Path:
 
 
 def command(
-    ffmpeg: Path, source: Path, target: Path, preset: Preset, threads: int, cut: Cut | None = None
+    ffmpeg: Path,
+    source: Path,
+    target: Path,
+    preset: Preset,
+    threads: int,
+    *,
+    cut: Cut | None = None,
+    sound: Path | None = None,
 ) -> list[str]:
-    """Return the argument list that makes ``target``, which may be overwritten, of ``source``, or of a part of it."""
+    """Return the argument list that makes ``target``, which may be overwritten, of ``source``, or of a part of it.
+
+    ``sound`` is another file that the sound is taken from.
+    """
     return [
-        *opening(ffmpeg, threads),
+        *start(ffmpeg, threads),
         # The filters of a part go by the times that are in the file.
         *(("-copyts", *cut.seek()) if cut is not None else ()),
         *reading(source, threads),
+        *(reading(sound, threads) if sound is not None else ()),
         # V is video that is no cover picture; a question mark takes what is there.
-        *_kind("v", "V", preset.video, threads, [cut.picture()] if cut is not None and cut.rate is not None else []),
-        *_kind("a", "a", preset.audio, threads, [cut.sound(track) for track in range(len(cut.sounds))] if cut else []),
+        *_kind("v", "0:V", preset.video, threads, [cut.picture()] if cut is not None and cut.rate is not None else []),
+        *_kind(
+            "a", "0:a" if sound is None else "1:a", preset.audio, threads, cut.every_sound() if cut is not None else []
+        ),
         *writing(target, preset, threads),
     ]
 
@@ -78,16 +92,16 @@ def command(
 def trial(ffmpeg: Path, picture: str, sound: str, target: Path, preset: Preset) -> list[str]:
     """Return the argument list that tries a preset on what the two sources of ``lavfi`` make up."""
     return [
-        *opening(ffmpeg, 1),
+        *start(ffmpeg, 1),
         *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound),
-        *_kind("v", "V", preset.video, 1, []),
-        *_kind("a", "a", preset.audio, 1, [], source=1),
+        *_kind("v", "0:V", preset.video, 1),
+        *_kind("a", "1:a", preset.audio, 1),
         *writing(target, preset, 1),
     ]
 
 
-def opening(ffmpeg: Path, threads: int) -> list[str]:
-    """Return how every argument list begins."""
+def start(ffmpeg: Path, threads: int) -> list[str]:
+    """Return how every call begins."""
     return [
         str(ffmpeg),
         *("-hide_banner", "-nostdin", "-nostats", "-y"),
@@ -121,14 +135,12 @@ def encoding(letter: str, wanted: Encoding, threads: int) -> list[str]:
     return arguments
 
 
-def _kind(
-    letter: str, selector: str, wanted: Encoding | None, threads: int, cuts: Sequence[str], source: int = 0
-) -> list[str]:
+def _kind(letter: str, selector: str, wanted: Encoding | None, threads: int, cuts: Sequence[str] = ()) -> list[str]:
     """Return the arguments for one kind of streams; ``cuts`` are the filters that each of them passes through first."""
     if wanted is None:
         return [f"-{letter}n"]
     streams = selector if wanted.streams == "all" else f"{selector}:0"
-    arguments = ["-map", f"{source}:{streams}?", *encoding(letter, wanted, threads)]
+    arguments = ["-map", f"{streams}?", *encoding(letter, wanted, threads)]
     if not cuts and wanted.filter:
         arguments += [f"-filter:{letter}", wanted.filter]
     for track, cut in enumerate(cuts if wanted.streams == "all" else cuts[:1]):
@@ -182,3 +194,9 @@ def default_threads() -> int:
     """Return how many threads one transcode uses when nobody says: as many as there are processors, at most eight."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(8, usable or 1))
+
+
+def processors(metadata: Mapping[str, str]) -> int | None:
+    """Return how many threads a step may use by the processors that it needs, ``resources`` = ``cpu=2``, if it says so."""
+    needed = resources.needs(metadata).get("cpu")
+    return None if needed is None else max(1, min(int(needed), 64))
