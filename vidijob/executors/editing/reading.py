@@ -10,7 +10,9 @@ import re
 import resource
 import sys
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
+from xml.etree import ElementTree
 
 #: Bytes of address space and seconds of processor time.
 _MEMORY = 2 * 1024**3
@@ -50,7 +52,10 @@ def read(content: bytes, rate: float) -> Iterator[dict[str, Any]]:
     options: dict[str, Any] = {"media_linker_name": otio.media_linker.MediaLinkingPolicy.DoNotLinkMedia}
     if adapter == "cmx_3600":
         options |= {"rate": rate, "ignore_timecode_mismatch": True}
-    found = otio.adapters.read_from_string(content.decode("utf-8-sig"), adapter, **options)
+    text, rates = content.decode("utf-8-sig"), {}
+    if adapter == "fcpx_xml":
+        text, rates = on_whole_frames(text)
+    found = otio.adapters.read_from_string(text, adapter, **options)
     timeline = only_timeline(otio, found)
     pictures = [track for track in timeline.tracks if is_track(otio, track, "Video")]
     sounds = [track for track in timeline.tracks if is_track(otio, track, "Audio")]
@@ -59,7 +64,7 @@ def read(content: bytes, rate: float) -> Iterator[dict[str, Any]]:
             list(items(otio, track))
         pictures = [otio.algorithms.flatten_stack(pictures)]
     lanes = [("V", track) for track in pictures] + [(f"A{place}", track) for place, track in enumerate(sounds)]
-    told = [{"lane": lane, **item} for lane, track in lanes for item in items(otio, track)]
+    told = [{"lane": lane, **true_rates(item, rates)} for lane, track in lanes for item in items(otio, track)]
     if len(told) > _ITEMS:
         raise Refused(f"it has {len(told)} clips and gaps")
     yield {"name": str(timeline.name)[:_LONGEST_NAME], "format": adapter, "items": len(told)}
@@ -76,6 +81,42 @@ def adapter_of(content: bytes) -> str:
     if re.search(r"^(TITLE:|FCM:|\d{3,}\s)", head, re.MULTILINE):
         return "cmx_3600"
     raise Refused("it is neither OTIO nor an EDL nor XML of Final Cut Pro")
+
+
+def on_whole_frames(text: str) -> tuple[str, dict[float, float]]:
+    """Return XML of Final Cut Pro X whose times its adapter reads to the frame, and which rate it takes for which.
+
+    The adapter has a rate cut down to a whole number (29.97 to 29) and then cuts every time down to a frame, also where only
+    a float is a little too small. So each time is put a quarter into its frame, and the rate is rounded to a whole one.
+    """
+    tree = ElementTree.fromstring(text)
+    durations = {one.get("id"): one.get("frameDuration") for one in tree.iter("format")}
+    sequence = next(tree.iter("sequence"), None)
+    length = seconds(durations.get(sequence.get("format")) if sequence is not None else None)
+    if not length:
+        return text, {}
+    rate, whole = 1 / length, round(1 / length)
+    for element in tree.iter():
+        for name in ("offset", "start", "duration"):
+            if (time := seconds(element.get(name))) is not None:
+                frames = round(time * rate)
+                element.set(name, f"{4 * frames + 1}/{4 * whole}s" if frames else "0s")
+        if element.tag == "format" and element.get("frameDuration"):
+            element.set("frameDuration", f"1/{whole}s")
+    return ElementTree.tostring(tree, encoding="unicode"), {float(whole): float(rate)}
+
+
+def seconds(text: str | None) -> Fraction | None:
+    """Return a time of Final Cut Pro X, ``1001/30000s``."""
+    return Fraction(text[:-1]) if text and re.fullmatch(r"-?[0-9]{1,18}(/0*[1-9][0-9]{0,17})?s", text) else None
+
+
+def true_rates(item: dict[str, Any], rates: dict[float, float]) -> dict[str, Any]:
+    """Return an item with the rates that were meant."""
+    for name in ("duration", "start", "origin"):
+        if name in item:
+            item[name][1] = rates.get(item[name][1], item[name][1])
+    return item
 
 
 def only_timeline(otio: Any, found: Any) -> Any:
