@@ -39,6 +39,7 @@ from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
+from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
@@ -284,6 +285,8 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     presets = Presets.load(settings.preset_dir)
     found: dict[str, Executor] = {
         "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "conform": ConformExecutor(storage, presets, threads=settings.threads),
+        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
         "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
         "imf": ImfExecutor(storage),

@@ -9,6 +9,7 @@ import pytest
 
 from vidijob.errors import NotFound, Unreachable
 from vidijob.executors.base import Done, Outcome, StepContext
+from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
@@ -89,6 +90,8 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
             "analysis": AnalysisExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "ingest": IngestExecutor(storage, Presets.load()),
+            "conform": ConformExecutor(storage, Presets.load()),
+            "timeline": TimelineExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
             "http": HttpExecutor(no_call, NoCallbacks()),
