@@ -10,6 +10,7 @@ METHODS: Mapping[str, frozenset[str]] = {
     "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
     "shape": frozenset({"setUp", "checkMedia", "analyze", "compare", "finish", "cleanUp"}),
     "analysis": frozenset({"setUp", "checkSource", "analyze", "finish", "cleanUp"}),
+    "thumbnail": frozenset({"setUp", "checkSource", "create", "finish", "cleanUp"}),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),
