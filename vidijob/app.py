@@ -40,6 +40,8 @@ from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
@@ -272,9 +274,12 @@ def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
+    presets = Presets.load(settings.preset_dir)
     found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
+        "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
+        "imf": ImfExecutor(storage),
         "shape": ShapeExecutor(storage),
         "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
         "analysis": AnalysisExecutor(storage, threads=settings.threads),

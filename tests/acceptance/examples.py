@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from tests import packages
 from vidijob.executors.media import ffmpeg
 
 
 def prepare(folder: Path) -> None:
     """Make them."""
     make_clip(folder / "clip.mov")
+    packages.make(folder / "package")
 
 
 def make_clip(path: Path) -> None:

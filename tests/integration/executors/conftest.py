@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -59,6 +60,11 @@ def media(storage: Storage) -> MediaExecutor:
 @pytest.fixture
 def files(storage: Storage) -> FileExecutor:
     return FileExecutor(storage)
+
+
+@pytest.fixture
+def ingest(storage: Storage) -> IngestExecutor:
+    return IngestExecutor(storage, Presets.load(), threads=2)
 
 
 @pytest.fixture
