@@ -50,6 +50,7 @@ from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
+from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
@@ -293,6 +294,7 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         "report": ReportExecutor(storage),
         "sidecar": SidecarExecutor(storage),
         "shape": ShapeExecutor(storage),
+        "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
         "analysis": AnalysisExecutor(storage, threads=settings.threads),
     }
     if settings.allow_program:

@@ -19,6 +19,7 @@ from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
+from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import Access, ScriptExecutor, Task
 from vidijob.executors.shell import ShellExecutor
@@ -87,6 +88,7 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
             "sidecar": SidecarExecutor(storage),
             "report": ReportExecutor(storage),
             "shape": ShapeExecutor(storage),
+            "thumbnail": ThumbnailExecutor(storage),
             "analysis": AnalysisExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "ingest": IngestExecutor(storage, Presets.load()),
