@@ -267,6 +267,16 @@ async def test_a_source_that_ends_before_it_promised_makes_nothing(
     assert os.listdir(root / "out") == [], "all pictures, or none"
 
 
+async def test_a_full_disk_is_a_reason_to_wait(small_disk: Path, ramps: Path) -> None:
+    thumbnail = ThumbnailExecutor(Storage([small_disk]), threads=2)
+    source = put(ramps, small_disk, "ramp.mov")
+    (small_disk / "filler").write_bytes(bytes(960_000 - source.stat().st_size))
+    data = {"sourceUri": str(source), "destinationUri": f"{small_disk}/out/"}
+    outcome = await Job("THUMBNAIL", thumbnail, **data, createPosters="0.1,0.2", posterWidth="8000").run()
+    assert isinstance(outcome, Wait) and outcome.type == "OUT_OF_STORAGE", outcome
+    assert os.listdir(small_disk / "out") == []
+
+
 async def test_what_gets_nowhere_is_ended(
     thumbnail: ThumbnailExecutor, root: Path, ramps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
