@@ -39,18 +39,22 @@ from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
+from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.ingest.executor import IngestExecutor
+from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
+from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
+from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
@@ -282,10 +286,15 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     presets = Presets.load(settings.preset_dir)
     found: dict[str, Executor] = {
         "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "conform": ConformExecutor(storage, presets, threads=settings.threads),
+        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
         "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
         "imf": ImfExecutor(storage),
+        "report": ReportExecutor(storage),
+        "sidecar": SidecarExecutor(storage),
         "shape": ShapeExecutor(storage),
+        "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
         "analysis": AnalysisExecutor(storage, threads=settings.threads),
     }
     if settings.allow_program:

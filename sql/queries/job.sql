@@ -329,8 +329,8 @@ WHERE s.job_id = ANY ($1::bigint[]) AND NOT s.cleanup AND s.state NOT IN ('NONE'
 ORDER BY s.job_id, s.number DESC;
 
 -- name: log(ids) :many
--- Every attempt of the steps of jobs, in order; clean-up only where it failed.
-SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes, a.total_sub_tasks,
+-- Every attempt of the steps of jobs, in order; clean-up only where it failed. data is what one that runs tells.
+SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes, a.total_sub_tasks, l.data,
        coalesce(l.progress_value, a.progress_value) AS progress_value,
        coalesce(l.progress_total, a.progress_total) AS progress_total,
        coalesce(l.progress_unit, a.progress_unit) AS progress_unit

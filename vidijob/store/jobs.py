@@ -227,7 +227,7 @@ async def get(database: Database, job: JobId) -> Job | None:
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
-    """Return the jobs with where they are and their logs."""
+    """Return the jobs with where they are, their logs, and what their running steps tell in their data."""
     ids = [job.id for job in found]
     current = {
         row["job_id"]: CurrentStep(row["description"], row["number"], StepState(row["state"]))
@@ -237,15 +237,24 @@ async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
     log = await session.rows("job.log", ids)
     divided = sorted({JobId(row["job_id"]) for row in log if row["total_sub_tasks"] is not None})
     parts = await sub_tasks.of_jobs(session, divided) if divided else {}
+    told: dict[int, dict[str, list[str]]] = {}
     for row in log:
         logs[row["job_id"]].append(_attempt(row, parts.get(row["id"], ())))
+        if row["data"] is not None:
+            told.setdefault(row["job_id"], {}).update(row["data"])
     stuck = [job.id for job in found if job.state is JobState.WAITING]
     waiting = {
         row["job_id"]: Waiting(row["type"], row["reason"])
         for row in (await session.rows("problem.of_jobs", stuck) if stuck else ())
     }
     return [
-        replace(job, current_step=current.get(job.id), log=tuple(logs[job.id]), waiting=waiting.get(job.id))
+        replace(
+            job,
+            current_step=current.get(job.id),
+            log=tuple(logs[job.id]),
+            waiting=waiting.get(job.id),
+            data={**job.data, **told.get(job.id, {})},
+        )
         for job in found
     ]
 
