@@ -47,6 +47,14 @@ SELECT j.id, j.type, j.state, j.priority, j.owner, j.started, j.finished, j.data
 FROM submission s JOIN job j ON j.id = s.job_id
 WHERE s.owner = $1 AND s.key = $2;
 
+-- name: wanting(key, uris) :many
+-- Those of some uploads that a job which has not ended names under a key of its data.
+SELECT uri FROM unnest($2::text[]) AS given (uri)
+WHERE EXISTS (
+  SELECT FROM job
+  WHERE data @> jsonb_build_object($1::text, jsonb_build_array(uri)) AND finished IS NULL
+);
+
 -- name: lock(ids) :many
 -- Lock jobs for a change, always in the same order.
 SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE;

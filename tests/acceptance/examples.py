@@ -20,6 +20,7 @@ def prepare(folder: Path) -> None:
     make_clip(folder / "clip.mov")
     (folder / "cut.edl").write_text(EDL)
     packages.make(folder / "package")
+    (folder / "clip.en.srt").write_text("1\n00:00:00,500 --> 00:00:02,500\nA test picture.\n", "utf-8")
 
 
 def make_clip(path: Path) -> None:

@@ -28,6 +28,7 @@ from vidijob.jobs.model import (
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
+from vidijob.jobs.uploads import UPLOAD
 from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
 
@@ -55,7 +56,9 @@ class NewJob:
     @property
     def digest(self) -> bytes:
         """What is ordered, as a SHA-256: equal for equal orders."""
-        order = [self.type, self.state.value, self.priority.value, _texts(self.data), self.remark, _asked(self.asked)]
+        # Where an upload has landed is new each time; its checksum tells whether it is the same.
+        data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
+        order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
         return sha256(json.dumps(order, sort_keys=True).encode()).digest()
 
 
@@ -71,6 +74,11 @@ async def submitted(database: Database, owner: str, key: str) -> tuple[Job, byte
     """Return the job that a user submitted with a key, if it is still there, and the digest of the order."""
     row = await database.row("job.submitted", owner, key)
     return (from_row(row), row["digest"]) if row is not None else None
+
+
+async def wanting(database: Database, uploads: Sequence[str]) -> set[str]:
+    """Return those of some uploads, by their URIs, that a job which has not ended is about."""
+    return {row["uri"] for row in await database.rows("job.wanting", UPLOAD, list(uploads))}
 
 
 def _document(job: NewJob) -> dict[str, Any]:

@@ -14,14 +14,17 @@ from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.ingest.executor import IngestExecutor
+from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
+from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import Access, ScriptExecutor, Task
 from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.shipped import METHODS
+from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.jobs.remote import Answer
@@ -82,7 +85,10 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
         {
             "file": FileExecutor(storage),
             "imf": ImfExecutor(storage),
+            "sidecar": SidecarExecutor(storage),
+            "report": ReportExecutor(storage),
             "shape": ShapeExecutor(storage),
+            "thumbnail": ThumbnailExecutor(storage),
             "analysis": AnalysisExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
             "ingest": IngestExecutor(storage, Presets.load()),
