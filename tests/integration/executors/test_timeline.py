@@ -290,5 +290,5 @@ async def test_media_that_is_missing_is_waited_for(studio: tuple[TimelineExecuto
         ({"timelineUri": str(root / "late.otio"), "mediaUri": [f"A={root}/a.mov", f"a={root}/b.mov"]}, "are called a"),
         ({"timelineUri": "/etc/passwd"}, "outside the storage roots"),
     ):
-        outcome = await Job("TIMELINE", edit, **data, destinationUri=str(root / "no.mkv")).run()  # type: ignore[arg-type]
+        outcome = await Job("TIMELINE", edit, **data, destinationUri=str(root / "no.mkv")).run()
         assert isinstance(outcome, Fail) and words in outcome.reason, outcome
