@@ -10,6 +10,7 @@
     │   ├── Refused               the thing is not in a state that allows it
     │   │   ├── TransitionRefused
     │   │   └── Conflict          another has that name or id already
+    │   ├── TooLarge              more than this server takes
     │   ├── NotImplementedHere    this server cannot do that
     │   └── Denied
     │       ├── NotAuthenticated  nobody we know
@@ -17,6 +18,7 @@
     ├── NotReady                  the world is not ready
     │   ├── Unavailable           the database is away; try again
     │   │   └── TookTooLong       it is there, and would take too long over this
+    │   ├── OutOfStorage          there is no room for what is sent
     │   ├── LeaseLost             the step belongs to somebody else by now
     │   ├── Unreachable           no connection to somebody else's server
     │   └── NoAnswer              a connection, and no answer that can be read
@@ -85,6 +87,10 @@ class Conflict(Refused):
     """Another thing has that name or id already."""
 
 
+class TooLarge(CallerError):
+    """What is sent is larger than this server takes; the sentence says how large it may be."""
+
+
 class NotImplementedHere(CallerError):
     """Something that the interface knows and this server, as it is installed, cannot do."""
 
@@ -139,6 +145,10 @@ class TookTooLong(Unavailable):
         #: How long it may take.
         self.seconds = seconds
         super().__init__("The database", f"it would take longer than {seconds:g} s over this")
+
+
+class OutOfStorage(NotReady):
+    """There is no room for what is sent."""
 
 
 class LeaseLost(NotReady):

@@ -17,7 +17,8 @@ from vidijob.executors.stepwise import Stepwise, Work
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
-_RECEIPT = "vidijob_receipt"
+#: Where the receipts of a job's files are kept in its data, unless several of its steps make files.
+RECEIPT = "vidijob_receipt"
 
 
 class Making(Stepwise):
@@ -33,7 +34,9 @@ class Making(Stepwise):
 
     @abstractmethod
     def destinations(self, step: StepContext) -> Sequence[Path]:
-        """Return the files that the job makes; raise ``Invalid`` for data that names none. It blocks."""
+        """Return the files that the job makes, none where that is the user's choice; raise ``Invalid`` for data that
+        should name some and does not. It blocks.
+        """
 
     def written(self, step: StepContext) -> Path:
         """Return a file that the step writes."""
@@ -41,31 +44,42 @@ class Making(Stepwise):
 
     def make_room(self, step: StepContext) -> None:
         """See to it that every destination is free and has a folder. It blocks."""
+        overwrite = jobdata.flag(step.data, "overwrite")
         for destination in self.destinations(step):
-            self._storage.require_vacant(destination)
+            self._storage.require_vacant(destination, overwrite=overwrite)
             self._storage.prepare(destination.parent)
 
-    def begin(self, step: StepContext) -> list[Partial]:
-        """Clear away what older attempts have left, and return the files to be made; none of them is there yet. It blocks."""
-        destinations = self.destinations(step)
-        sweep(self._storage, destinations, step.job, before=step.lease)
-        return [Partial(self._storage, destination, step.job, step.lease) for destination in destinations]
+    def begin(self, step: StepContext, destinations: Sequence[Path] | None = None) -> list[Partial]:
+        """Clear away what older attempts have left, and return the files to be made; none of them is there yet. It blocks.
 
-    def made(self, step: StepContext) -> list[tuple[Partial, Receipt]]:
-        """Return what an earlier step has made, with its receipts. It blocks."""
-        receipts = map(Receipt.parse, step.data.get(_RECEIPT, ()))
+        ``destinations`` are those that this step makes, where others make others.
+        """
+        destinations = self.destinations(step) if destinations is None else destinations
+        sweep(self._storage, destinations, step.job, before=step.lease)
+        overwrite = jobdata.flag(step.data, "overwrite")
+        return [Partial(self._storage, destination, step.job, step.lease, overwrite) for destination in destinations]
+
+    def made(
+        self, step: StepContext, destinations: Sequence[Path] | None = None, key: str = RECEIPT
+    ) -> list[tuple[Partial, Receipt]]:
+        """Return what an earlier step has made, with its receipts, which are kept under ``key``. It blocks."""
+        destinations = self.destinations(step) if destinations is None else destinations
+        receipts = map(Receipt.parse, step.data.get(key, ()))
+        overwrite = jobdata.flag(step.data, "overwrite")
         return [
-            (Partial(self._storage, destination, step.job, receipt.lease), receipt)
-            for destination, receipt in zip(self.destinations(step), receipts, strict=True)
+            (Partial(self._storage, destination, step.job, receipt.lease, overwrite), receipt)
+            for destination, receipt in zip(destinations, receipts, strict=True)
         ]
 
-    async def _finish(self, step: StepContext) -> Done:
-        def finish(stop: Stop) -> list[tuple[Partial, Receipt]]:
-            made = self.made(step)
-            publish_all(made)
-            return made
+    async def publish(self, step: StepContext, made: Sequence[tuple[Partial, Receipt]]) -> None:
+        """Give all files of a job their final names, or none where one of them is refused."""
+        await in_thread(lambda stop: publish_all(made))
 
-        made = await in_thread(finish)
+    async def _finish(self, step: StepContext) -> Done:
+        made = await in_thread(lambda stop: self.made(step))
+        await self.publish(step, made)
+        if not made:
+            return Done()
         return Done(
             {
                 "fileUri": [uri_of(partial.destination) for partial, _ in made],
@@ -80,12 +94,12 @@ class Making(Stepwise):
                 sweep(self._storage, self.destinations(step), step.job)
 
         await in_thread(clean_up)
-        return Done({_RECEIPT: None})
+        return Done({RECEIPT: None})
 
 
-def receipts(partials: Sequence[Partial]) -> dict[str, Sequence[str]]:
+def receipts(partials: Sequence[Partial], key: str = RECEIPT) -> dict[str, Sequence[str]]:
     """Force files to the disk and return the job data by which later steps know them again. It blocks."""
-    return {_RECEIPT: [partial.receipt().text() for partial in partials]}
+    return {key: [partial.receipt().text() for partial in partials]} if partials else {}
 
 
 @contextlib.contextmanager
@@ -110,21 +124,37 @@ def destinations(step: StepContext, storage: Storage, names: Sequence[str], what
     It has as many values as there are ``names``, in their order, or one that ends in ``/``: a folder, in which each file has
     its name. ``what`` there are as many of as of them, for complaints: ``values of sourceUri``.
     """
+    found = [
+        storage.destination(uri) if name is None else storage.folder(uri) / name
+        for uri, name in wanted(step, names, what)
+    ]
+    require_distinct(found)
+    return found
+
+
+def require_distinct(destinations: Sequence[Path]) -> None:
+    """Raise ``Invalid`` where two files would have one place, or one a name that we keep for ourselves."""
+    for place, destination in enumerate(destinations):
+        require_plain(destination)
+        if destination in destinations[:place]:
+            raise Invalid("destinationUri", f"Two files would become {shown(destination)}; give each its own place.")
+
+
+def wanted(step: StepContext, names: Sequence[str], what: str) -> list[tuple[str, str | None]]:
+    """Return for each file the ``destinationUri``, and its name in it where that is a folder; see ``destinations``."""
     given = jobdata.some(step.data, "destinationUri", "the file to be made, or a folder that ends in /")
     if len(given) == 1 and given[0].endswith("/"):
-        folder = storage.folder(given[0])
-        found = [folder / name for name in names]
-    elif len(given) == len(names):
-        found = [storage.destination(uri) for uri in given]
-    else:
-        raise Invalid(
-            "destinationUri",
-            f"The job has {len(names)} {what} and {len(given)} values of destinationUri; "
-            "give as many, in the same order, or one folder that ends in /.",
-        )
-    for place, destination in enumerate(found):
-        if is_partial(destination):
-            raise Invalid("destinationUri", f"{shown(destination)} is a name kept for files in the making.")
-        if destination in found[:place]:
-            raise Invalid("destinationUri", f"Two files would become {shown(destination)}; give each its own place.")
-    return found
+        return [(given[0], name) for name in names]
+    if len(given) == len(names):
+        return [(uri, None) for uri in given]
+    raise Invalid(
+        "destinationUri",
+        f"The job has {len(names)} {what} and {len(given)} values of destinationUri; "
+        "give as many, in the same order, or one folder that ends in /.",
+    )
+
+
+def require_plain(path: Path, key: str = "destinationUri") -> None:
+    """Refuse a name that is kept for files in the making."""
+    if is_partial(path):
+        raise Invalid(key, f"{shown(path)} is a name kept for files in the making.")
