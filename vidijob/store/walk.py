@@ -58,12 +58,13 @@ async def pieces(
     total = sum(jobs for _, jobs in values)
     found: list[Piece] = []
     if after is not None:
-        place = [value for value, _ in values].index(after.values[0]) if after.values[0] in dict(values) else None
+        last = str(after.values[0])
+        place = next((place for place, (value, _) in enumerate(values) if value == last), None)
         if place is None:
             return None
         beyond = Position((by_id,), after.values[1:])
         far = number * total > _FAR * values[place][1]
-        found.append(Piece(_of(wanted, field.field, str(after.values[0])), (by_id,), 0, number, None, far, beyond))
+        found.append(Piece(_of(wanted, field.field, last), (by_id,), 0, number, None, far, beyond))
         # How many of these follow is not known: as many as would be needed if none did are looked for after them.
         values = values[place + 1 :]
     for value, jobs in values:

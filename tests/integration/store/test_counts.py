@@ -93,11 +93,13 @@ class Load:
         return found
 
     async def end(self) -> object:
-        ends = []
+        ends: list[End] = []
         while self._leases and len(ends) < 3:
             lease = self._leases.pop()
             held = Held(lease.job, lease.step, lease.number)
-            problem = ("TEST", {}) if self._chance.random() < 0.3 and not lease.cleanup else None
+            problem: tuple[str, dict[str, str]] | None = (
+                ("TEST", {}) if self._chance.random() < 0.3 and not lease.cleanup else None
+            )
             state = StepState.WAITING if problem else self._chance.choice([StepState.FINISHED, StepState.FAILED_FATAL])
             ends.append(End(held, state, error="why", problem=problem))
         return ends and (await steps.end(self._database, ends))[1]
@@ -169,7 +171,8 @@ async def test_counts_are_exact_in_every_snapshot_under_load(
     await slots.arrange(database, holder, 1, dict.fromkeys(range(1, 9), Priority.LOWEST), [])
     loads = [Load(database, seed, holder) for seed in range(4)]
     working = asyncio.gather(*(load.go(250) for load in loads))
-    compared, seen = 0, set()
+    compared = 0
+    seen: set[str] = set()
     while not working.done():
         async with other.transaction(isolation="repeatable_read", readonly=True):
             assert await other.fetch(COUNTS) == []

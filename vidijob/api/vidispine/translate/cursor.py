@@ -62,9 +62,9 @@ def _value(field: SortField, value: object) -> str | int | datetime | None:
     match field:
         case SortField.ID if type(value) is int and 0 < value < 2**63:
             return value
-        case SortField.STATE:
+        case SortField.STATE if isinstance(value, str):
             return JobState(value).value
-        case SortField.PRIORITY:
+        case SortField.PRIORITY if isinstance(value, str):
             return Priority(value).value
         case SortField.TYPE | SortField.USER if isinstance(value, str) and "\x00" not in value:
             # Bytes that are no UTF-8 were refused already; half a pair of surrogates is none.
