@@ -59,6 +59,7 @@ async def fill(database: Database, number: int, *, steps: int, told: Callable[[i
                 await bench.copy(session, "event", _EVENT, _events(jobs, steps))
             kinds = Counter((job[1], job[2], job[5], job[4]) for job in jobs)
             await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
+        await counts.fold(database, BATCH)
         told(done + size)
     while await counts.fold(database, BATCH):
         pass
