@@ -71,13 +71,13 @@ class Making(Stepwise):
             for destination, receipt in zip(destinations, receipts, strict=True)
         ]
 
-    async def _finish(self, step: StepContext) -> Done:
-        def finish(stop: Stop) -> list[tuple[Partial, Receipt]]:
-            made = self.made(step)
-            publish_all(made)
-            return made
+    async def publish(self, step: StepContext, made: Sequence[tuple[Partial, Receipt]]) -> None:
+        """Give all files of a job their final names, or none where one of them is refused."""
+        await in_thread(lambda stop: publish_all(made))
 
-        made = await in_thread(finish)
+    async def _finish(self, step: StepContext) -> Done:
+        made = await in_thread(lambda stop: self.made(step))
+        await self.publish(step, made)
         if not made:
             return Done()
         return Done(

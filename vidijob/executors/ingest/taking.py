@@ -57,6 +57,10 @@ class Taking(Making):
         """Return where the files go that are taken as they are; ``more`` is job data that is not kept yet. It blocks."""
         return taken(step, self._storage, more or {})
 
+    def originals(self, step: StepContext) -> list[Original]:
+        """Return the files that are taken: the essence, then its sidecars."""
+        return [*essence(step.data, self._storage), *found_sidecars(step.data, self._storage)]
+
     def files(self, step: StepContext) -> list[tuple[Original, Path]]:
         """Return the essence's files as they were transferred, each with what it is called. It blocks."""
         made = self.made(step, self.taken(step).all)
@@ -73,10 +77,11 @@ class Taking(Making):
         for source in self._sources(step):
             os.close(self._storage.open_source(source))
 
-    def make_folders(self, destinations: Sequence[Path]) -> None:
+    def make_folders(self, step: StepContext, destinations: Sequence[Path]) -> None:
         """See to it that destinations are free and have folders. It blocks."""
+        overwrite = jobdata.flag(step.data, "overwrite")
         for destination in destinations:
-            self._storage.require_vacant(destination)
+            self._storage.require_vacant(destination, overwrite=overwrite)
             self._storage.prepare(destination.parent)
 
     async def _close_transfer(self, step: StepContext) -> Done:
@@ -106,16 +111,16 @@ class Taking(Making):
         return Done({SIDECARS: beside or None}) if restless is None else growing.wait_for(restless)
 
     async def _transfer(self, step: StepContext) -> Outcome:
-        news = News(step, [shown(original.name) for original in self._originals(step)])
+        news = News(step, [shown(original.name) for original in self.originals(step)])
 
         def transfer(stop: Stop) -> Outcome:
             places, sources = self.taken(step), self._sources(step)
-            noted = {retiring.SOURCES: retiring.source_receipts(sources, step.lease)}
+            noted = {retiring.SOURCES: retiring.source_receipts(self._storage, sources)}
             partials = self.begin(step, places.all)
             with all_or_none(partials):
                 checksums = self._take_over(step, sources, partials, news)
                 if checksums is None:
-                    lacking = transferring.lacking_space(places.all, [os.stat(source).st_size for source in sources])
+                    lacking = transferring.lacking_space(places.all, [self._storage.size(source) for source in sources])
                     if lacking is not None:
                         return out_of_storage(self._storage, places.essence[0], lacking)
                     checksums = transferring.transfer(self._storage, sources, partials, news, stop)
@@ -141,7 +146,7 @@ class Taking(Making):
     ) -> list[str] | None:
         """Take an upload over as it lies there; ``None``: it must be copied."""
         known = jobdata.optional(step.data, UPLOAD_CHECKSUM)
-        if UPLOAD not in step.data or known is None or not adopt(self._storage, sources[0], partials[0]):
+        if UPLOAD not in step.data or known is None or not adopt(sources[0], partials[0]):
             return None
         size = self._storage.size(sources[0])
         news.begin(size)
@@ -173,11 +178,8 @@ class Taking(Making):
         await in_thread(lambda stop: transferring.verify(self.made(step, self.taken(step).all), checksums, again, stop))
         return Done()
 
-    def _originals(self, step: StepContext) -> list[Original]:
-        return [*essence(step.data, self._storage), *found_sidecars(step.data, self._storage)]
-
     def _sources(self, step: StepContext) -> list[Path]:
-        return [self._storage.source(original.uri) for original in self._originals(step)]
+        return [self._storage.source(original.uri) for original in self.originals(step)]
 
 
 def _is_lenient(step: StepContext) -> bool:
