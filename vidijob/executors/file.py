@@ -31,7 +31,7 @@ from vidijob.executors.deleting import Deletion
 from vidijob.executors.news import News
 from vidijob.executors.orders import RECEIPT, Orders
 from vidijob.executors.outcomes import out_of_storage
-from vidijob.executors.places import LocalSource, LocalTarget, Source, Target
+from vidijob.executors.places import LocalSource, LocalTarget, Source, Target, publish_all
 from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
@@ -129,8 +129,12 @@ class FileExecutor(Stepwise):
                     news.end_of_file(count)
                     checksums.append(checksum)
                     counts.append(count)
-                self._write_side_files(step, sources, targets, checksums, counts, stop)
-                receipts = [target.receipt(stop) for target in targets]
+                sides = self._write_side_files(step, sources, targets, checksums, counts, stop)
+                written = [*zip(checksums, counts, strict=True), *sides]
+                receipts = [
+                    target.receipt(checksum, count, stop)
+                    for target, (checksum, count) in zip(targets, written, strict=True)
+                ]
             return Done({RECEIPT: receipts, _CHECKSUM: checksums, _SIZE: [*map(str, counts)], _SEAL: seals or None})
 
         try:
@@ -147,7 +151,8 @@ class FileExecutor(Stepwise):
         checksums: Sequence[str],
         sizes: Sequence[int],
         stop: Stop,
-    ) -> None:
+    ) -> list[tuple[str, int]]:
+        written = []
         kind = sidefile.kind(step.data)
         for place, target in enumerate(targets[len(sources) :] if kind is not None else ()):
             facts = {
@@ -157,7 +162,9 @@ class FileExecutor(Stepwise):
                 "checksum": checksums[place],
                 "checksumAlgorithm": ALGORITHM,
             }
-            target.write([sidefile.content(kind or "", sidefile.fields(step, facts))], lambda count: None, stop)
+            content = sidefile.content(kind or "", sidefile.fields(step, facts))
+            written.append(target.write([content], lambda count: None, stop))
+        return written
 
     async def _verify(self, step: StepContext) -> Done:
         return await self._check(step, again=_checksum_mode(step) == "verify")
@@ -196,7 +203,7 @@ class FileExecutor(Stepwise):
         return await in_thread(finish)
 
     def _publish(self, step: StepContext, stop: Stop) -> Done:
-        self._orders.publish(step, stop)
+        publish_all(self._orders.made(step), stop)
         uris = [target.uri for target in self._orders.targets(step)]
         checksums = step.data.get(_CHECKSUM, ())
         data: dict[str, Sequence[str]] = {"fileUri": uris[: len(checksums)], "fileSize": step.data.get(_SIZE, ())}
