@@ -19,7 +19,6 @@ file that was copied::
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,8 +29,8 @@ from vidijob.executors.copying import ALGORITHM, SourceChanged
 from vidijob.executors.deleting import Deletion
 from vidijob.executors.news import News
 from vidijob.executors.orders import RECEIPT, Orders
-from vidijob.executors.outcomes import out_of_storage
 from vidijob.executors.places import LocalSource, LocalTarget, Source, Target, publish_all
+from vidijob.executors.room import require_room
 from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
@@ -46,6 +45,9 @@ _NONE = "-"
 
 class FileExecutor(Stepwise):
     """Copies, moves and deletes files; several files are several sub-tasks of the transfer."""
+
+    # It reads from and writes to places elsewhere itself, without a copy here.
+    sources = destinations_at = frozenset()
 
     def __init__(self, storage: Storage) -> None:
         self._orders = Orders(storage)
@@ -111,13 +113,11 @@ class FileExecutor(Stepwise):
             with _all_or_none(targets):
                 linked = [moving and _link(*pair) for pair in zip(sources, targets, strict=False)]
                 sizes = [source.size(stop) for source in sources]
-                lacking = _lacking_space(
-                    [target for target, known in zip(targets, linked, strict=False) if not known],
-                    [size or 0 for size, known in zip(sizes, linked, strict=True) if not known],
+                require_room(
+                    (target.path, size or 0)
+                    for target, size, known in zip(targets, sizes, linked, strict=False)
+                    if isinstance(target, LocalTarget) and not known
                 )
-                if lacking is not None:
-                    _remove(targets)
-                    return out_of_storage(self._storage, self.written(step), lacking)
                 news.begin(sum(size or 0 for size in sizes))
                 checksums, counts = [], []
                 for place, (source, target) in enumerate(zip(sources, targets, strict=False)):
@@ -218,7 +218,7 @@ class FileExecutor(Stepwise):
             # Where the data is wrong, setting up has refused it, and nothing was made.
             with contextlib.suppress(Invalid):
                 for target in self._orders.targets(step):
-                    target.sweep(stop)
+                    self.sweep(step, target, stop)
 
         if jobdata.values(step.data, "destinationUri"):
             await in_thread(clean_up)
@@ -251,19 +251,3 @@ def _remove(targets: Sequence[Target]) -> None:
     stop = Stop()
     for target in targets:
         target.remove(stop)
-
-
-def _lacking_space(targets: Sequence[Target], sizes: Sequence[int]) -> str | None:
-    """Return a sentence when a file system has less room than is going to be written to it."""
-    needed: dict[int, int] = {}
-    folders: dict[int, Path] = {}
-    for target, size in zip(targets, sizes, strict=False):
-        if isinstance(target, LocalTarget):
-            device = os.stat(target.path.parent).st_dev
-            needed[device] = needed.get(device, 0) + size
-            folders[device] = target.path.parent
-    for device, folder in folders.items():
-        room = os.statvfs(folder)
-        if needed[device] > room.f_bavail * room.f_frsize:
-            return f"{shown(folder)} has {room.f_bavail * room.f_frsize} bytes free and {needed[device]} are needed; make room."
-    return None

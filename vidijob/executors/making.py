@@ -13,6 +13,9 @@ from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, StepContext
 from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep
+from vidijob.executors.remote.delivery import deliver
+from vidijob.executors.remote.places import RemoteTarget
+from vidijob.executors.remote.transit import RoutedStep
 from vidijob.executors.stepwise import Stepwise, Work
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
@@ -63,18 +66,22 @@ class Making(Stepwise):
         ]
 
     async def _finish(self, step: StepContext) -> Done:
-        def finish(stop: Stop) -> list[tuple[Partial, Receipt]]:
-            made = self.made(step)
-            publish_all(made)
-            return made
-
-        made = await in_thread(finish)
+        made = await in_thread(lambda stop: self.made(step))
+        if isinstance(step, RoutedStep):
+            await deliver(step, made)
+        else:
+            await in_thread(lambda stop: publish_all(made))
         return Done(
             {
                 "fileUri": [uri_of(partial.destination) for partial, _ in made],
                 "fileSize": [str(receipt.size) for _, receipt in made],
             }
         )
+
+    def elsewhere(self, step: RoutedStep) -> list[RemoteTarget]:
+        """Return what the job makes for places elsewhere."""
+        targets = (step.transit.target(destination) for destination in self.destinations(step))
+        return [target for target in targets if target is not None]
 
     async def _clean_up(self, step: StepContext) -> Done:
         def clean_up(stop: Stop) -> None:

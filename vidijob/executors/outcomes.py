@@ -13,6 +13,7 @@ from vidijob.errors import Invalid, NoAnswer, NotReady, SetupError
 from vidijob.executors.base import Fail, Outcome, Retry, Wait
 from vidijob.executors.remote.files import RemoteFile
 from vidijob.executors.remote.troubles import Away, Full
+from vidijob.executors.room import NoRoom
 from vidijob.executors.storage import Absent, Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
@@ -69,6 +70,8 @@ async def answer(work: Awaitable[Outcome], storage: Storage, written: Callable[[
         return _wait_for(error)
     except (Invalid, SetupError) as error:
         return Fail(str(error))
+    except NoRoom as error:
+        return out_of_storage(storage, error.file, str(error))
     except Away as error:
         return Wait(REMOTE_UNAVAILABLE, {"remote": error.origin}, str(error))
     except Full as error:

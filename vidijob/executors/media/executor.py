@@ -52,8 +52,9 @@ class MediaExecutor(Making):
     async def _set_up(self, step: StepContext) -> Done:
         def look(stop: Stop) -> None:
             ffmpeg.find()
-            source(step.data, self._storage)
+            # What is wrong with the rest is said before a source is fetched from elsewhere.
             self.make_room(step)
+            source(step.data, self._storage)
 
         await in_thread(look)
         return Done()
