@@ -70,7 +70,7 @@ class Stepwise(ABC):
         """Return a file that the step writes; asked only when there was no room for it."""
 
     def elsewhere(self, step: RoutedStep) -> Sequence[RemoteTarget]:
-        """Return what the job makes for places elsewhere; they are looked at after ``setUp`` and cleared after ``cleanUp``."""
+        """Return what the job makes for places elsewhere; they are looked at before ``setUp`` and cleared after ``cleanUp``."""
         return ()
 
     def sweep(self, step: StepContext, target: Target, stop: Stop) -> None:
@@ -81,10 +81,11 @@ class Stepwise(ABC):
             step.note(f"What the job may have left beside {target.uri} could not be taken away: {error}")
 
     async def _carry_out(self, work: Work, step: RoutedStep) -> Outcome:
-        outcome = await self._with_sources(work, step)
-        if step.method == SET_UP and isinstance(outcome, Done):
+        if step.method == SET_UP:
+            # First, so that nothing is fetched for what cannot be delivered.
             await in_thread(lambda stop: self._look_elsewhere(step, stop))
-        elif step.method == CLEAN_UP:
+        outcome = await self._with_sources(work, step)
+        if step.method == CLEAN_UP:
             await in_thread(lambda stop: self._clear(step, stop))
         return outcome
 

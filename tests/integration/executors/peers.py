@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
+from vidijob.executors.remote.schemes import Remotes
+from vidijob.executors.storage import Storage
+from vidijob.jobs.reach import Network
+from vidijob.web.fetching import file_client
 
 with warnings.catch_warnings():
     # It uses a module that Python 3.11 wants to be rid of.
@@ -127,3 +133,16 @@ async def _stream(request: web.Request, word: str, content: bytes, peer: Peer) -
         return response
     await response.write(content[half:])
     return response
+
+
+def remote_storage(root: Path, *peers: Peer, networks: Sequence[Network] = (ip_network("127.0.0.0/8"),)) -> Storage:
+    """Return a storage that may reach servers on this machine; the administrator's options have the login of ``peers``."""
+    options = {peer.origin: {"username": USER, "password": PASSWORD} for peer in peers}
+    return Storage([root], Remotes(["http", "ftp"], options, networks, file_client(networks)))
+
+
+async def ended() -> None:
+    """Wait until no call of a server is on its way any more."""
+    async with asyncio.timeout(5):
+        while [thread for thread in threading.enumerate() if thread.name == "vidijob-remote"]:
+            await asyncio.sleep(0.01)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+import wave
 from pathlib import Path
 
 import pytest
 
-from tests.integration.executors.peers import Peer, ftp_server, http_server
+from tests.integration.executors.peers import Peer, ended, remote_storage
 from tests.integration.executors.steps import Job
-from tests.integration.executors.test_remote_files import ended, remote_storage
 from vidijob.executors.base import Done, Fail, Wait
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -19,21 +18,12 @@ from vidijob.executors.media.presets import Presets
 NAME = "ü 'x' #1.mp4"
 
 
-@pytest.fixture
-def ftp(tmp_path: Path) -> Iterator[Peer]:
-    folder = tmp_path / "ftp"
-    folder.mkdir()
-    with ftp_server(folder) as peer:
-        yield peer
-
-
-@pytest.fixture
-async def http(tmp_path: Path, clips: Path) -> AsyncIterator[Peer]:
-    folder = tmp_path / "http"
-    folder.mkdir()
-    (folder / "tone.wav").write_bytes((clips / "tone.wav").read_bytes())
-    async with http_server(folder) as peer:
-        yield peer
+@pytest.fixture(autouse=True)
+def tone(http: Peer) -> None:
+    """Put a tone where http serves it from."""
+    with wave.open(str(http.folder / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, 48000, 0, "NONE", ""))
+        file.writeframes(os.urandom(1000) * 192)
 
 
 @pytest.fixture
@@ -124,11 +114,11 @@ async def test_what_goes_wrong_is_told_of_the_files_elsewhere(
     assert isinstance(outcome, Fail) and ".vidijob" not in outcome.reason and http.origin in outcome.reason
     outcome = await job(media, f"{http.origin}/nothing.wav", f"{root}/").run()
     assert isinstance(outcome, Wait) and outcome.data == {"source": f"{http.origin}/nothing.wav"}
-    outcome = await job(media, f"{http.origin}/tone.wav", f"{http.origin}/out/").run()
-    assert isinstance(outcome, Fail) and "not written to" in outcome.reason
     outcome = await job(media, "s3://bucket/a.wav", f"{root}/").run()
     assert isinstance(outcome, Fail) and "only file, http, ftp: is allowed here" in outcome.reason
     http.asked.clear()
+    outcome = await job(media, f"{http.origin}/tone.wav", f"{http.origin}/out/").run()
+    assert isinstance(outcome, Fail) and "not written to" in outcome.reason
     wrong = Job("TRANSCODE", media, sourceUri=f"{http.origin}/tone.wav", destinationUri=f"{root}/", tag="none")
     assert isinstance(await wrong.run(), Fail)
     assert http.asked == [], "nothing was fetched for a job that cannot be done"

@@ -90,7 +90,8 @@ def parse(uri: str, key: str) -> Address:
     if scheme in _HTTP:
         path, _, _ = path.partition("#")
         path, _, query = path.partition("?")
-    if not place or re.search(r"[\s\\?#%]", place):
+    # A backslash before the host is read in two ways by programs, which is how hosts are smuggled in.
+    if not place or re.search(r"[\s?#%]", place) or "\\" in authority:
         raise Invalid(key, f"{key} names no host that can be called: write {scheme}://host/name.")
     try:
         decoded = unquote(path, errors="strict")

@@ -109,7 +109,7 @@ class RemoteTarget:
 
     def sweep(self, stop: Stop, before: int | None = None) -> None:
         """Take away what attempts have left."""
-        for name in self.file.siblings(stop):
+        for name in () if self.file.address.is_http else self.file.siblings(stop):
             found = re.fullmatch(re.escape(self._start) + r"(\d+)\.part", name)
             if found is not None and (before is None or int(found[1]) < before):
                 self.by(int(found[1]))._partial.remove(stop)
