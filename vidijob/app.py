@@ -40,9 +40,13 @@ from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
+from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
@@ -276,9 +280,14 @@ def _remotes(settings: Settings) -> Remotes:
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
+    presets = Presets.load(settings.preset_dir)
     found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
+        "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
+        "imf": ImfExecutor(storage),
+        "shape": ShapeExecutor(storage),
+        "analysis": AnalysisExecutor(storage, threads=settings.threads),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

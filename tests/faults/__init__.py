@@ -5,6 +5,7 @@
 ``explorer``      a small model of the engine's statements (``rules``); all orders of all events are gone through
 ``driver``        random operations on the store's functions against a real Postgres, with what must come of each
 ``injection``     an error, a delay, a lost connection, a lost answer, at every statement that the engine sends
+``outbox``        random operations on the outbox, and two receivers; ``telling`` says what these should have been told
 ``scenario``      the history that this happens in, and ``telling_history`` one with receivers and remote engines around it
 ``chaos``         real processes (``fleet``, ``child``) are killed, stopped and cut off at random, and Postgres crashes
 ``cells``         the same, one fault at a time, and what it costs

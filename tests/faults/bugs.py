@@ -187,6 +187,32 @@ BUGS = [
 ]  # fmt: skip
 
 
+#: The same in the statements of the outbox.
+OUTBOX_BUGS = [
+    Bug(
+        "the cursor passes over transactions that are still open",
+        "delivery.advance",
+        (("FROM event_cursor c, event_horizon h", "FROM event_cursor c, (SELECT pg_snapshot_xmax(pg_current_snapshot()) AS tx) h"),),
+    ),
+    Bug(
+        "the cursor passes over the rest of a stretch after its first page",
+        "delivery.looked",
+        (
+            ("CASE WHEN $2::boolean THEN until_tx ELSE tx END", "CASE WHEN $2::boolean IS NOT NULL THEN until_tx END"),
+            ("CASE WHEN NOT $2::boolean THEN until_tx END", "NULL"),
+            ("CASE WHEN NOT $2::boolean THEN $1::bigint END", "NULL"),
+        ),
+    ),
+    Bug("of what is put in together only the first gets into the outbox", "delivery.post", (("ORDER BY d.place", "ORDER BY d.place LIMIT 1"),)),
+    Bug("a try that failed was the last", "delivery.failed", (("CASE WHEN $6::boolean THEN clock_timestamp() END", "CASE WHEN $6::boolean IS NOT NULL THEN clock_timestamp() END"), ("CASE WHEN $6::boolean THEN 'failed' ELSE 'pending' END", "'failed'"))),
+    Bug("a delivery is entered as done when it is begun", "delivery.begin", (("SET state = 'sending',", "SET state = 'failed', ended_at = clock_timestamp(),"),)),
+    Bug("what a killed sender had begun is nobody's any more", "delivery.begin", (("n.ended_at IS NULL ORDER BY", "n.state = 'pending' ORDER BY"),)),
+    Bug("every try has a name of its own", "delivery.begin", (("SET state = 'sending',", "SET state = 'sending', key = gen_random_uuid(),"),)),
+    Bug("a lane is taken out though something was put in meanwhile", "delivery.close", (("AND puts = $3::bigint", "AND $3::bigint > 0"),)),
+    Bug("jobs are deleted before anybody has read what happened to them", "delivery.untold", (("WHERE last.tx >= c.tx AND", "WHERE false AND"),)),
+]  # fmt: skip
+
+
 @contextmanager
 def written_into(bug: Bug) -> Iterator[None]:
     """Let the store use a statement with a bug; raises ``ValueError`` where the statement has not that text."""

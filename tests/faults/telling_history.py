@@ -7,14 +7,14 @@ What must come true besides: every receiver is told of every end, under one name
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from contextlib import suppress
 from datetime import timedelta
 from ipaddress import ip_network
 
 from tests.acceptance.remote_engine import Order, RemoteEngine
-from tests.faults import checker
+from tests.faults import checker, telling
 from tests.faults.scenario import persist
+from tests.faults.telling import Told
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
 from tests.receiver import Receiver, receiving
 from vidijob.api.vidispine.translate.payloads import Composer
@@ -197,11 +197,8 @@ class TellingHistory:
         """Return what receivers were not told, or were told twice under two names."""
         found = []
         for path in (_WILLING, _LATE, _SLOW):
-            names = defaultdict(set)
-            for call in receiver.at(path):
-                names[call.fields["jobId"]].add(call.delivery)
-            found += [f"{path} was told {len(names[job])} ends of job {job}" for job in jobs if len(names[job]) != 1]
-            found += [f"{path} was told of job {job}" for job in names.keys() - set(jobs)]
+            told = [Told(call.fields["jobId"], call.delivery) for call in receiver.at(path)]
+            found += [f"{path}: {words}" for words in telling.breaches(jobs, told)]
         return found
 
     async def _clean(self) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from tests.faults.bugs import BROKEN_RULES, BUGS, Bug, written_into
+from tests.faults import outbox
+from tests.faults.bugs import BROKEN_RULES, BUGS, OUTBOX_BUGS, Bug, written_into
 from tests.faults.driver import Differs, history
 from tests.faults.explorer import Model, explore
+from tests.faults.outbox import Untold
 from tests.faults.rules import Bad, Bounds, Rules
 from vidijob.errors import VidijobError
 from vidijob.store.database import Database
@@ -46,6 +48,26 @@ async def test_a_bug_in_a_statement_is_caught(
                 break
     record_property("caught by", f"{type(caught).__name__}: {caught}")
     assert caught is not None, f"not caught in {HISTORIES} histories: {bug.words}"
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that few events are several pages."""
+    monkeypatch.setattr("vidijob.engine.notifier._PAGE", 3)
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_without_a_bug_everything_is_told(database: Database) -> None:
+    for seed in range(12):
+        await outbox.history(database, seed, OPERATIONS)
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("bug", OUTBOX_BUGS, ids=lambda bug: bug.words)
+async def test_a_bug_in_the_outbox_is_caught_by_what_was_told(database: Database, bug: Bug) -> None:
+    with written_into(bug), pytest.raises(Untold):
+        for seed in range(12):
+            await outbox.history(database, seed, OPERATIONS)
 
 
 @pytest.mark.parametrize(("rules", "within"), BROKEN_RULES, ids=lambda one: getattr(one, "__name__", ""))

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
-from vidijob.executors import jobdata, sidefile
+from vidijob.executors import jobdata, sidefile, transferring
 from vidijob.executors.base import Done, Outcome, Retry, StepContext
 from vidijob.executors.copying import ALGORITHM, SourceChanged
 from vidijob.executors.deleting import Deletion
@@ -35,7 +35,6 @@ from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
 
-_CHECKSUM_MODES = ("transfer", "verify")
 _CHECKSUM = "vidijob_checksum"
 _SIZE = "vidijob_size"
 _SEAL = "vidijob_seal"
@@ -47,7 +46,7 @@ class FileExecutor(Stepwise):
     """Copies, moves and deletes files; several files are several sub-tasks of the transfer."""
 
     # It reads from and writes to places elsewhere itself, without a copy here.
-    sources = destinations_at = frozenset()
+    fetched_keys = delivered_keys = frozenset()
 
     def __init__(self, storage: Storage) -> None:
         self._orders = Orders(storage)
@@ -78,7 +77,7 @@ class FileExecutor(Stepwise):
         return next(local, self._storage.working_root())
 
     async def _set_up(self, step: StepContext) -> Done:
-        _checksum_mode(step)
+        transferring.checksum_mode(step.data)
         return await in_thread(lambda stop: self._look(step, stop, removable=False))
 
     async def _set_up_move(self, step: StepContext) -> Done:
@@ -167,7 +166,7 @@ class FileExecutor(Stepwise):
         return written
 
     async def _verify(self, step: StepContext) -> Done:
-        return await self._check(step, again=_checksum_mode(step) == "verify")
+        return await self._check(step, again=transferring.checksum_mode(step.data) == transferring.VERIFY)
 
     async def _verify_move(self, step: StepContext) -> Done:
         return await self._check(step, again=True)
@@ -223,15 +222,6 @@ class FileExecutor(Stepwise):
         if jobdata.values(step.data, "destinationUri"):
             await in_thread(clean_up)
         return Done(dict.fromkeys((RECEIPT, _CHECKSUM, _SIZE, _SEAL)))
-
-
-def _checksum_mode(step: StepContext) -> str:
-    mode = jobdata.optional(step.data, "checksumMode") or _CHECKSUM_MODES[0]
-    if mode not in _CHECKSUM_MODES:
-        raise Invalid(
-            "checksumMode", f"checksumMode is {shown(mode)}; give {' or '.join(_CHECKSUM_MODES)}, or nothing."
-        )
-    return mode
 
 
 def _link(source: Source, target: Target) -> bool:

@@ -20,7 +20,8 @@ from vidijob.executors.stepwise import Stepwise, Work
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 
-_RECEIPT = "vidijob_receipt"
+#: Where the receipts of a job's files are kept in its data, unless several of its steps make files.
+RECEIPT = "vidijob_receipt"
 
 
 class Making(Stepwise):
@@ -36,7 +37,9 @@ class Making(Stepwise):
 
     @abstractmethod
     def destinations(self, step: StepContext) -> Sequence[Path]:
-        """Return the files that the job makes; raise ``Invalid`` for data that names none. It blocks."""
+        """Return the files that the job makes, none where that is the user's choice; raise ``Invalid`` for data that
+        should name some and does not. It blocks.
+        """
 
     def written(self, step: StepContext) -> Path:
         """Return a file that the step writes."""
@@ -49,20 +52,26 @@ class Making(Stepwise):
             self._storage.require_vacant(destination, overwrite=overwrite)
             self._storage.prepare(destination.parent)
 
-    def begin(self, step: StepContext) -> list[Partial]:
-        """Clear away what older attempts have left, and return the files to be made; none of them is there yet. It blocks."""
-        destinations = self.destinations(step)
+    def begin(self, step: StepContext, destinations: Sequence[Path] | None = None) -> list[Partial]:
+        """Clear away what older attempts have left, and return the files to be made; none of them is there yet. It blocks.
+
+        ``destinations`` are those that this step makes, where others make others.
+        """
+        destinations = self.destinations(step) if destinations is None else destinations
         sweep(self._storage, destinations, step.job, before=step.lease)
         overwrite = jobdata.flag(step.data, "overwrite")
         return [Partial(self._storage, destination, step.job, step.lease, overwrite) for destination in destinations]
 
-    def made(self, step: StepContext) -> list[tuple[Partial, Receipt]]:
-        """Return what an earlier step has made, with its receipts. It blocks."""
-        receipts = map(Receipt.parse, step.data.get(_RECEIPT, ()))
+    def made(
+        self, step: StepContext, destinations: Sequence[Path] | None = None, key: str = RECEIPT
+    ) -> list[tuple[Partial, Receipt]]:
+        """Return what an earlier step has made, with its receipts, which are kept under ``key``. It blocks."""
+        destinations = self.destinations(step) if destinations is None else destinations
+        receipts = map(Receipt.parse, step.data.get(key, ()))
         overwrite = jobdata.flag(step.data, "overwrite")
         return [
             (Partial(self._storage, destination, step.job, receipt.lease, overwrite), receipt)
-            for destination, receipt in zip(self.destinations(step), receipts, strict=True)
+            for destination, receipt in zip(destinations, receipts, strict=True)
         ]
 
     async def _finish(self, step: StepContext) -> Done:
@@ -71,6 +80,8 @@ class Making(Stepwise):
             await deliver(step, made)
         else:
             await in_thread(lambda stop: publish_all(made))
+        if not made:
+            return Done()
         return Done(
             {
                 "fileUri": [uri_of(partial.destination) for partial, _ in made],
@@ -90,12 +101,12 @@ class Making(Stepwise):
                 sweep(self._storage, self.destinations(step), step.job)
 
         await in_thread(clean_up)
-        return Done({_RECEIPT: None})
+        return Done({RECEIPT: None})
 
 
-def receipts(partials: Sequence[Partial]) -> dict[str, Sequence[str]]:
+def receipts(partials: Sequence[Partial], key: str = RECEIPT) -> dict[str, Sequence[str]]:
     """Force files to the disk and return the job data by which later steps know them again. It blocks."""
-    return {_RECEIPT: [partial.receipt().text() for partial in partials]}
+    return {key: [partial.receipt().text() for partial in partials]} if partials else {}
 
 
 @contextlib.contextmanager
@@ -124,11 +135,16 @@ def destinations(step: StepContext, storage: Storage, names: Sequence[str], what
         storage.destination(uri) if name is None else storage.folder(uri) / name
         for uri, name in wanted(step, names, what)
     ]
-    for place, destination in enumerate(found):
-        require_plain(destination)
-        if destination in found[:place]:
-            raise Invalid("destinationUri", f"Two files would become {shown(destination)}; give each its own place.")
+    require_distinct(found)
     return found
+
+
+def require_distinct(destinations: Sequence[Path]) -> None:
+    """Raise ``Invalid`` where two files would have one place, or one a name that we keep for ourselves."""
+    for place, destination in enumerate(destinations):
+        require_plain(destination)
+        if destination in destinations[:place]:
+            raise Invalid("destinationUri", f"Two files would become {shown(destination)}; give each its own place.")
 
 
 def wanted(step: StepContext, names: Sequence[str], what: str) -> list[tuple[str, str | None]]:

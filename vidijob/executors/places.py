@@ -13,7 +13,7 @@ from typing import Protocol
 
 from vidijob.executors import copying, partials, removing
 from vidijob.executors.partials import Partial, Receipt
-from vidijob.executors.storage import Storage, shown, uri_of
+from vidijob.executors.storage import Storage, uri_of
 from vidijob.executors.threads import Stop
 
 Content = Iterable[bytes | memoryview]
@@ -103,7 +103,7 @@ class LocalSource:
         """Yield what it holds."""
         descriptor = self.storage.open_source(self.path)
         try:
-            yield from copying.chunks(descriptor, shown(self.path), stop)
+            yield from copying.chunks(descriptor, self.path, stop)
         finally:
             os.close(descriptor)
 

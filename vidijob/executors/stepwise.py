@@ -31,9 +31,9 @@ class Stepwise(ABC):
     problems = outcomes.PROBLEMS
     #: The data keys that name files to be read. Those elsewhere are fetched when a step finds them missing (``Absent``), which
     #: then begins anew: so whoever needs a source asks the storage for it before anything else is done.
-    sources: Collection[str] = frozenset({"sourceUri"})
+    fetched_keys: Collection[str] = frozenset({"sourceUri"})
     #: Those that name files to be made.
-    destinations_at: Collection[str] = frozenset({"destinationUri"})
+    delivered_keys: Collection[str] = frozenset({"destinationUri"})
 
     def __init__(self, name: str, storage: Storage, *, short: Mapping[str, Work], long: Mapping[str, Work]) -> None:
         """``short`` are the methods that take only moments."""
@@ -51,7 +51,7 @@ class Stepwise(ABC):
             known = ", ".join(sorted(self.methods))
             return Fail(f"The executor {self._name} has no method {step.method}; it has {known}.")
         try:
-            transit = Transit(self._storage, step, self.sources, self.destinations_at)
+            transit = Transit(self._storage, step, self.fetched_keys, self.delivered_keys)
         except Invalid as error:
             # Where the data is wrong, nothing was made.
             return Done() if step.method == CLEAN_UP else Fail(str(error))

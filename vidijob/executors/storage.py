@@ -46,6 +46,11 @@ class Storage:
         #: The places elsewhere that jobs may use besides.
         self.remotes = remotes or Remotes()
 
+    @property
+    def home(self) -> Path:
+        """Return the first root: where files go for which nobody names a place."""
+        return self._roots[0]
+
     def source(self, uri: str, key: str = "sourceUri") -> Path:
         """Return the real path of an existing file; ``key`` is the data key to complain about.
 
@@ -81,6 +86,20 @@ class Storage:
         """Return the real path of a folder; it need not exist, and it may be a root."""
         path = Path(os.path.realpath(_path(uri, key)))
         return path if self._is_root(path) else self._inside(path, uri, key)
+
+    def source_folder(self, uri: str, key: str = "sourceUri") -> Path:
+        """Return the real path of an existing folder, which may be a root; raise ``Absent`` where it is not there."""
+        path = self.folder(uri, key)
+        self.require_root(path, key)
+        try:
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            raise _absent(path, uri, key) from None
+        except NotADirectoryError:
+            mode = 0
+        if not stat.S_ISDIR(mode):
+            raise Invalid(key, f"{key} names {shown(uri)}, which is no folder; name a folder.", value=uri)
+        return path
 
     def name(self, uri: str, key: str = "sourceUri") -> str:
         """Return the last part of what a URI names, whether it exists or not, here or elsewhere."""

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.executors.peers import Peer, ftp_server, http_server
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -78,6 +79,11 @@ async def http(tmp_path: Path) -> AsyncIterator[Peer]:
     folder.mkdir()
     async with http_server(folder) as peer:
         yield peer
+
+
+@pytest.fixture
+def ingest(storage: Storage) -> IngestExecutor:
+    return IngestExecutor(storage, Presets.load(), threads=2)
 
 
 @pytest.fixture

@@ -11,8 +11,12 @@ from vidijob.errors import NotFound, Unreachable
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
+from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import Access, ScriptExecutor, Task
 from vidijob.executors.shell import ShellExecutor
@@ -76,7 +80,11 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
     registry = Registry(
         {
             "file": FileExecutor(storage),
+            "imf": ImfExecutor(storage),
+            "shape": ShapeExecutor(storage),
+            "analysis": AnalysisExecutor(storage),
             "media": MediaExecutor(storage, Presets.load()),
+            "ingest": IngestExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),
             "http": HttpExecutor(no_call, NoCallbacks()),

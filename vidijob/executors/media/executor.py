@@ -7,24 +7,20 @@ Data out: ``duration`` (seconds) and ``mediaInfo`` (JSON) of the source; ``fileU
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
-from vidijob.executors.making import Making, all_or_none, receipts, remove
+from vidijob.executors.making import Making
 from vidijob.executors.media import ffmpeg, running
+from vidijob.executors.media.checking import check, require_streams, seconds
 from vidijob.executors.media.outputs import Output, outputs, source
-from vidijob.executors.media.presets import Preset, Presets
-from vidijob.executors.media.probing import MediaInfo, probe
+from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.probing import probe
+from vidijob.executors.partials import Partial
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
-
-#: A result that lasts less than this part of what its source promised is taken for broken.
-_SHORTEST = 0.9
-#: Seconds by which they may differ without a word.
-_ALIKE = 0.1
 
 
 class MediaExecutor(Making):
@@ -63,17 +59,14 @@ class MediaExecutor(Making):
         path, wanted = await in_thread(lambda stop: (source(step.data, self._storage), self._outputs(step)))
         info = await probe(path)
         for output in wanted:
-            _require_streams(info, output.preset)
-        return Done({"duration": _seconds(info), "mediaInfo": [info.text()]})
+            require_streams(info, output.preset)
+        return Done({"duration": seconds(info), "mediaInfo": [info.text()]})
 
     async def _transcode(self, step: StepContext) -> Outcome:
-        started = time.monotonic()
         promised = jobdata.optional(step.data, "duration")
 
-        def prepare(stop: Stop) -> list[running.Run]:
+        def prepare(partials: Sequence[Partial]) -> list[running.Run]:
             path, program = source(step.data, self._storage), ffmpeg.find()
-            for partial in partials:
-                partial.create_empty()
             return [
                 running.Run(
                     output.preset.tag,
@@ -86,53 +79,21 @@ class MediaExecutor(Making):
             ]
 
         partials = await in_thread(lambda stop: self.begin(step))
-        with all_or_none(partials):
-            runs = await in_thread(prepare)
-            outcome = await running.run(step, self._storage, runs, lambda: source(step.data, self._storage))
-            if not isinstance(outcome, Done):
-                await in_thread(lambda stop: remove(partials))
-                return outcome
-            made = await in_thread(lambda stop: receipts(partials))
-        return Done(
-            {**made, "transcodeProgress": ["100.0"], "transcodeWallTime": [f"{time.monotonic() - started:.3f}"]}
-        )
+        return await running.make(step, self._storage, partials, prepare, lambda: source(step.data, self._storage))
 
     async def _check_result(self, step: StepContext) -> Done | Fail:
         promised = jobdata.optional(step.data, "duration")
-        results = []
         wanted, made = await in_thread(lambda stop: (self._outputs(step), self.made(step)))
-        for output, (partial, _) in zip(wanted, made, strict=True):
-            info = await probe(partial.path, "destinationUri", f"The file made with the preset {output.preset.tag}")
-            results.append(info)
-            if promised is None or info.duration is None:
-                continue
-            difference = info.duration - float(promised)
-            if info.duration < _SHORTEST * float(promised):
-                return Fail(
-                    f"The file made with the preset {output.preset.tag} lasts {info.duration:.3f} s and the source "
-                    f"promises {float(promised):.3f} s; the source is probably damaged."
-                )
-            if abs(difference) > _ALIKE:
-                step.note(f"The file made with the preset {output.preset.tag} is {difference:+.3f} s longer.")
+        files = [(output.preset.tag, partial.path) for output, (partial, _) in zip(wanted, made, strict=True)]
+        results = await check(step, files, None if promised is None else float(promised))
+        if isinstance(results, Fail):
+            return results
         return Done(
             {
-                "outputDuration": [seconds for info in results for seconds in _seconds(info) or ("",)],
+                "outputDuration": [duration for info in results for duration in seconds(info) or ("",)],
                 "outputMediaInfo": [info.text() for info in results],
             }
         )
 
     def _outputs(self, step: StepContext) -> list[Output]:
         return outputs(step, self._storage, self._presets)
-
-
-def _require_streams(info: MediaInfo, preset: Preset) -> None:
-    if (info.has_video and preset.video) or (info.has_audio and preset.audio):
-        return
-    has, makes = ("picture", "sound") if info.has_video else ("sound", "picture")
-    raise Invalid(
-        "tag", f"The source has only {has} and the preset {preset.tag} makes only {makes}; choose another tag."
-    )
-
-
-def _seconds(info: MediaInfo) -> list[str] | None:
-    return None if info.duration is None else [f"{info.duration:.6f}".rstrip("0").rstrip(".")]

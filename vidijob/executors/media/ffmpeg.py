@@ -58,21 +58,41 @@ def find() -> Path:
         raise SetupError("There is no ffmpeg; install it, or install vidijob[media], which brings one.") from None
 
 
-def command(ffmpeg: Path, source: Path, target: Path, preset: Preset, threads: int) -> list[str]:
-    """Return the argument list that makes ``target``, which may be overwritten, of ``source``."""
+def command(
+    ffmpeg: Path, source: Path, target: Path, preset: Preset, threads: int, *, sound: Path | None = None
+) -> list[str]:
+    """Return the argument list that makes ``target``, which may be overwritten, of ``source``.
+
+    ``sound`` is another file that the sound is taken from.
+    """
+    sources = [source] if sound is None else [source, sound]
+    return [
+        *start(ffmpeg, threads),
+        *(part for one in sources for part in reading(one, threads)),
+        # V is video that is no cover picture; a question mark takes what is there.
+        *_kind("v", "0:V", preset.video, threads),
+        *_kind("a", f"{len(sources) - 1}:a", preset.audio, threads),
+        *("-sn", "-dn", "-threads", str(threads)),
+        *(part for name, value in preset.muxing.items() for part in (f"-{name}", value)),
+        *("-f", preset.format, f"file:{target}"),
+    ]
+
+
+def start(ffmpeg: Path, threads: int) -> list[str]:
+    """Return how every call begins."""
     return [
         str(ffmpeg),
         *("-hide_banner", "-nostdin", "-nostats", "-y"),
         *("-loglevel", "level+error", "-progress", "pipe:1"),
         *("-filter_threads", str(threads)),
+    ]
+
+
+def reading(source: Path, threads: int) -> list[str]:
+    """Return the arguments that read a source: it alone, whatever it says."""
+    return [
         *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-threads", str(threads)),
         *("-i", f"file:{source}"),
-        # V is video that is no cover picture; a question mark takes what is there.
-        *_kind("v", "V", preset.video, threads),
-        *_kind("a", "a", preset.audio, threads),
-        *("-sn", "-dn", "-threads", str(threads)),
-        *(part for name, value in preset.muxing.items() for part in (f"-{name}", value)),
-        *("-f", preset.format, f"file:{target}"),
     ]
 
 
@@ -80,7 +100,7 @@ def _kind(letter: str, selector: str, encoding: Encoding | None, threads: int) -
     if encoding is None:
         return [f"-{letter}n"]
     streams = selector if encoding.streams == "all" else f"{selector}:0"
-    arguments = ["-map", f"0:{streams}?", f"-c:{letter}", encoding.codec]
+    arguments = ["-map", f"{streams}?", f"-c:{letter}", encoding.codec]
     for name, value in encoding.options.items():
         arguments += [f"-{name}:{letter}", value.replace("{threads}", str(threads))]
     if encoding.filter:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
+from vidijob.executors.making import RECEIPT, all_or_none, receipts, remove
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.outcomes import out_of_storage
+from vidijob.executors.partials import Partial
 from vidijob.executors.storage import Storage
 from vidijob.executors.threads import in_thread
 
@@ -30,6 +33,36 @@ class Run:
     seconds: float | None
     #: Where it is going to be; the storage it lies in is complained about where there is no room.
     destination: Path
+
+
+async def make(
+    step: StepContext,
+    storage: Storage,
+    partials: Sequence[Partial],
+    prepare: Callable[[Sequence[Partial]], Sequence[Run]],
+    look_again: Callable[[], object],
+    key: str = RECEIPT,
+) -> Outcome:
+    """Make files, all or none; ``Done`` has their receipts, under ``key``, and how the transcode went.
+
+    ``prepare`` says, in a thread, by which run each of them is made; the files are there by then, empty. ``look_again`` as in
+    ``run``.
+    """
+    started = time.monotonic()
+
+    def begin() -> Sequence[Run]:
+        for partial in partials:
+            partial.create_empty()
+        return prepare(partials)
+
+    with all_or_none(partials):
+        runs = await in_thread(lambda stop: begin())
+        outcome = await run(step, storage, runs, look_again)
+        if not isinstance(outcome, Done):
+            await in_thread(lambda stop: remove(partials))
+            return outcome
+        made = await in_thread(lambda stop: receipts(partials, key))
+    return Done({**made, "transcodeProgress": ["100.0"], "transcodeWallTime": [f"{time.monotonic() - started:.3f}"]})
 
 
 async def run(step: StepContext, storage: Storage, runs: Sequence[Run], look_again: Callable[[], object]) -> Outcome:

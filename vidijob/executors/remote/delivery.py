@@ -63,7 +63,7 @@ def _send(partial: Partial, receipt: Receipt, target: RemoteTarget, news: News, 
         # What is in the way is complained about now, not after hours.
         target.prepare(stop)
         target.sweep(stop, before=target.lease)
-        checksum, size = target.write(copying.chunks(descriptor, target.uri, stop), news.done, stop)
+        checksum, size = target.write(copying.chunks(descriptor, partial.path, stop), news.done, stop)
         return target.receipt(checksum, size, stop)
     finally:
         os.close(descriptor)

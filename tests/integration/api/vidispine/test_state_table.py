@@ -1,28 +1,49 @@
 """Everything that the API lets one do with a job, in every state that a job can be in: what the table of states allows
-happens, and what it does not allow changes nothing.
+happens, and what it does not allow changes nothing. Every state is reached as any client reaches it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_network
+from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 
+from tests.acceptance.remote_engine import Order, RemoteEngine
 from tests.integration.api.vidispine.conftest import JSON, Api, Reply
 from tests.integration.engine.conftest import Engine, ScriptedExecutor, task
+from vidijob.engine.remote_calls import RemoteCalls
+from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Fail, Outcome, StepContext, Wait
-from vidijob.jobs.model import JobType
+from vidijob.executors.http import HttpExecutor
+from vidijob.executors.registry import Registry
+from vidijob.jobs.model import JobId, JobType, Priority, StepNumber, TaskDefinition
+from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import ENDED, JOB_TRANSITIONS, JobEvent, JobState
+from vidijob.store import jobs, slots, workers
+from vidijob.web.outbound import Outbound
 
 S, E = JobState, JobEvent
+_CALLBACK = "/APInoauth/step"
 
 
 @pytest.fixture
-def job_types() -> dict[str, JobType]:
-    """A type with a step that may fail, one that may not, and clean-up."""
-    return {"WORK": JobType("WORK", (task(100), task(200, critical=False), task(5000, cleanup=True)))}
+def there() -> RemoteEngine:
+    """An engine elsewhere that takes over what it is sent."""
+    return RemoteEngine()
+
+
+@pytest.fixture
+def job_types(there: RemoteEngine) -> dict[str, JobType]:
+    """Two types with a step that may not fail, one that may, and clean-up; the first step of AWAY is done elsewhere."""
+    rest = (task(200, critical=False), task(5000, cleanup=True))
+    away = TaskDefinition(StepNumber(100), "Elsewhere", "http", "post", metadata={"url": there.url})
+    return {"WORK": JobType("WORK", (task(100), *rest)), "AWAY": JobType("AWAY", (away, *rest))}
 
 
 async def work(step: StepContext) -> Outcome:
@@ -39,38 +60,61 @@ async def work(step: StepContext) -> Outcome:
     return Done()
 
 
+async def _secret() -> str:
+    return "a secret of this test"
+
+
+async def _address() -> str | None:
+    return f"http://here{_CALLBACK}"
+
+
 @dataclass
 class Place:
     """Where jobs are brought into a state."""
 
     api: Api
     engine: Engine
+    there: RemoteEngine
+    outbound: Outbound
+    calls: RemoteCalls
+    #: What the engine elsewhere was last sent of each job.
+    orders: dict[str, Order] = field(default_factory=dict)
+
+    def start(self, limit: int) -> ScriptedExecutor:
+        """Let jobs run, so many at once; returns what does the steps that are done here."""
+        executor = ScriptedExecutor(work=work)
+        registry = Registry({"test": executor, "http": HttpExecutor(self.outbound.call, self.calls)})
+        worker = Worker(self.engine.database, self.engine.bell, registry, slots=2 * limit, site="VX")
+        self.engine.parts.append(worker)
+        self.engine.concurrent_jobs = limit
+        worker.start()
+        self.calls.start()
+        self.engine.scheduler()
+        return executor
 
     async def job(self, state: JobState) -> str:
-        """Make a job and bring it into a state."""
-        do = {S.STARTED: "run", S.VIDINET_JOB: "run", S.WAITING: "wait", S.FAILED_TOTAL: "fail", S.FINISHED_WARNING: "warn"}  # fmt: skip
-        id = await self.api.create(f"type=WORK&jobmetadata=do%3D{do.get(state, 'nothing')}")
+        """Submit a job that gets into a state, and do what it takes."""
+        do = {S.STARTED: "run", S.WAITING: "wait", S.FAILED_TOTAL: "fail", S.FINISHED_WARNING: "warn"}
+        type = "AWAY" if state is S.VIDINET_JOB else "WORK"
+        hold = "&holdJob=true" if state is S.HOLD else ""
+        id = await self.api.create(f"type={type}&jobmetadata=do%3D{do.get(state, 'nothing')}{hold}")
         match state:
-            case S.READY:
+            case S.READY | S.HOLD:
                 pass
-            case S.HOLD:
-                await self.put(id, "HOLD")
             case S.ABORTED_PENDING | S.ABORTED:
                 cleanup = str(state is S.ABORTED_PENDING).lower()
                 assert (await self.api("DELETE", f"/API/job/{id}?cleanup={cleanup}&reason=why")).status == 200
-            case S.VIDINET_JOB:
-                await self.engine.until(id, S.STARTED)
-                await self.put(id, "VIDINET_JOB")
             case _:
                 await self.engine.until(id, state)
         return id
 
-    async def put(self, id: str, state: str) -> None:
-        """Put a job into a state that nothing here leads to: steps on other engines and holding are elsewhere."""
-        async with self.engine.database.session() as session:
-            await session._connection.execute("UPDATE job SET state = $1 WHERE id = $2", state, int(id[3:]))
-            if state == "HOLD":
-                await session._connection.execute("DELETE FROM job_queue WHERE job_id = $1", int(id[3:]))
+    async def tell(self, id: str, message: str) -> Reply:
+        """Call back, as the engine elsewhere that has a step of a job; of one that it has not, as somebody who guesses."""
+        while not self.there.orders.empty():
+            order = await self.there.order()
+            self.orders[order.asked["job"]] = order
+        token = self.orders[id].token if id in self.orders else "guessed"
+        return await self.api("POST", f"{_CALLBACK}/{token}", user=None, type=JSON, body=message)
 
     async def known(self, id: str) -> list[object]:
         """Return all that the database has about a job, but for what beats in it."""
@@ -85,6 +129,8 @@ class Place:
                 "SELECT * FROM step_queue WHERE job_id = $1 ORDER BY step",
                 "SELECT * FROM problem_job WHERE job_id = $1 ORDER BY step",
                 "SELECT job_id, step, number, stop FROM lease WHERE job_id = $1 ORDER BY step",
+                "SELECT * FROM remote_call WHERE job_id = $1 ORDER BY step, lease",
+                "SELECT number FROM slot WHERE job_id = $1",
             ):
                 found.append([tuple(row) for row in await session._connection.fetch(query, int(id[3:]))])
         return found
@@ -100,13 +146,20 @@ class Place:
 
 
 @pytest.fixture
-async def place(api: Api, engine: Engine) -> Place:
-    return Place(api, engine)
+async def place(api: Api, engine: Engine, there: RemoteEngine) -> AsyncIterator[Place]:
+    outbound = Outbound(_secret, [ip_network("127.0.0.0/8")])
+    calls = RemoteCalls(engine.database, engine.bell, "VX", _address)
+    async with there.running():
+        yield Place(api, engine, there, outbound, calls)
+        await engine.stop()
+        await calls.stop()
+        await outbound.close()
 
 
 Act = Callable[[Place, str], Awaitable[Reply]]
-#: What one may do, which event that is for a job, and whether it may change a job that the event is not possible for.
+#: What one may do.
 ACTS: dict[str, Act] = {
+    "release": lambda place, id: place.api("POST", f"/API/job/{id}/release"),
     "abort": lambda place, id: place.api("DELETE", f"/API/job/{id}?reason=why"),
     "abort without clean-up": lambda place, id: place.api("DELETE", f"/API/job/{id}?cleanup=false&reason=why"),
     "another priority": lambda place, id: place.api("PUT", f"/API/job/{id}?priority=HIGH"),
@@ -114,6 +167,7 @@ ACTS: dict[str, Act] = {
     "run again": lambda place, id: place.api("POST", f"/API/job/{id}/re-run"),
     "retry what it waits for": lambda place, id: place.problem(id, "retry"),
     "fail what it waits for": lambda place, id: place.problem(id, "fail"),
+    "tell that a step was done elsewhere": lambda place, id: place.tell(id, '{"outcome": "done"}'),
 }
 
 
@@ -121,6 +175,12 @@ def expected(act: str, state: JobState) -> tuple[int, JobState | None]:
     """Return the status of the answer, and where the job goes by it, if anywhere."""
     abort = JOB_TRANSITIONS.get((state, E.ABORT))
     match act:
+        case "release":
+            released = JOB_TRANSITIONS.get((state, E.RELEASE))
+            return (400, None) if released is None else (200, released)
+        case "tell that a step was done elsewhere":
+            back = JOB_TRANSITIONS.get((state, E.COME_BACK))
+            return (404, None) if back is None else (200, back)
         case "abort":
             return (400, None) if state in ENDED else (200, abort)
         case "abort without clean-up":
@@ -144,11 +204,9 @@ def starts(state: JobState) -> bool:
 @pytest.mark.parametrize("state", JobState)
 async def test_what_may_be_done_with_a_job(place: Place, state: JobState) -> None:
     if starts(state):
-        place.engine.concurrent_jobs = len(ACTS)
-        place.engine.worker(ScriptedExecutor(work=work), slots=2 * len(ACTS))
-        place.engine.scheduler()
-    jobs = {act: await place.job(state) for act in ACTS}
-    for act, id in jobs.items():
+        place.start(len(ACTS) + 1)
+    made = {act: await place.job(state) for act in ACTS}
+    for act, id in made.items():
         before, moves = await place.known(id), await place.moves(id)
         status, goes = expected(act, state)
         reply = await ACTS[act](place, id)
@@ -161,9 +219,14 @@ async def test_what_may_be_done_with_a_job(place: Place, state: JobState) -> Non
         if goes is None:
             assert await place.known(id) == before, act
         else:
-            assert (await place.moves(id))[: len(moves) + 1] == [*moves, (state.value, goes.value)], act
-    again = [id for id in await ids(place) if id not in jobs.values()]
+            async with asyncio.timeout(10):
+                # What is told elsewhere its worker hears a moment later.
+                while len(now := await place.moves(id)) == len(moves):
+                    await asyncio.sleep(0.02)
+            assert now[: len(moves) + 1] == [*moves, (state.value, goes.value)], act
+    again = [id for id in await ids(place) if id not in made.values()]
     assert len(again) == 1, "only running again makes another job"
+    await try_to_admit(place, state)
 
 
 async def ids(place: Place) -> Sequence[str]:
@@ -174,21 +237,16 @@ async def ids(place: Place) -> Sequence[str]:
 async def test_abort_from_every_state_comes_to_its_end_with_the_clean_up_that_is_due(
     place: Place, state: JobState
 ) -> None:
-    executor = ScriptedExecutor(work=work)
-    if starts(state):
-        place.engine.worker(executor)
-        place.engine.scheduler()
-    jobs = {cleanup: await place.job(state) for cleanup in ("true", "false")}
+    executor = place.start(2) if starts(state) else None
+    made = {cleanup: await place.job(state) for cleanup in ("true", "false")}
     first = state is not S.ABORTED_PENDING
-    for cleanup, id in jobs.items():
+    for cleanup, id in made.items():
         for reason in ("%C3%BC%20no%20need" if first else "", "another"):
             # Asked again, with another reason, it is the same abort.
             reply = await place.api("DELETE", f"/API/job/{id}?cleanup={cleanup}&reason={reason}")
             assert reply.status == 200 or (await place.moves(id))[-1][1] == "ABORTED"
-    if not starts(state):
-        place.engine.worker(executor)
-        place.engine.scheduler()
-    for cleanup, id in jobs.items():
+    executor = executor or place.start(2)
+    for cleanup, id in made.items():
         job = await place.engine.until(id)
         assert job.state is S.ABORTED
         assert job.data.get("abortReason") == (["ü no need"] if first else ["why"])
@@ -200,3 +258,54 @@ async def test_abort_from_every_state_comes_to_its_end_with_the_clean_up_that_is
         assert {"key": "abortReason", "value": "ü no need" if first else "why"} in shown["data"]
         again = (await place.api("POST", f"/API/job/{id}/re-run", accept=JSON)).json["jobId"]
         assert "abortReason" not in (await place.engine.insights.job(again)).data
+
+
+async def try_to_admit(place: Place, state: JobState) -> None:
+    """Start a job that is in a state, as a scheduler does: that has an effect only where it may."""
+    id = await place.job(state)
+    async with place.engine.database.session() as session:
+        await session._connection.execute("UPDATE leader SET expires_at = '-infinity'")
+    holder = uuid4()
+    term = await workers.campaign(place.engine.database, "scheduler", holder, timedelta(minutes=1))
+    assert term is not None
+    await slots.arrange(place.engine.database, holder, term, {99: Priority.LOWEST}, [])
+    before = await place.known(id)
+    job = JobId(int(id.removeprefix("VX-")))
+    admitted = await jobs.admit(place.engine.database, holder, term, [Admission(job, 99)])
+    if (state, E.ADMIT) in JOB_TRANSITIONS:
+        assert admitted == [job]
+        assert (await place.engine.insights.job(id)).state is JOB_TRANSITIONS[state, E.ADMIT]
+    else:
+        assert admitted == [] and await place.known(id) == before
+
+
+async def test_every_move_that_the_table_allows_is_made_by_jobs_of_clients(place: Place) -> None:
+    made = [await place.job(state) for state in (S.READY, S.HOLD, S.READY, S.HOLD, S.HOLD)]
+    for act, id in zip([*["abort without clean-up"] * 2, *["abort"] * 2, "release"], made, strict=True):
+        assert (await ACTS[act](place, id)).status == 200
+    place.start(20)
+    for state in (S.STARTED, S.VIDINET_JOB, S.WAITING):
+        made.append(await place.job(state))
+        assert (await ACTS["abort"](place, made[-1])).status == 200
+    made.append(await place.job(S.WAITING))
+    assert (await ACTS["fail what it waits for"](place, made[-1])).status == 200
+    made += [await place.job(state) for state in (S.FINISHED_WARNING, S.FAILED_TOTAL)]
+    for outcome, do in (("done", "nothing"), ("done", "warn"), ("fail", "nothing"), ("wait", "nothing")):
+        made.append(await place.api.create(f"type=AWAY&jobmetadata=do%3D{do}"))
+        await place.engine.until(made[-1], S.VIDINET_JOB)
+        message = f'{{"outcome": "{outcome}", "reason": "why"}}' if outcome != "done" else '{"outcome": "done"}'
+        assert (await place.tell(made[-1], message)).status == 200
+    await place.engine.until(made[-1], S.WAITING)
+    assert (await ACTS["abort"](place, made[-1])).status == 200
+    told = set()
+    for id in made:
+        await place.engine.until(id)
+        moves = await place.moves(id)
+        told |= set(moves)
+        # What happens to a job by the last step that is done elsewhere happens when it is back.
+        told |= {
+            (S.VIDINET_JOB, new)
+            for (old, back), (_, new) in pairwise(moves)
+            if (old, back) == (S.VIDINET_JOB, S.STARTED)
+        }
+    assert told - {(None, S.READY), (None, S.HOLD)} == {(old, new) for (old, _), new in JOB_TRANSITIONS.items()}
