@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 from tests import packages
 from vidijob.executors.media import ffmpeg
 
+EDL = """TITLE: An example
+
+001  CLIP     V     C        00:00:02:00 00:00:03:00 01:00:00:00 01:00:01:00
+002  CLIP     V     C        00:00:00:00 00:00:00:12 01:00:01:12 01:00:02:00
+"""
+
 
 def prepare(folder: Path) -> None:
     """Make them."""
     make_clip(folder / "clip.mov")
+    for name in ("move.mov", "delete.mov"):
+        shutil.copy(folder / "clip.mov", folder / name)
+    (folder / "cut.edl").write_text(EDL)
     packages.make(folder / "package")
+    (folder / "clip.en.srt").write_text("1\n00:00:00,500 --> 00:00:02,500\nA test picture.\n", "utf-8")
 
 
 def make_clip(path: Path) -> None:

@@ -87,7 +87,7 @@ NAMES = {
 }
 #: Operations of which each that is done makes one row.
 MAKES = {
-    "job": ("POST /job", "POST /job/{id}/re-run"),
+    "job": ("POST /job", "POST /job/{id}/re-run", "POST /import/raw"),
     "notification": ("POST /job/notification", "POST /job/{id}/notification", "POST /notification"),
     "account": ("POST /user",),
 }

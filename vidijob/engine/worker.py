@@ -335,7 +335,7 @@ class Worker:
             held,
             state,
             error=reason,
-            data={**data, **traces(run, state, reason)},
+            data={**run.said(), **data, **traces(run, state, reason)},
             delay=delay,
             problem=problem,
             progress=run.told(),

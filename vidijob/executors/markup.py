@@ -6,6 +6,8 @@ limits hold while it reads. UTF-8, UTF-16, ISO-8859-1 and US-ASCII are read.
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
@@ -16,7 +18,11 @@ from vidijob.executors.threads import Stop
 _ENCODINGS = frozenset(
     {"UTF-8", "UTF8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "LATIN1", "US-ASCII", "ASCII"},
 )
-#: The parser is looked up from for a request to stop after so many elements.
+_DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,100}?\sencoding\s*=\s*["']([A-Za-z0-9_.-]{1,40})["']""")
+_MOST_ATTRIBUTES = 10_000
+#: What has no room for so many is not looked into.
+_LONG = re.compile(rb"[^<]{40000,}")
+#: A request to stop is looked for each time that so many elements were read.
 _STRETCH = 1000
 
 
@@ -80,14 +86,32 @@ class Element:
         return "" if found is None else "".join(part for part in found.content if isinstance(part, str)).strip()
 
 
+def encoding_of(body: bytes) -> str:
+    """Return the name of the encoding of a document that was read."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    said = _DECLARED.match(body)
+    return said[1].decode("ascii").upper() if said else "UTF-8"
+
+
 def read(body: bytes, stop: Stop, limits: Limits = LIMITS) -> Element:
     """Return the root of a document, or raise ``NotRead``."""
+    _check_attributes(body)
     reader = _Reader(stop, limits)
     try:
         return reader.read(body)
     except expat.ExpatError as error:
         # ``offset`` counts from 0.
         raise NotRead(error.lineno, f"Column {error.offset + 1}: {expat.ErrorString(error.code)}.") from None
+
+
+def _check_attributes(body: bytes) -> None:
+    """Refuse a tag with very many attributes: the parser takes seconds for it, in which nothing else of this process runs."""
+    for stretch in _LONG.finditer(body):
+        # Also of text; but none has so many of these signs.
+        if stretch[0].count(b"=") > _MOST_ATTRIBUTES:
+            line = body.count(b"\n", 0, stretch.start()) + 1
+            raise NotRead(line, f"An element has more than {_MOST_ATTRIBUTES} attributes.")
 
 
 class _Reader:

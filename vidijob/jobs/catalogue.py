@@ -113,4 +113,4 @@ _RESULTS = frozenset(key for page in PAGES.values() for key in page.gives) | {"a
 
 def is_result(key: str) -> bool:
     """Tell whether a key of job data is written by steps, not by whoever submits the job."""
-    return key in _RESULTS or key.startswith(("errorMessage-", "progress-", "vidijob_"))
+    return key in _RESULTS or key.startswith(("errorMessage-", "progress-", "sidecar-", "vidijob_"))

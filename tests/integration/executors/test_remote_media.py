@@ -12,8 +12,11 @@ import pytest
 from tests.integration.executors.peers import Peer, ended, remote_storage
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail, Wait
+from vidijob.executors.editing.executor import ConformExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
 
 NAME = "ü 'x' #1.mp4"
 
@@ -143,3 +146,37 @@ async def test_a_source_for_which_there_is_no_room_is_not_fetched(small_disk: Pa
     assert isinstance(outcome, Wait) and "5000000 are needed; make room" in outcome.reason
     assert (outcome.type, outcome.data) == ("OUT_OF_STORAGE", {"storage": small_disk.as_uri()})
     assert os.listdir(small_disk) == []
+
+
+async def test_imports_from_http_and_leaves_the_source(root: Path, http: Peer) -> None:
+    ingest = IngestExecutor(remote_storage(root), Presets.load(), threads=1)
+    data = {"sourceUri": f"{http.origin}/tone.wav", "itemId": "VX-7", "checksumMode": "verify"}
+    outcome = await Job("PLACEHOLDER_IMPORT", ingest, **data, deleteSource="true").run()
+    assert isinstance(outcome, Fail) and "not taken away by an import" in outcome.reason
+    done = Job("PLACEHOLDER_IMPORT", ingest, **data)
+    assert isinstance(await done.run(), Done)
+    assert (root / "VX-7" / "tone.wav").read_bytes() == (http.folder / "tone.wav").read_bytes()
+    assert os.listdir(root) == ["VX-7"]
+    outcome = await Job("PLACEHOLDER_IMPORT", ingest, **data, destinationUri="ftp://host/").run()
+    assert isinstance(outcome, Fail) and "the scheme ftp" in outcome.reason
+
+
+async def test_a_report_speaks_of_the_files_elsewhere(root: Path, ftp: Peer, http: Peer) -> None:
+    shapes = ShapeExecutor(remote_storage(root, ftp))
+    source, target = f"{http.origin}/tone.wav", f"{ftp.origin}/report.json"
+    done = Job("FILE_ANALYZE", shapes, sourceUri=source, destinationUri=target)
+    assert isinstance(await done.run(), Done)
+    text = (ftp.folder / "report.json").read_text("utf-8")
+    assert source in text and ".vidijob" not in text and ".vidijob" not in repr(done.data)
+    assert done.data["fileUri"] == [target] and os.listdir(root) == []
+
+
+async def test_a_source_that_is_named_twice_is_fetched_once(root: Path, http: Peer) -> None:
+    conform = ConformExecutor(remote_storage(root), Presets.load(), threads=1)
+    done = Job(
+        "CONFORM", conform, sourceUri=[f"{http.origin}/tone.wav"] * 2, startTime=["0", "1"], endTime=["0.5", "1.5"],
+        destinationUri=f"{root}/out.wav",
+    )  # fmt: skip
+    assert isinstance(await done.run(), Done)
+    assert len([line for line in http.asked if line.startswith("GET")]) == 1
+    assert os.listdir(root) == ["out.wav"]

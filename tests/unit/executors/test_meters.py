@@ -39,18 +39,17 @@ def test_lines_become_blocks() -> None:
 def test_what_is_open_at_the_end_lasts_until_the_end() -> None:
     meter = Meter(checks({"blackTime": ["0.5"]}), media("video"))
     said = {0.0: {"lavfi.black_start": "0"}, 0.4: {"lavfi.black_end": "0.4"}, 1.0: {"lavfi.black_start": "1"}}
-    for place in range(10):
-        done = meter.hear(Block(place / 5, "picture", dict(said.get(place / 5, {}))))
-    assert done == pytest.approx(2.0)
+    done = [meter.hear(Block(place / 5, "picture", dict(said.get(place / 5, {})))) for place in range(10)]
+    assert done[-1] == pytest.approx(2.0)
     assert meter.report()["black"] == [{"start": 1.0, "end": 2.0}], "the first was too short"
 
 
 def test_silence_is_where_all_tracks_are_silent() -> None:
     meter = Meter(checks({"silenceTime": ["0.1"]}), media("audio", "audio"))
-    for start, end in ((0, 1), (2, 5), (7, 9)):
+    for start, end in ((0.0, 1.0), (2.0, 5.0), (7.0, 9.0)):
         meter.hear(Block(start, "0", {"lavfi.silence_start": str(start)}))
         meter.hear(Block(end, "0", {"lavfi.silence_end": str(end)}))
-    for start, end in ((0.5, 3), (4, 8)):
+    for start, end in ((0.5, 3.0), (4.0, 8.0)):
         meter.hear(Block(start, "1", {"lavfi.silence_start": str(start)}))
         meter.hear(Block(end, "1", {"lavfi.silence_end": str(end)}))
     report = meter.report()

@@ -16,7 +16,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.executors.imf import hashing, report
@@ -26,9 +25,10 @@ from vidijob.executors.imf.package import Package, read
 from vidijob.executors.making import Making, all_or_none, destinations, receipts
 from vidijob.executors.news import News
 from vidijob.executors.partials import Partial
-from vidijob.executors.storage import Storage, shown
+from vidijob.executors.storage import Storage
 from vidijob.executors.threads import Stop, in_thread
 
+_REPORT_ONLY = "reportOnly"
 _CHECKED = "vidijob_imf"
 #: Verdicts other than ``ok`` that are kept between the steps, and findings that become data.
 _MOST_VERDICTS = 2000
@@ -58,7 +58,7 @@ class ImfExecutor(Making):
         return destinations(step, self._storage, [f"{stem}_imf.json"], "packages")
 
     async def _set_up(self, step: StepContext) -> Done:
-        report_only(step)
+        jobdata.flag(step.data, _REPORT_ONLY)
 
         def look(stop: Stop) -> None:
             self._read(step, Findings(), stop)
@@ -105,7 +105,7 @@ class ImfExecutor(Making):
         return done
 
     async def _judge(self, step: StepContext) -> Outcome:
-        if jobdata.optional(step.data, "imfValid") == "true" or report_only(step):
+        if jobdata.optional(step.data, "imfValid") == "true" or jobdata.flag(step.data, _REPORT_ONLY):
             return Done()
         first, *others = jobdata.values(step.data, "imfFinding") or ("",)
         more = f" There are {len(others)} further findings, in imfFinding." if others else ""
@@ -116,14 +116,6 @@ class ImfExecutor(Making):
 
     def _source(self, step: StepContext) -> str:
         return jobdata.single(step.data, "sourceUri", "the folder of the package, or its ASSETMAP.xml")
-
-
-def report_only(step: StepContext) -> bool:
-    """Tell whether an invalid package is only reported."""
-    said = jobdata.optional(step.data, "reportOnly") or "false"
-    if said.lower() not in ("true", "false"):
-        raise Invalid("reportOnly", f"reportOnly is {shown(said)}; give true or false, or nothing.")
-    return said.lower() == "true"
 
 
 def _data(package: Package, read: list[Composition], findings: Findings) -> Mapping[str, list[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vidijob.errors import Invalid
@@ -32,7 +33,8 @@ from vidijob.executors.ingest.products import Components, check_products, requir
 from vidijob.executors.ingest.taking import SIDECAR_CHECKSUMS, Taking
 from vidijob.executors.making import RECEIPT
 from vidijob.executors.media import ffmpeg, running
-from vidijob.executors.media.checking import seconds
+from vidijob.executors.media.checking import results
+from vidijob.executors.media.encoders import Encoders
 from vidijob.executors.media.presets import Preset, Presets
 from vidijob.executors.media.probing import probe
 from vidijob.executors.outcomes import of_system_error
@@ -74,6 +76,7 @@ class IngestExecutor(Taking):
             long={"prepare": self._prepare, "transcode": self._transcode, "checkResult": self._check_result},
         )
         self._presets = presets
+        self._encoders = Encoders()
         self._threads = threads or ffmpeg.default_threads()
 
     def destinations(self, step: StepContext) -> list[Path]:
@@ -89,7 +92,7 @@ class IngestExecutor(Taking):
         def make_ready(stop: Stop) -> None:
             self.look(step)
             retiring.old_files(step.data, self._storage)
-            self.make_folders(self.taken(step).all)
+            self.make_folders(step, self.taken(step).all)
 
         await in_thread(make_ready)
         return Done()
@@ -113,7 +116,7 @@ class IngestExecutor(Taking):
         made = self._products(step, places)
         if made:
             ffmpeg.find()
-        self.make_folders([*places.all, *(product.destination for product in made)])
+        self.make_folders(step, [*places.all, *(product.destination for product in made)])
 
     async def _prepare(self, step: StepContext) -> Done:
         wanted = await in_thread(lambda stop: self._products(step, self.taken(step)))
@@ -138,14 +141,22 @@ class IngestExecutor(Taking):
         def prepare(partials: Sequence[Partial]) -> list[running.Run]:
             parts = Components.parse(noted)
             return [
-                run_for(product, partial.path, files, parts, self._threads)
-                for product, partial in zip(wanted, partials, strict=True)
+                run_for(product, partial.path, files, parts, threads)
+                for product, partial in zip(chosen, partials, strict=True)
             ]
 
+        threads = ffmpeg.processors(step.metadata) or self._threads
         wanted, files, partials = await in_thread(lambda stop: begin())
+        chosen = [await self._with_an_encoder(product, step) for product in wanted]
         return await running.make(
             step, self._storage, partials, prepare, lambda: [os.stat(file) for file in files], _PRODUCTS
         )
+
+    async def _with_an_encoder(self, product: Product, step: StepContext) -> Product:
+        """Return a product that is made by the best encoder of its preset that can be used here."""
+        if not isinstance(product.made_by, Preset):
+            return product
+        return replace(product, made_by=await self._encoders.choose(product.made_by, step.note))
 
     async def _check_result(self, step: StepContext) -> Done | Fail:
         if _PRODUCTS not in step.data:
@@ -155,9 +166,8 @@ class IngestExecutor(Taking):
         found = await check_products(step, wanted, files, parts)
         if isinstance(found, Fail):
             return found
-        durations = [duration for info in found for duration in seconds(info) or ("",)]
-        infos = [info.text() for info in found]
-        return Done({_CHECKED: ["true"], "outputDuration": durations or None, "outputMediaInfo": infos or None})
+        made = {key: values or None for key, values in results(found).items()}
+        return Done({_CHECKED: ["true"], **made})
 
     async def _publish(self, step: StepContext) -> Done:
         def publish(stop: Stop) -> tuple[Taken, Made, Sequence[Product], Made]:

@@ -37,11 +37,11 @@ def is_delete_asked(data: JobData) -> bool:
 
 
 def new_folder(data: JobData, storage: Storage) -> Path | None:
-    """Return the folder that the sources are to be moved to."""
-    uri = jobdata.optional(data, MOVE)
+    """Return the folder that the sources are to be moved to; raise ``Invalid`` where that cannot be told."""
+    uri, delete = jobdata.optional(data, MOVE), is_delete_asked(data)
     if uri is None:
         return None
-    if is_delete_asked(data):
+    if delete:
         raise Invalid(MOVE, f"The job has both {DELETE} and {MOVE}; give one of them.")
     return storage.folder(uri, MOVE)
 

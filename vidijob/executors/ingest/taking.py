@@ -83,10 +83,11 @@ class Taking(Making):
         for source in self._sources(step):
             os.close(self._storage.open_source(source))
 
-    def make_folders(self, destinations: Sequence[Path]) -> None:
+    def make_folders(self, step: StepContext, destinations: Sequence[Path]) -> None:
         """See to it that destinations are free and have folders. It blocks."""
+        overwrite = jobdata.flag(step.data, "overwrite")
         for destination in destinations:
-            self._storage.require_vacant(destination)
+            self._storage.require_vacant(destination, overwrite=overwrite)
             self._storage.prepare(destination.parent)
 
     async def _close_transfer(self, step: StepContext) -> Done:

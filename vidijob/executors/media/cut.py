@@ -74,7 +74,11 @@ class Cut:
         late = self.sounds[track] - self.start
         if late <= 0:
             return f"{trim},{_shift('asetpts', self.start)}"
-        return f"{trim},asetpts=PTS-STARTPTS,adelay=delays={round(late * 1000)}:all=1"
+        return f"{trim},asetpts=PTS-STARTPTS,adelay=delays={_seconds(late * 1000)}:all=1"
+
+    def every_sound(self) -> list[str]:
+        """Return the filters for each track of sound."""
+        return [self.sound(track) for track in range(len(self.sounds))]
 
 
 def find(data: JobData, info: MediaInfo) -> Cut | None:
@@ -100,7 +104,9 @@ class _Picture:
             raise Invalid("sourceUri", "The source does not tell how many frames a second has, so it cannot be cut.")
         self.rate = standard(Fraction(rate))
         seconds = stream.facts.get("duration") or info.duration or 0
-        self.frames = int(stream.facts.get("frames") or round(Fraction(seconds) * self.rate))
+        shown, counted = round(Fraction(seconds) * self.rate), int(stream.facts.get("frames") or 0)
+        # An edit list may leave out some of those that are there.
+        self.frames = counted if counted and abs(shown - counted) <= 1 else shown
         self._begin = _exact(stream)
         self._sounds = tuple(_exact(sound) for sound in info.of_kind("audio"))
         self._first = info.time_code
@@ -129,7 +135,7 @@ class _Picture:
             return _number(key, text)
         if key in ("startTime", "endTime"):
             # The frames that begin in the part: its start is in it, its end is not.
-            place = math.ceil(_time(key, text) * self.rate)
+            place = math.ceil(time(key, text) * self.rate)
             return place - 1 if key == "endTime" else place
         return self._named(key, text)
 
@@ -202,7 +208,7 @@ class _Sound:
     def _time(self, key: str, text: str) -> Fraction:
         if key not in ("startTime", "endTime"):
             raise Invalid(key, f"The source has no picture, whose frames {key} could name; give startTime and endTime.")
-        return _time(key, text)
+        return time(key, text)
 
     def _all(self) -> str:
         return f"0 s to {_seconds(self._seconds)} s"
@@ -232,7 +238,7 @@ def _number(key: str, text: str) -> int:
     return int(text)
 
 
-def _time(key: str, text: str) -> Fraction:
+def time(key: str, text: str) -> Fraction:
     whole, _, part = text.partition(".")
     if not (text.isascii() and whole.isdecimal() and (part or "0").isdecimal() and len(text) <= _LONGEST):
         raise Invalid(key, f"{key} is {shown(text)}; give seconds, such as 1.5.", value=text[:_LONGEST])

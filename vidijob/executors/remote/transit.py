@@ -114,8 +114,8 @@ class Transit:
     def told(self, outcome: Outcome) -> Outcome:
         """Return an outcome in terms of the files elsewhere."""
         if isinstance(outcome, Done):
-            return Done({key: self._values(values) for key, values in outcome.data.items()})
-        changes = {key: self._values(values) for key, values in outcome.changes.items()}
+            return Done(self._results(outcome.data))
+        changes = self._results(outcome.changes)
         return replace(outcome, reason=self.said(outcome.reason), changes=changes)
 
     def said(self, sentence: str) -> str:
@@ -126,8 +126,12 @@ class Transit:
                 sentence = sentence.replace(name, file.address.uri.rstrip("/"))
         return sentence
 
-    def _values(self, values: Sequence[str] | None) -> Sequence[str] | None:
-        return None if values is None else [self.said(value) for value in values]
+    def _results(self, data: Mapping[str, Sequence[str] | None]) -> Mapping[str, Sequence[str] | None]:
+        # What steps note for each other is about the files here.
+        return {
+            key: values if values is None or key.startswith("vidijob_") else [self.said(value) for value in values]
+            for key, values in data.items()
+        }
 
     def _here(self, key: str, uri: str, sources: Collection[str], destinations: Collection[str]) -> str:
         """Return the URI that stands for one elsewhere."""
@@ -142,8 +146,9 @@ class Transit:
     def _source(self, address: Address, key: str) -> str:
         if not address.name:
             raise Invalid(key, f"{key} names {address.uri}, which is no file.")
-        path = self.folder / f"in-{len(self._fetched)}" / address.name
-        self._fetched[path] = RemoteFile(self._storage.remotes, address, key)
+        known = (path for path, file in self._fetched.items() if file.address == address)
+        path = next(known, self.folder / f"in-{len(self._fetched)}" / address.name)
+        self._fetched.setdefault(path, RemoteFile(self._storage.remotes, address, key))
         return uri_of(path)
 
     def _destination(self, address: Address, key: str) -> str:
@@ -207,6 +212,10 @@ class RoutedStep:
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         """Tell how far the step is."""
         self._step.progress(value, total, unit)
+
+    def tell(self, data: Mapping[str, Sequence[str]]) -> None:
+        """Show job data while the step runs."""
+        self._step.tell(data)
 
     def note(self, text: str) -> None:
         """Add a line to the log, in terms of the files elsewhere."""
