@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import Awaitable, Callable, Mapping
@@ -54,6 +55,8 @@ SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
 REMOTE_UNAVAILABLE = "REMOTE_UNAVAILABLE"
 #: What may hold back steps that work on files.
 PROBLEMS = frozenset({OUT_OF_STORAGE, SOURCE_UNAVAILABLE, REMOTE_UNAVAILABLE})
+#: Seconds for a look whether a host elsewhere is there again.
+_LOOK = 10.0
 #: Room is back when this part of a file system is free, or so many bytes.
 _ROOM_SHARE = 0.05
 _ROOM_BYTES = 1 << 30
@@ -110,10 +113,15 @@ def _wait_for(absent: Absent) -> Wait:
 
 async def is_gone(storage: Storage, type: str, data: Mapping[str, str]) -> bool:
     """Tell whether the condition of a problem, one of ``PROBLEMS``, holds no longer."""
-    if type == SOURCE_UNAVAILABLE and "source" in data:
-        return await in_thread(lambda stop: _is_there(storage, data["source"], stop))
-    if type in PROBLEMS and "remote" in data:
-        return await in_thread(lambda stop: _answers(storage, data["remote"], stop))
+    try:
+        # Other problems wait for this look.
+        async with asyncio.timeout(_LOOK):
+            if type == SOURCE_UNAVAILABLE and "source" in data:
+                return await in_thread(lambda stop: _is_there(storage, data["source"], stop))
+            if type in PROBLEMS and "remote" in data:
+                return await in_thread(lambda stop: _answers(storage, data["remote"], stop))
+    except TimeoutError:
+        return False
     if type in PROBLEMS and "storage" in data:
         usable = has_room if type == OUT_OF_STORAGE else os.path.isdir
         return await in_thread(lambda stop: usable(storage.folder(data["storage"], "storage")))
