@@ -74,12 +74,16 @@ class Making(Stepwise):
             for destination, receipt in zip(destinations, receipts, strict=True)
         ]
 
-    async def _finish(self, step: StepContext) -> Done:
-        made = await in_thread(lambda stop: self.made(step))
+    async def publish(self, step: StepContext, made: Sequence[tuple[Partial, Receipt]]) -> None:
+        """Give all files of a job their final names, here and elsewhere, or none where one of them is refused."""
         if isinstance(step, RoutedStep):
             await deliver(step, made)
         else:
             await in_thread(lambda stop: publish_all(made))
+
+    async def _finish(self, step: StepContext) -> Done:
+        made = await in_thread(lambda stop: self.made(step))
+        await self.publish(step, made)
         if not made:
             return Done()
         return Done(

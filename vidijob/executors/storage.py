@@ -46,11 +46,6 @@ class Storage:
         #: The places elsewhere that jobs may use besides.
         self.remotes = remotes or Remotes()
 
-    @property
-    def home(self) -> Path:
-        """Return the first root: where files go for which nobody names a place."""
-        return self._roots[0]
-
     def source(self, uri: str, key: str = "sourceUri") -> Path:
         """Return the real path of an existing file; ``key`` is the data key to complain about.
 
@@ -171,7 +166,7 @@ class Storage:
             )
 
     def working_root(self) -> Path:
-        """Return the root in which what is no file of its own place is kept for a while: the first."""
+        """Return the root that has what nobody names a place for, and what has no place yet: the first."""
         return next(self._real_roots())
 
     def root_of(self, path: Path) -> Path:

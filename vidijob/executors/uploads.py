@@ -7,7 +7,6 @@ here. It blocks: call it in a thread.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
@@ -25,8 +24,6 @@ FOLDER = ".vidijob-uploads"
 _WHOLE = re.compile(r"[0-9a-f]{32}")
 _COMING = re.compile(r"[0-9a-f]{32}\.part")
 _CLOCK = ".clock"
-#: The two places are on different file systems, or on one that has no links.
-_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ class LandingField:
     @property
     def folder(self) -> Path:
         """Return its real path; raises ``Absent`` where the storage root is not there."""
-        root = self._storage.folder(str(self._storage.home), "storage")
+        root = self._storage.working_root()
         self._storage.require_root(root)
         return root / FOLDER
 
@@ -131,18 +128,9 @@ class LandingField:
             take_away(self._storage, uri)
 
 
-def adopt(storage: Storage, path: Path, partial: Partial) -> bool:
+def adopt(path: Path, partial: Partial) -> bool:
     """Make a file that has landed the content of a file in the making, without copying it; tell whether that can be done."""
-    if not _has_landed(path):
-        return False
-    with storage.enter(path.parent) as at, storage.enter(partial.destination.parent) as to:
-        try:
-            os.link(path.name, partial.path.name, src_dir_fd=at, dst_dir_fd=to, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            return False
-    return True
+    return _has_landed(path) and partial.link(path)
 
 
 def take_away(storage: Storage, uri: str) -> None:

@@ -207,10 +207,14 @@ async def test_a_source_that_is_another_file_by_now_stays(ingest: IngestExecutor
     source.unlink()
     source.write_bytes(b"the next one")
     outcome = await job.attempt("retire")
-    assert isinstance(outcome, Fail) and "is not the file that was imported any more" in outcome.reason
+    assert isinstance(outcome, Fail) and "it is kept" in outcome.reason
     assert source.read_bytes() == b"the next one"
     source.unlink()
     assert isinstance(await job.attempt("retire"), Done), "gone is as good as deleted"
+    (root / "link.wav").symlink_to(place("tone.wav", "in/tone.wav"))
+    data = {"sourceUri": f"{root}/link.wav", "destinationUri": f"{root}/out2/", "deleteSource": "true"}
+    outcome = await Job("AUTO_IMPORT", ingest, **data, stableTime="0").run()
+    assert isinstance(outcome, Fail) and "name the file itself" in outcome.reason
 
 
 async def test_versions_have_numbers_of_their_own(ingest: IngestExecutor, root: Path, place: Place) -> None:
@@ -249,9 +253,18 @@ async def test_a_new_shape_replaces_only_what_is_named(ingest: IngestExecutor, r
     assert isinstance(await job.attempt("replace"), Done), "it can be repeated"
     assert isinstance(await job.attempt("cleanUp"), Done)
     assert tree(root) == ["tone.wav", "x/other.wav", "x/tone.wav"]
-    for wrong in ("/etc/passwd", f"{root}/../x", str(root), f"{root}/x"):
+    (root / "link").symlink_to(old[2])
+    new = root / "y" / "tone.wav"
+    new.parent.mkdir()
+    new.write_text("there")
+    for wrong in ("/etc/passwd", f"{root}/../x", str(root), f"{root}/x", f"{root}/link"):
         outcome = await Job("SHAPE_IMPORT", ingest, sourceUri=source, itemId="y", oldFileUri=wrong).run()
         assert isinstance(outcome, Fail) and "oldFileUri" in outcome.reason
+    data = {"sourceUri": source, "itemId": "y", "overwrite": "true"}
+    outcome = await Job("SHAPE_IMPORT", ingest, **data, oldFileUri=str(new)).run()
+    assert isinstance(outcome, Fail) and new.read_text() == "there", "the new file would be removed"
+    assert isinstance(await Job("SHAPE_IMPORT", ingest, **data).run(), Done)
+    assert sha256(new) == sha256(Path(source))
 
 
 async def test_every_step_can_be_repeated_and_nothing_shows_before_the_end(

@@ -38,7 +38,7 @@ from vidijob.executors.media.encoders import Encoders
 from vidijob.executors.media.presets import Preset, Presets
 from vidijob.executors.media.probing import probe
 from vidijob.executors.outcomes import of_system_error
-from vidijob.executors.partials import Partial, Receipt, publish_all, sweep
+from vidijob.executors.partials import Partial, Receipt, sweep
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
 from vidijob.executors.uploads import take_away
@@ -91,8 +91,9 @@ class IngestExecutor(Taking):
     async def _set_up_shape(self, step: StepContext) -> Done:
         def make_ready(stop: Stop) -> None:
             self.look(step)
-            retiring.old_files(step.data, self._storage)
-            self.make_folders(step, self.taken(step).all)
+            places = self.taken(step)
+            retiring.old_files(step.data, self._storage, places.all)
+            self.make_folders(step, places.all)
 
         await in_thread(make_ready)
         return Done()
@@ -111,7 +112,7 @@ class IngestExecutor(Taking):
         """Refuse what cannot be, and make folders for all that will be made."""
         growing.stable_time(step.data)
         self.look(step)
-        retiring.new_folder(step.data, self._storage)
+        retiring.require_possible(step.data, self._storage, [original.uri for original in self.originals(step)])
         places = self.taken(step, more)
         made = self._products(step, places)
         if made:
@@ -170,17 +171,16 @@ class IngestExecutor(Taking):
         return Done({_CHECKED: ["true"], **made})
 
     async def _publish(self, step: StepContext) -> Done:
-        def publish(stop: Stop) -> tuple[Taken, Made, Sequence[Product], Made]:
+        def find(stop: Stop) -> tuple[Taken, Made, Sequence[Product], Made]:
             places = self.taken(step)
-            taken = self.made(step, places.all)
             # What failed, or was found to be wrong, is left to the clean-up.
             checked = _CHECKED in step.data
             wanted = self._products(step, places) if checked else []
             made = self.made(step, [product.destination for product in wanted], _PRODUCTS) if checked else []
-            publish_all([*taken, *made])
-            return places, taken, wanted, made
+            return places, self.made(step, places.all), wanted, made
 
-        places, taken, wanted, made = await in_thread(publish)
+        places, taken, wanted, made = await in_thread(find)
+        await self.publish(step, [*taken, *made])
         count = len(places.essence)
         transcodes = [
             (product.name, one)
@@ -201,12 +201,12 @@ class IngestExecutor(Taking):
         return Done({key: values or None for key, values in results.items()})
 
     async def _replace(self, step: StepContext) -> Outcome:
-        uris = await in_thread(lambda stop: retiring.old_files(step.data, self._storage))
+        old = await in_thread(lambda stop: retiring.old_files(step.data, self._storage, self.taken(step).all))
         done = await self._publish(step)
 
         def remove(stop: Stop) -> None:
-            for uri in uris:
-                retiring.remove(self._storage, uri)
+            for path in old:
+                retiring.remove(self._storage, path)
 
         try:
             await in_thread(remove)
@@ -215,7 +215,7 @@ class IngestExecutor(Taking):
         return done
 
     async def _retire(self, step: StepContext) -> Done:
-        uris = [original.uri for original in self._originals(step)]
+        uris = [original.uri for original in self.originals(step)]
         await in_thread(lambda stop: retiring.retire(step.data, self._storage, uris))
         return Done()
 

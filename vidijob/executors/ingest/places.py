@@ -127,13 +127,13 @@ def base(data: JobData, storage: Storage) -> Path:
         return storage.folder(given)
     if jobdata.optional(data, "itemId") is None:
         raise Invalid("itemId", "The job has no itemId and no destinationUri; say whose new version it is.")
-    return storage.home / _item(data)
+    return storage.working_root() / _item(data)
 
 
 def own_folder(storage: Storage, job: str) -> Path:
     """Return the folder of a job that names neither an item nor a place."""
     # An item may have the same id as a job.
-    return storage.home / f"JOB-{job}"
+    return storage.working_root() / f"JOB-{job}"
 
 
 def _folder(data: JobData, storage: Storage, job: str) -> Path:
@@ -143,7 +143,7 @@ def _folder(data: JobData, storage: Storage, job: str) -> Path:
             raise Invalid(VERSION, f"{VERSION} is {shown(number)}; it is a number that the job finds itself.")
         folder = base(data, storage) / f"v{number}"
     elif jobdata.optional(data, "itemId") is not None:
-        folder = storage.home / _item(data)
+        folder = storage.working_root() / _item(data)
     else:
         folder = own_folder(storage, job)
     return storage.folder(str(folder))

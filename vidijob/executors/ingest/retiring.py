@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
-from vidijob.executors import jobdata
+from vidijob.executors import jobdata, removing
 from vidijob.executors.partials import Receipt
 from vidijob.executors.storage import Absent, Storage, shown
 from vidijob.jobs.model import JobData
@@ -22,23 +22,14 @@ DELETE, MOVE, OLD = "deleteSource", "moveSourceUri", "oldFileUri"
 SOURCES = "vidijob_source"
 
 
-def source_receipts(sources: Sequence[Path], lease: int) -> list[str]:
+def source_receipts(storage: Storage, sources: Sequence[Path]) -> list[str]:
     """Return values for job data by which sources are known again."""
-    found = [os.stat(source) for source in sources]
-    return [Receipt(lease, status.st_ino, status.st_size, status.st_mtime_ns).text() for status in found]
-
-
-def is_delete_asked(data: JobData) -> bool:
-    """Tell whether the sources are to be deleted."""
-    text = (jobdata.optional(data, DELETE) or "false").lower()
-    if text not in ("true", "false"):
-        raise Invalid(DELETE, f"{DELETE} is {shown(text)}; give true or false, or nothing.")
-    return text == "true"
+    return [removing.seal(storage, source).text() for source in sources]
 
 
 def new_folder(data: JobData, storage: Storage) -> Path | None:
     """Return the folder that the sources are to be moved to; raise ``Invalid`` where that cannot be told."""
-    uri, delete = jobdata.optional(data, MOVE), is_delete_asked(data)
+    uri, delete = jobdata.optional(data, MOVE), jobdata.flag(data, DELETE)
     if uri is None:
         return None
     if delete:
@@ -46,57 +37,58 @@ def new_folder(data: JobData, storage: Storage) -> Path | None:
     return storage.folder(uri, MOVE)
 
 
+def require_possible(data: JobData, storage: Storage, uris: Sequence[str]) -> None:
+    """Raise ``Invalid`` where something is asked for that cannot be done with the sources."""
+    if new_folder(data, storage) is not None or jobdata.flag(data, DELETE):
+        for uri in uris:
+            storage.removable(uri)
+
+
 def retire(data: JobData, storage: Storage, uris: Sequence[str]) -> None:
     """Delete or move the sources of an import, where that is asked for; those that are gone already are no matter."""
     folder = new_folder(data, storage)
-    if folder is None and not is_delete_asked(data):
+    if folder is None and not jobdata.flag(data, DELETE):
         return
-    receipts = [Receipt.parse(text) for text in data.get(SOURCES, ())]
     if folder is not None:
         storage.prepare(folder, MOVE)
-    for uri, receipt in zip(uris, receipts, strict=True):
+    for uri, sealed in zip(uris, data.get(SOURCES, ()), strict=True):
         with contextlib.suppress(Absent):
-            _retire(storage, storage.source(uri), receipt, folder)
+            path, receipt = storage.removable(uri), Receipt.parse(sealed)
+            if folder is not None:
+                _link(storage, path, folder, receipt)
+            removing.remove(storage, path, receipt)
 
 
-def old_files(data: JobData, storage: Storage) -> list[str]:
-    """Return what a job names as replaced; raise ``Invalid`` for what may not be removed."""
-    uris = list(jobdata.values(data, OLD))
-    for uri in uris:
+def old_files(data: JobData, storage: Storage, new: Sequence[Path]) -> list[Path]:
+    """Return what a job names as replaced and is there; raise ``Invalid`` for what may not be removed, or is new."""
+    found = []
+    for uri in jobdata.values(data, OLD):
         with contextlib.suppress(Absent):
-            storage.source(uri, OLD)
-    return uris
+            found.append(storage.removable(uri, OLD))
+            if found[-1] in new:
+                raise Invalid(
+                    OLD, f"{OLD} names {shown(uri)}, where the new file is to be; give overwrite=true instead."
+                )
+    return found
 
 
-def remove(storage: Storage, uri: str) -> None:
+def remove(storage: Storage, path: Path) -> None:
     """Remove a file that was replaced; nothing happens where it is gone already."""
-    with contextlib.suppress(Absent, FileNotFoundError):
-        path = storage.source(uri, OLD)
-        with storage.enter(path.parent) as at:
-            os.unlink(path.name, dir_fd=at)
-            os.fsync(at)
-
-
-def _retire(storage: Storage, path: Path, receipt: Receipt, folder: Path | None) -> None:
-    with storage.enter(path.parent) as at:
-        if not receipt.fits(os.stat(path.name, dir_fd=at, follow_symlinks=False)):
-            raise Invalid("sourceUri", f"{shown(path)} is not the file that was imported any more; it stays.")
-        if folder is not None:
-            with storage.enter(folder) as to:
-                _link(at, to, path.name, folder)
+    with contextlib.suppress(FileNotFoundError), storage.enter(path.parent) as at:
         os.unlink(path.name, dir_fd=at)
         os.fsync(at)
 
 
-def _link(at: int, to: int, name: str, folder: Path) -> None:
-    """Give a file its second name; that it loses the first comes after."""
-    try:
-        os.link(name, name, src_dir_fd=at, dst_dir_fd=to, follow_symlinks=False)
-    except FileExistsError:
-        if not os.path.samestat(os.stat(name, dir_fd=at), os.stat(name, dir_fd=to)):
-            raise Invalid(MOVE, f"{shown(folder / name)} exists already; the source stays.") from None
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        raise Invalid(MOVE, f"{shown(folder)} lies on another file system; the source stays.") from None
-    os.fsync(to)
+def _link(storage: Storage, path: Path, folder: Path, sealed: Receipt) -> None:
+    """Give a source its second name; that it loses the first comes after."""
+    with storage.enter(path.parent) as at, storage.enter(folder) as to:
+        try:
+            os.link(path.name, path.name, src_dir_fd=at, dst_dir_fd=to, follow_symlinks=False)
+        except FileExistsError:
+            if not sealed.fits(os.stat(path.name, dir_fd=to, follow_symlinks=False)):
+                raise Invalid(MOVE, f"{shown(folder / path.name)} exists already; the source stays.") from None
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            raise Invalid(MOVE, f"{shown(folder)} lies on another file system; the source stays.") from None
+        os.fsync(to)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vidijob.errors import Invalid
 from vidijob.executors import jobdata
-from vidijob.executors.storage import Storage, shown, uri_of
+from vidijob.executors.storage import Storage, uri_of
 from vidijob.jobs.model import JobData
 
 KEY = "ignoreSidecar"
@@ -17,7 +16,7 @@ _ENDINGS = frozenset({".xml", ".xmp", ".json", ".srt", ".vtt", ".ttml", ".dfxp",
 
 def beside(data: JobData, storage: Storage, source: Path) -> list[str]:
     """Return the URIs of a source's sidecars, in alphabetical order: ``clip.xml`` and ``clip.mov.xml`` of ``clip.mov``."""
-    if _are_ignored(data):
+    if jobdata.flag(data, KEY):
         return []
     starts = (source.stem, source.name)
     with storage.enter(source.parent) as at:
@@ -27,10 +26,3 @@ def beside(data: JobData, storage: Storage, source: Path) -> list[str]:
             if Path(name).stem in starts and Path(name).suffix.lower() in _ENDINGS and name != source.name
         ]
     return [uri_of(source.with_name(name)) for name in found if source.with_name(name).is_file()]
-
-
-def _are_ignored(data: JobData) -> bool:
-    text = (jobdata.optional(data, KEY) or "false").lower()
-    if text not in ("true", "false"):
-        raise Invalid(KEY, f"{KEY} is {shown(text)}; give true or false, or nothing.")
-    return text == "true"

@@ -59,6 +59,10 @@ class Taking(Making):
         """Return where the files go that are taken as they are; ``more`` is job data that is not kept yet. It blocks."""
         return taken(step, self._storage, more or {})
 
+    def originals(self, step: StepContext) -> list[Original]:
+        """Return the files that are taken: the essence, then its sidecars."""
+        return [*essence(step.data, self._storage), *found_sidecars(step.data, self._storage)]
+
     def files(self, step: StepContext) -> list[tuple[Original, Path]]:
         """Return the essence's files as they were transferred, each with what it is called. It blocks."""
         made = self.made(step, self.taken(step).all)
@@ -73,7 +77,7 @@ class Taking(Making):
         transferring.checksum_mode(step.data)
         _is_lenient(step)
         if isinstance(step, RoutedStep) and (
-            retiring.is_delete_asked(step.data) or jobdata.values(step.data, retiring.MOVE)
+            jobdata.flag(step.data, retiring.DELETE) or jobdata.values(step.data, retiring.MOVE)
         ):
             raise Invalid(
                 "sourceUri",
@@ -117,16 +121,16 @@ class Taking(Making):
         return Done({SIDECARS: beside or None}) if restless is None else growing.wait_for(restless)
 
     async def _transfer(self, step: StepContext) -> Outcome:
-        news = News(step, [shown(original.name) for original in self._originals(step)])
+        news = News(step, [shown(original.name) for original in self.originals(step)])
 
         def transfer(stop: Stop) -> Outcome:
             places, sources = self.taken(step), self._sources(step)
-            noted = {retiring.SOURCES: retiring.source_receipts(sources, step.lease)}
+            noted = {retiring.SOURCES: retiring.source_receipts(self._storage, sources)}
             partials = self.begin(step, places.all)
             with all_or_none(partials):
                 checksums = self._take_over(step, sources, partials, news)
                 if checksums is None:
-                    sizes = [os.stat(source).st_size for source in sources]
+                    sizes = [self._storage.size(source) for source in sources]
                     require_room(zip(places.all, sizes, strict=True))
                     checksums = transferring.transfer(self._storage, sources, partials, news, stop)
                 made = receipts(partials)
@@ -151,7 +155,7 @@ class Taking(Making):
     ) -> list[str] | None:
         """Take an upload over as it lies there; ``None``: it must be copied."""
         known = jobdata.optional(step.data, UPLOAD_CHECKSUM)
-        if UPLOAD not in step.data or known is None or not adopt(self._storage, sources[0], partials[0]):
+        if UPLOAD not in step.data or known is None or not adopt(sources[0], partials[0]):
             return None
         size = self._storage.size(sources[0])
         news.begin(size)
@@ -183,11 +187,8 @@ class Taking(Making):
         await in_thread(lambda stop: transferring.verify(self.made(step, self.taken(step).all), checksums, again, stop))
         return Done()
 
-    def _originals(self, step: StepContext) -> list[Original]:
-        return [*essence(step.data, self._storage), *found_sidecars(step.data, self._storage)]
-
     def _sources(self, step: StepContext) -> list[Path]:
-        return [self._storage.source(original.uri) for original in self._originals(step)]
+        return [self._storage.source(original.uri) for original in self.originals(step)]
 
 
 def _is_lenient(step: StepContext) -> bool:

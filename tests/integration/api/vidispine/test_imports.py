@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from tests.integration.api.vidispine.conftest import JSON, PASSWORD, USERS, XML, Api, Reply
@@ -28,6 +29,7 @@ from vidijob.jobs.model import Job, JobData, Priority
 from vidijob.store import users
 from vidijob.store.database import Database
 
+Http = TestClient[web.Request, web.Application]
 RAW = "/API/import/raw"
 MEBIBYTE = 1024 * 1024
 LIMIT = 24 * MEBIBYTE
@@ -50,7 +52,7 @@ def uploads(database: Database, root: Path) -> Uploads:
 
 
 @pytest.fixture
-async def client(engine: Engine, database: Database, uploads: Uploads) -> AsyncIterator[TestClient]:  # type: ignore[type-arg]
+async def client(engine: Engine, database: Database, uploads: Uploads) -> AsyncIterator[Http]:
     """A client of a server that has a storage."""
     await engine.write_types()
     for name in ("admin", "plain", "job_read"):
@@ -61,7 +63,7 @@ async def client(engine: Engine, database: Database, uploads: Uploads) -> AsyncI
 
 
 @pytest.fixture
-def api(client: TestClient) -> Api:  # type: ignore[type-arg]
+def api(client: Http) -> Api:
     """The same, as all tests of the face have it."""
     return Api(client)
 
@@ -132,10 +134,10 @@ async def test_nothing_is_no_file(api: Api, root: Path) -> None:
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_file_that_is_too_large(
     api: Api,
-    client: TestClient,
+    client: Http,
     engine: Engine,
     root: Path,
-    announced: bool,  # type: ignore[type-arg]
+    announced: bool,
 ) -> None:
     piece = os.urandom(MEBIBYTE)
 
@@ -150,7 +152,7 @@ async def test_a_file_that_is_too_large(
     assert (await api("POST", RAW, body=BytesIO(piece * (LIMIT // MEBIBYTE)))).status == 200
 
 
-async def test_who_hangs_up_leaves_nothing(client: TestClient, engine: Engine, root: Path) -> None:  # type: ignore[type-arg]
+async def test_who_hangs_up_leaves_nothing(client: Http, engine: Engine, root: Path) -> None:
     login = aiohttp.encode_basic_auth("admin", PASSWORD)
     _, writing = await asyncio.open_connection(client.host, client.port)
     head = f"POST {RAW} HTTP/1.1\r\nHost: x\r\nAuthorization: {login}\r\nContent-Length: {4 * MEBIBYTE}\r\n\r\n"
@@ -166,9 +168,9 @@ async def test_who_hangs_up_leaves_nothing(client: TestClient, engine: Engine, r
 
 
 async def test_a_slow_disk_slows_the_sender(
-    client: TestClient,
+    client: Http,
     root: Path,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[type-arg]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     let_go = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -299,7 +301,7 @@ async def test_a_job_whose_answer_was_lost_keeps_its_file(
     engine: Engine,
     uploads: Uploads,
     root: Path,
-    client: TestClient,  # type: ignore[type-arg]
+    client: Http,
 ) -> None:
     async def submit(data: JobData) -> Job:
         await engine.commands.submit(ADMIN, "RAW_IMPORT", Priority.MEDIUM, data)
