@@ -69,7 +69,7 @@ def ftp_server(folder: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator
 
     def serve() -> None:
         while not stopping.is_set():
-            server.serve_forever(timeout=0.02, blocking=False, handle_exit=False)
+            server.ioloop.loop(timeout=0.02, blocking=False)
         server.close_all()
 
     thread = threading.Thread(target=serve, daemon=True)
