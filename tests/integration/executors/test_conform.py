@@ -41,8 +41,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory, lossless: Presets) -> tuple
             SOUND + ":duration=2",
         )
         make(root / f"{name}.mov", *source, *H264, "-c:a", "pcm_s16le", "-timecode", "10:00:00:00")
-    picture = ("-f", "lavfi", "-i", "testsrc=size=128x128:rate=30000/1001:duration=2")
-    make(root / "ntsc.mp4", *picture, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=2", *H264)
+    square = ("-f", "lavfi", "-i", "testsrc=size=128x128:rate=30000/1001:duration=2")
+    make(root / "ntsc.mp4", *square, "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=2", *H264)
     make(root / "mute.mp4", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=25:duration=2", *H264)
     make(root / "tone.wav", "-f", "lavfi", "-i", SOUND + ":duration=2")
     return ConformExecutor(Storage([root]), lossless, threads=2), root
@@ -96,7 +96,7 @@ async def test_segments_may_be_gaps_and_have_other_sizes_and_rates(studio: tuple
     assert heard[: 10 * frame] == sound[: 10 * frame] and heard[50 * frame :] == sound[40 * frame :]
     assert not any(heard[10 * frame : 15 * frame]) and not any(heard[40 * frame : 50 * frame])
     assert any(heard[15 * frame : 40 * frame])
-    video = MediaInfo.parse(target).video_tracks[0].to_data()  # type: ignore[union-attr]
+    video = MediaInfo.parse(target).video_tracks[0].to_data()
     assert (video["width"], video["height"], video["frame_rate"]) == (160, 90, "25.000")
 
 
@@ -112,7 +112,7 @@ async def test_the_result_may_be_given_another_form(studio: tuple[ConformExecuto
         outputResolution="320x240",
     )
     assert isinstance(await job.run(), Done)
-    found = MediaInfo.parse(root / "form" / "a_lossless.mkv").video_tracks[0].to_data()  # type: ignore[union-attr]
+    found = MediaInfo.parse(root / "form" / "a_lossless.mkv").video_tracks[0].to_data()
     assert (found["width"], found["height"], found["frame_rate"]) == (320, 240, "50.000")
     # 50 frames at 25 and 60 at 29.97: 4.002 s.
     assert len(frames(root / "form" / "a_lossless.mkv")) == 200

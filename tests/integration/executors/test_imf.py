@@ -13,7 +13,7 @@ import pytest
 from tests import packages
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail, Outcome, Wait
-from vidijob.executors.imf import package as package_module
+from vidijob.executors.imf import files
 from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.storage import Storage, uri_of
 
@@ -229,7 +229,7 @@ async def test_an_asset_map_that_cannot_be_read_fails_the_job_at_once(
 async def test_what_is_larger_than_any_list_is_not_read(
     imf: ImfExecutor, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package_module, "MOST_XML", 100)
+    monkeypatch.setattr(files, "MOST_XML", 100)
     (root / "package").mkdir()
     (root / "package" / "ASSETMAP.xml").write_bytes(b" " * 101)
     outcome, _, _ = await analyze(imf, root / "package")

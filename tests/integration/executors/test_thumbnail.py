@@ -102,6 +102,10 @@ async def test_without_a_wish_there_is_one_poster_that_shows_something(
             assert picture.format == format and picture.size == (160, 90)
             assert 7 <= frame(picture) <= 33, "of the second after a tenth"
     assert sorted(os.listdir(root)) == ["my.png", "my.webp", "ramp.mov", "ramp_poster.jpg"]
+    (root / "my.png").write_text("mine")
+    _, (file,) = await made(thumbnail, root / "ramp.mov", str(root / "my.png"), overwrite="true")
+    with Image.open(file) as picture:
+        assert picture.format == "PNG"
 
 
 async def test_the_cues_of_a_sprite_fit_its_pictures(thumbnail: ThumbnailExecutor, root: Path, ramps: Path) -> None:
@@ -212,7 +216,7 @@ async def test_wrong_data_is_refused_and_makes_nothing(
         ({**good, "createPosters": "false"}, "to make nothing"),
         ({**good, "createPosters": "1,2"}, "2 pictures to make and 1 values of destinationUri"),
         ({**good, "createThumbnails": "true"}, "give a folder that ends in /"),
-        ({**good, "createThumbnails": "yes; true"}, "give true or false"),
+        ({**good, "createThumbnails": "yes; true"}, "give true or false, or nothing"),
         ({**good, "createSprite": "true", "destinationUri": f"{root}/", "thumbnailPeriod": "0.001"}, "at least 0.01"),
         (
             {**good, "createSprite": "true", "destinationUri": f"{root}/", "thumbnailWidth": "8100"},
@@ -261,6 +265,16 @@ async def test_a_source_that_ends_before_it_promised_makes_nothing(
     outcome = await job.run()
     assert isinstance(outcome, Fail) and "it is probably damaged" in outcome.reason, outcome
     assert os.listdir(root / "out") == [], "all pictures, or none"
+
+
+async def test_a_full_disk_is_a_reason_to_wait(small_disk: Path, ramps: Path) -> None:
+    thumbnail = ThumbnailExecutor(Storage([small_disk]), threads=2)
+    source = put(ramps, small_disk, "ramp.mov")
+    (small_disk / "filler").write_bytes(bytes(960_000 - source.stat().st_size))
+    data = {"sourceUri": str(source), "destinationUri": f"{small_disk}/out/"}
+    outcome = await Job("THUMBNAIL", thumbnail, **data, createPosters="0.1,0.2", posterWidth="8000").run()
+    assert isinstance(outcome, Wait) and outcome.type == "OUT_OF_STORAGE", outcome
+    assert os.listdir(small_disk / "out") == []
 
 
 async def test_what_gets_nowhere_is_ended(

@@ -82,14 +82,6 @@ async def test_takes_exactly_these_frames(
         assert abs(len(got) - len(wanted)) <= 4 and got[: len(wanted) - 4] == wanted[: len(got)][: len(wanted) - 4]
 
 
-async def test_what_lies_far_before_is_not_decoded(cutting_room: tuple[MediaExecutor, Path]) -> None:
-    media, root = cutting_room
-    target = root / "late.mkv"
-    data = {"sourceUri": str(root / "long.mov"), "destinationUri": str(target), "tag": "lossless"}
-    job = Job("TRANSCODE_RANGE", media, **data, smpteTimeCode="00:00:50:00", lastSmpteTimeCode="00:00:50:24")
-    await job.until("transcode")
-
-
 async def test_sound_alone_is_cut_in_seconds(cutting_room: tuple[MediaExecutor, Path]) -> None:
     media, root = cutting_room
     source = make(root / "sound.wav", "-f", "lavfi", "-i", "aevalsrc=exprs=sin(t*t*500)/2:sample_rate=48000:duration=2")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -33,6 +34,8 @@ D = TypeVar("D", bound=Document)
 _ERROR_FORMS = (Form.XML, Form.JSON, Form.TEXT)
 _PICTURES = (Form.SVG, Form.PNG)
 _LARGE = 256 * 1024
+#: Few, and of their own: a document takes many times its size while it is read, and passwords are checked by others.
+_readers = ThreadPoolExecutor(2, thread_name_prefix="large-body")
 _NOBODY = User("", frozenset())
 #: How a body ends that does not come to its end.
 _BROKEN = (web.RequestPayloadError, ConnectionResetError)
@@ -119,8 +122,10 @@ class Call:
                 raise web.HTTPUnsupportedMediaType(
                     reason=f"A {cls.__name__} is sent as application/xml or application/json."
                 )
+        if len(body) <= _LARGE:
+            return read(cls, body)
         # A large one, hostile perhaps, must not keep everybody else waiting.
-        return read(cls, body) if len(body) <= _LARGE else await asyncio.to_thread(read, cls, body)
+        return await asyncio.get_running_loop().run_in_executor(_readers, read, cls, body)
 
     async def _body(self) -> bytes:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +9,6 @@ from typing import Any
 
 from vidijob.executors.imf import values
 from vidijob.executors.imf.findings import Findings
-from vidijob.executors.imf.package import algorithm
 from vidijob.executors.markup import Element
 from vidijob.executors.storage import shown
 
@@ -233,12 +230,10 @@ def _resource(element: Element, edit_rate: Fraction, wrong: Wrong, *, marker: bo
     track_file = values.identifier(element, "TrackFileId")
     if not track_file and not marker:
         wrong(element, "a resource names no track file")
-    try:
-        digest = base64.b64decode("".join(element.text("Hash").split()), validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
     id = values.identifier(element, "Id")
-    return Resource(id, track_file, rate, intrinsic, entry, duration, repeat, digest, algorithm(element))
+    return Resource(
+        id, track_file, rate, intrinsic, entry, duration, repeat, values.digest(element), values.algorithm(element)
+    )
 
 
 def _track_files(resources: Iterator[Resource]) -> list[str]:

@@ -21,7 +21,8 @@ from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.executors.imf import hashing, report
 from vidijob.executors.imf.composition import Composition
 from vidijob.executors.imf.findings import Findings
-from vidijob.executors.imf.package import Package, read
+from vidijob.executors.imf.lists import read
+from vidijob.executors.imf.package import Package
 from vidijob.executors.making import Making, all_or_none, destinations, receipts
 from vidijob.executors.news import News
 from vidijob.executors.partials import Partial

@@ -9,8 +9,9 @@ from typing import Any
 from vidijob.executors import reading
 from vidijob.executors.imf import composition, hashing
 from vidijob.executors.imf.composition import Composition
+from vidijob.executors.imf.files import document, extra_files
 from vidijob.executors.imf.findings import Findings
-from vidijob.executors.imf.package import Asset, Package, document, extra_files
+from vidijob.executors.imf.package import Asset, Package
 from vidijob.executors.markup import NotRead
 from vidijob.executors.storage import Absent, Storage, shown, uri_of
 from vidijob.executors.threads import Stop

@@ -11,6 +11,7 @@ Data out: ``fileUri`` and ``fileSize`` of the report; ``itemCount``, ``itemSize`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -66,8 +67,11 @@ class ReportExecutor(Making):
             try:
                 listing = await in_thread(lambda stop: self._begin(step, partials[0], file, stop))
                 await listing.write()
+                await in_thread(lambda stop: file.close())
             finally:
-                file.close()
+                # After an error there may be no room for what is left, and the error is to be told, not this.
+                with contextlib.suppress(OSError):
+                    file.close()
             made = await in_thread(lambda stop: receipts(partials))
         listing.tell_what_was_left_out()
         step.progress(100, 100, "percent")

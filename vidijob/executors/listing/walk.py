@@ -60,6 +60,10 @@ class Item:
     modified: float
 
 
+#: Name, size and time of a file: all that is kept of the many of one folder.
+_Found = tuple[str, int, float]
+
+
 class Walk:
     """One walk through some folders, each given by its real path."""
 
@@ -88,7 +92,7 @@ class Walk:
             while left:
                 folder, depth = left.pop()
                 try:
-                    identity, items, below = self._list(source, folder)
+                    identity, items, below = self._list(folder)
                 except Invalid:
                     # It became a link meanwhile, or was replaced.
                     continue
@@ -103,9 +107,13 @@ class Walk:
                     left += [(folder / name, depth + 1) for name in sorted(below, key=os.fsencode, reverse=True)]
                 if identity not in listed:
                     listed.add(identity)
-                    yield from sorted(items, key=lambda item: os.fsencode(item.path.name))
+                    items.sort(key=lambda item: os.fsencode(item[0]))
+                    for name, size, modified in items:
+                        path = folder / name
+                        yield Item(path, str(path.relative_to(source)), size, modified)
 
-    def _list(self, source: Path, folder: Path) -> tuple[tuple[int, int], list[Item], list[str]]:
+    def _list(self, folder: Path) -> tuple[tuple[int, int], list[_Found], list[str]]:
+        """Return what a folder is, the files in it that are wanted, and the names of its folders."""
         items, below = [], []
         with self._storage.enter(folder) as at, os.scandir(at) as entries:
             status = os.fstat(at)
@@ -115,13 +123,12 @@ class Walk:
                     self.links += 1
                 elif entry.is_dir(follow_symlinks=False):
                     below.append(entry.name)
-                elif entry.is_file(follow_symlinks=False) and (item := self._item(source, folder, entry)) is not None:
+                elif entry.is_file(follow_symlinks=False) and (item := self._item(folder, entry)) is not None:
                     items.append(item)
         return (status.st_dev, status.st_ino), items, below
 
-    def _item(self, source: Path, folder: Path, entry: os.DirEntry[str]) -> Item | None:
-        path = folder / entry.name
-        if not self._filters.take_name(entry.name) or is_partial(path):
+    def _item(self, folder: Path, entry: os.DirEntry[str]) -> _Found | None:
+        if not self._filters.take_name(entry.name) or is_partial(folder / entry.name):
             return None
         try:
             status = entry.stat(follow_symlinks=False)
@@ -129,4 +136,4 @@ class Walk:
             return None
         if status.st_size < self._filters.minimum_size or self._now - status.st_mtime < self._filters.minimum_age:
             return None
-        return Item(path, str(path.relative_to(source)), status.st_size, status.st_mtime)
+        return entry.name, status.st_size, status.st_mtime

@@ -85,7 +85,7 @@ class AnalysisExecutor(Reporting):
         step.progress(0, 100, "percent")
         failure, complaints = await frames.run(
             [
-                *frames.opening(program, self._threads),
+                *frames.opening(program, ffmpeg.processors(step.metadata) or self._threads),
                 *("-i", f"file:{source}", "-filter_complex", graph, *meters.outputs(wanted, info)),
             ],
             hear,

@@ -112,6 +112,7 @@ class _Picture:
         self._first = info.time_code
 
     def part(self, start_key: str, start: str, end_key: str, end: str) -> Cut:
+        """Return the part between two places."""
         first = self._frame(start_key, start) if start_key else 0
         last = self._frame(end_key, end) if end_key else self.frames - 1
         for key, frame, text in ((start_key, first, start), (end_key, last, end)):
@@ -193,6 +194,7 @@ class _Sound:
         self._seconds = Fraction(info.duration)
 
     def part(self, start_key: str, start: str, end_key: str, end: str) -> Cut:
+        """Return the part between two places."""
         first = self._time(start_key, start) if start_key else Fraction(0)
         last = self._time(end_key, end) if end_key else self._seconds
         for key, time, text in ((start_key, first, start), (end_key, last, end)):

@@ -190,7 +190,7 @@ def wanted(data: JobData, stem: str) -> Wanted:
         text.strip() for value in jobdata.values(data, "createPosters") for text in value.split(",") if text.strip()
     )
     thumbnails, contact, sprite = (
-        _flag(data, key) for key in ("createThumbnails", "createContactSheet", "createSprite")
+        jobdata.flag(data, key) for key in ("createThumbnails", "createContactSheet", "createSprite")
     )
     if posters == ("false",):
         posters = ()
@@ -256,15 +256,6 @@ def _period(data: JobData) -> Fraction | None:
             value=text[:50],
         )
     return time.limit_denominator(100_000)
-
-
-def _flag(data: JobData, key: str) -> bool:
-    text = jobdata.optional(data, key)
-    if text is None:
-        return False
-    if text.strip().lower() not in ("true", "false"):
-        raise Invalid(key, f"{key} is {shown(text)}; give true or false.", value=text[:50])
-    return text.strip().lower() == "true"
 
 
 def _whole(data: JobData, key: str, most: int) -> int | None:

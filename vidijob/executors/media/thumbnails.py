@@ -62,9 +62,7 @@ class ThumbnailExecutor(Making):
                     "destinationUri",
                     "How many thumbnails there will be, nobody knows yet; give a folder that ends in /.",
                 )
-            for destination in self._places(step, None):
-                self._storage.require_vacant(destination)
-                self._storage.prepare(destination.parent)
+            self._make_room(self._places(step, None), step)
 
         await in_thread(look)
         return Done()
@@ -84,11 +82,7 @@ class ThumbnailExecutor(Making):
             if picture.kind == "poster":
                 asked.moment(picture, info, seconds)
 
-        def make_room(stop: Stop) -> None:
-            for destination in self._places(step, seconds):
-                self._storage.require_vacant(destination)
-
-        await in_thread(make_room)
+        await in_thread(lambda stop: self._make_room(self._places(step, seconds), step))
         return Done({"duration": [duration], "mediaInfo": [info.text()]})
 
     async def _create(self, step: StepContext) -> Outcome:
@@ -98,7 +92,8 @@ class ThumbnailExecutor(Making):
         partials = await in_thread(lambda stop: self.begin(step))
         with all_or_none(partials):
             await in_thread(lambda stop: _create(partials))
-            command = sheets.Command(program, self._threads, source, asked.format)
+            threads = ffmpeg.processors(step.metadata) or self._threads
+            command = sheets.Command(program, threads, source, asked.format)
             work = _Work(step, self._storage, source, command, asked, info, seconds)
             outcome = await work.carry_out(list(zip(asked.pictures(seconds), partials, strict=True)))
             if not isinstance(outcome, Done):
@@ -106,6 +101,12 @@ class ThumbnailExecutor(Making):
                 await in_thread(lambda stop: self._source(step))
                 return outcome
             return Done(await in_thread(lambda stop: receipts(partials)))
+
+    def _make_room(self, places: Sequence[Path], step: StepContext) -> None:
+        overwrite = jobdata.flag(step.data, "overwrite")
+        for place in places:
+            self._storage.require_vacant(place, overwrite=overwrite)
+            self._storage.prepare(place.parent)
 
     def _places(self, step: StepContext, seconds: Fraction | None) -> list[Path]:
         names = [picture.name for picture in self._wanted(step).pictures(seconds)]
