@@ -67,7 +67,9 @@ class Making(Stepwise):
     ) -> list[tuple[Partial, Receipt]]:
         """Return what an earlier step has made, with its receipts, which are kept under ``key``. It blocks."""
         destinations = self.destinations(step) if destinations is None else destinations
-        receipts = map(Receipt.parse, step.data.get(key, ()))
+        receipts = [Receipt.parse(text) for text in step.data.get(key, ())]
+        if len(receipts) != len(destinations):
+            raise Invalid(key, "The job's notes of its own files are not there; run it again.")
         overwrite = jobdata.flag(step.data, "overwrite")
         return [
             (Partial(self._storage, destination, step.job, receipt.lease, overwrite), receipt)

@@ -183,7 +183,7 @@ class Taking(Making):
 
     async def _analyze(self, step: StepContext) -> Done:
         again = transferring.checksum_mode(step.data) == transferring.VERIFY
-        checksums = [*jobdata.values(step.data, "checksum"), *step.data.get(SIDECAR_CHECKSUMS, ())]
+        checksums = [*step.data.get("checksum", ()), *step.data.get(SIDECAR_CHECKSUMS, ())]
         await in_thread(lambda stop: transferring.verify(self.made(step, self.taken(step).all), checksums, again, stop))
         return Done()
 
