@@ -244,7 +244,7 @@ class Storm:
         self.report.breaches += telling.breaches(ended, told)
 
     async def _read(self) -> None:
-        journal = [checker.Begun(*map(int, line.split())) for line in self._fleet.journal.read_text().splitlines()]
+        journal = [checker.Begun(one.job, one.step, one.lease) for one in self._fleet.begun()]
         connection = await asyncpg.connect(self._fleet.cluster.url)
         try:
             for kind in ("json", "jsonb"):
