@@ -46,10 +46,19 @@ def main() -> int:
             seed=given.seed,
             seconds=given.seconds or float(given.faults),
             lease=given.lease,
+            say=_say,
         )
-        report = asyncio.run(storm.go())
-    sys.stdout.write("\n".join(report.lines()) + "\n")
-    return 0 if report.good else 1
+        try:
+            asyncio.run(storm.go())
+        finally:
+            # Also of a run that was broken off.
+            sys.stdout.write("\n".join(storm.report.lines()) + "\n")
+    return 0 if storm.report.good else 1
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
 
 
 def _matrix(names: list[str], systems: list[type[System]], given: argparse.Namespace) -> int:

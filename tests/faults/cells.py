@@ -15,10 +15,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import isinf
 from typing import TYPE_CHECKING
 
 import asyncpg
 
+from tests.faults.child import LASTING
 from tests.faults.systems import NotTaken, System
 
 if TYPE_CHECKING:
@@ -39,9 +41,9 @@ class Cell:
     #: Jobs that are offered in a second, and how many seconds a phase lasts.
     rate: float
     seconds: float
-    #: Jobs ended in a second.
+    #: Jobs ended in a second; ``during`` is left out where the fault takes no time.
     before: float = 0.0
-    during: float = 0.0
+    during: float | None = None
     after: float = 0.0
     #: Seconds from the end of the fault (for a crash: from when Postgres took connections) until a job began that was
     #: submitted after it; ``None``: none did.
@@ -64,24 +66,30 @@ class Cell:
     @property
     def recovery(self) -> float:
         """What comes out afterwards, as a share of what came out before; under a pressure, the lesser of then and afterwards."""
-        least = min(self.during, self.after) if self.kind.pressure else self.after
+        least = min(self.during or 0, self.after) if self.kind.pressure else self.after
         return least / self.before if self.before else 0.0
 
     @property
     def good(self) -> bool:
         """Whether it kept every promise, and came back."""
-        prompt = self.first is not None and self.first <= 2 and (self.elsewhere or 0) <= self.system.lease + 1
+        prompt = self.first is not None and (self.first <= 2 or not self.kind.prompt)
+        prompt = prompt and (self.elsewhere or 0) <= self.system.lease + 1
         return not (self.breaches or self.exits or self.unfinished) and self.recovery >= 0.98 and prompt
 
     def line(self) -> str:
         """Return it for people."""
+        during = "" if self.during is None else f"during {self.during:5.2f}/s, "
         first = "never" if self.first is None else f"{self.first:.2f} s"
-        elsewhere = "" if self.elsewhere is None else f", elsewhere after {self.elsewhere:.1f} s"
+        elsewhere = "" if self.elsewhere is None else f", elsewhere {_after(self.elsewhere)}"
         return (
             f"{'good' if self.good else 'BAD ':4} {self.system.title:13} {self.name:30} {self.recovery:4.2f} "
-            f"(before {self.before:5.2f}/s, during {self.during:5.2f}/s, after {self.after:5.2f}/s), first new job {first}{elsewhere}, "
+            f"(before {self.before:5.2f}/s, {during}after {self.after:5.2f}/s), first new job {first}{elsewhere}, "
             f"{self.unfinished} of {len(self.acknowledged)} unfinished {self.exits or ''}{self.breaches[:3] or ''}"
         )
+
+
+def _after(seconds: float) -> str:
+    return "never" if isinf(seconds) else f"after {seconds:.1f} s"
 
 
 Act = Callable[[Cell], Awaitable[None]]
@@ -96,6 +104,8 @@ class Kind:
     leases: bool = False
     #: Whether nothing is broken: jobs are to go on meanwhile.
     pressure: bool = False
+    #: Whether a new job is to begin within two seconds; where a leader vanishes, another one leads a little later.
+    prompt: bool = False
     #: Whether it needs a server beside the workers.
     server: bool = False
 
@@ -198,18 +208,18 @@ async def _burst_of_jobs(cell: Cell) -> None:
 
 
 KINDS: dict[str, Kind] = {
-    "Postgres crashes": Kind(_crash),
-    "all connections are cut": Kind(_cut),
-    "no connection is left": Kind(_exhaust),
+    "Postgres crashes": Kind(_crash, prompt=True),
+    "all connections are cut": Kind(_cut, prompt=True),
+    "no connection is left": Kind(_exhaust, prompt=True),
     "a worker is killed": Kind(_kill, leases=True),
     "one after the other is killed": Kind(_kill_again_and_again, leases=True),
     "a worker is stopped": Kind(_stop_worker),
     "a server is stopped": Kind(_stop_server, server=True),
-    "idle in transaction": Kind(_idle_in_transaction, pressure=True),
-    "a held snapshot": Kind(_held_snapshot, pressure=True),
-    "overlapping readers": Kind(_readers, pressure=True),
-    "a burst of notifications": Kind(_burst_of_notifications, pressure=True),
-    "a burst of jobs": Kind(_burst_of_jobs, pressure=True),
+    "idle in transaction": Kind(_idle_in_transaction, pressure=True, prompt=True),
+    "a held snapshot": Kind(_held_snapshot, pressure=True, prompt=True),
+    "overlapping readers": Kind(_readers, pressure=True, prompt=True),
+    "a burst of notifications": Kind(_burst_of_notifications, pressure=True, prompt=True),
+    "a burst of jobs": Kind(_burst_of_jobs, pressure=True, prompt=True),
 }
 
 
@@ -259,7 +269,7 @@ async def run(name: str, system: System, *, seconds: float, rate: float) -> Cell
         offering = asyncio.create_task(_offer(cell, submitted))
         async with asyncio.timeout(60):
             # What came before all had started has been done, and the rest comes and goes.
-            while len(cell.acknowledged) < 3 * rate or await _behind(cell) > rate:
+            while len(cell.acknowledged) < 3 * rate or await _behind(cell) > rate * LASTING + 2:
                 await asyncio.sleep(0.5)
         began = time.time()
         await asyncio.sleep(seconds)
@@ -277,7 +287,8 @@ async def run(name: str, system: System, *, seconds: float, rate: float) -> Cell
         def rate_of(since: float, until: float) -> float:
             return sum(since < at <= until for at in ended.values()) / (until - since)
 
-        cell.before, cell.during, cell.after = rate_of(began, hurt), rate_of(hurt, over), rate_of(settled, end)
+        cell.before, cell.after = rate_of(began, hurt), rate_of(settled, end)
+        cell.during = rate_of(hurt, over) if over - hurt > 0.5 else None
         _beginnings(cell, submitted, over, ended)
         cell.breaches = await system.breaches(cell.acknowledged)
     finally:
@@ -295,7 +306,10 @@ async def _behind(cell: Cell) -> int:
 async def _all_ended(cell: Cell) -> dict[int, float]:
     """Wait until all that was acknowledged has ended, as long as something does; return when what ended."""
     ended, since = await cell.system.ended(), time.monotonic()
+    workers = cell.system.workers
     while time.monotonic() - since < _PATIENCE and set(cell.acknowledged) - ended.keys():
+        if all(worker.process.poll() is not None for worker in workers):
+            break
         await asyncio.sleep(0.5)
         before, ended = ended, await cell.system.ended()
         if len(ended) != len(before):
@@ -343,7 +357,7 @@ def table(cells: list[Cell]) -> str:
 
 def _short(cell: Cell) -> str:
     first = "never" if cell.first is None else f"{cell.first:.2f} s"
-    elsewhere = "" if cell.elsewhere is None else f", {cell.elsewhere:.1f} s"
+    elsewhere = "" if cell.elsewhere is None else f", {_after(cell.elsewhere)}"
     wrong = f", {cell.unfinished} unfinished" if cell.unfinished else ""
     wrong += f", {len(cell.exits)} exits" if cell.exits else ""
     wrong += f", {len(cell.breaches)} breaches" if cell.breaches else ""

@@ -205,7 +205,7 @@ class Fleet:
         if not self.journal.exists():
             return []
         lines = (line.split() for line in self.journal.read_text().splitlines())
-        return [Entry(*map(int, numbers), float(at)) for *numbers, at in lines]
+        return [Entry(int(job), int(step), int(lease), int(pid), float(at)) for job, step, lease, pid, at in lines]
 
     def done(self) -> dict[int, float]:
         """Return when executors were done with which jobs, whether or not that was accepted."""
