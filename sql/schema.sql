@@ -401,6 +401,8 @@ CREATE TABLE lease (
   progress_value double precision,
   progress_total double precision,
   progress_unit text,
+  -- {"transcodeProgress": ["43.5"], …}: job data that the step tells while it runs; it shows in answers and is not searched.
+  data jsonb,
   PRIMARY KEY (job_id, step),
   FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

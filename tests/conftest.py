@@ -5,6 +5,8 @@ names. One migrated template; each test gets a copy of its own, dropped when it 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -18,6 +20,9 @@ from vidijob.engine.jobtypes import JobTypes
 from vidijob.store.database import Database
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate
+
+# The tests start hundreds of processes of ours; where bytecode is not kept, each would compile everything anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A busy machine is no fault of the code: no example of a property is timed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,7 +52,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    yield from _embedded(tmp_path_factory.mktemp("postgres"))
+    folder = _in_memory() or tmp_path_factory.mktemp("postgres")
+    yield from _embedded(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_memory() -> Path | None:
+    """Return a new folder in memory, where there is room: a database for each test is some hundred new files."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < 4 << 30:
+        return None
+    return Path(tempfile.mkdtemp(prefix="vidijob-tests-", dir=memory))
 
 
 def _embedded(folder: Path) -> Iterator[str]:
@@ -56,6 +71,9 @@ def _embedded(folder: Path) -> Iterator[str]:
     with asyncio.Runner() as runner:
         server = EmbeddedPostgres(folder)
         runner.run(server.start())
+        # The tests kill processes, never the machine: what was written is there without waiting for the disk.
+        runner.run(_administer(server.url, "ALTER SYSTEM SET fsync = off"))
+        runner.run(_administer(server.url, "SELECT pg_reload_conf()"))
         try:
             yield server.url
         finally:

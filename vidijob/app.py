@@ -32,20 +32,29 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.sender import Sender
+from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
+from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.http import HttpExecutor
+from vidijob.executors.imf.executor import ImfExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
+from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media import ffmpeg
+from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
+from vidijob.executors.media.shapes import ShapeExecutor
+from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
+from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
@@ -65,6 +74,7 @@ _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
+_MEBIBYTE = 1024 * 1024
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
@@ -165,7 +175,9 @@ class Server:
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
             self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
-            await self._serve(stack, api_database, bell, accounts, plugged)
+            uploads = Uploads(api_database, storage, limit=settings.upload_limit * _MEBIBYTE)
+            self._run(stack, uploads)
+            await self._serve(stack, api_database, bell, accounts, plugged, uploads)
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
@@ -219,6 +231,7 @@ class Server:
         bell: Bell,
         accounts: Accounts,
         plugged: Mapping[str, Executor],
+        uploads: Uploads,
     ) -> None:
         settings = self._settings
         # Otherwise the first document that is refused would wait for it.
@@ -239,6 +252,7 @@ class Server:
             health=_health(database, settings, self._roles),
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
+            uploads=uploads,
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -269,9 +283,19 @@ def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
+    presets = Presets.load(settings.preset_dir)
     found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, Presets.load(settings.preset_dir), threads=settings.threads),
+        "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "conform": ConformExecutor(storage, presets, threads=settings.threads),
+        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
+        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),
+        "imf": ImfExecutor(storage),
+        "report": ReportExecutor(storage),
+        "sidecar": SidecarExecutor(storage),
+        "shape": ShapeExecutor(storage),
+        "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
+        "analysis": AnalysisExecutor(storage, threads=settings.threads),
     }
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)

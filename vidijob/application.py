@@ -23,6 +23,7 @@ from vidijob.engine.problems import Problems
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
 from vidijob.store.database import Database
@@ -43,6 +44,7 @@ def build_application(
     health: Health | None = None,
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
     webhook_secret: WebhookSecret | None = None,
+    uploads: Uploads | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
@@ -65,6 +67,7 @@ def build_application(
         problems=Problems(database, bell, site),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
+        uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
     application[keys.SITE] = site

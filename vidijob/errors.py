@@ -10,12 +10,14 @@
     │   ├── Refused               the thing is not in a state that allows it
     │   │   ├── TransitionRefused
     │   │   └── Conflict          another has that name or id already
+    │   ├── TooLarge              more than this server takes
     │   ├── NotImplementedHere    this server cannot do that
     │   └── Denied
     │       ├── NotAuthenticated  nobody we know
     │       └── RoleMissing       known, but without the role
     ├── NotReady                  the world is not ready
     │   ├── Unavailable           the database is away; try again
+    │   ├── OutOfStorage          there is no room for what is sent
     │   ├── LeaseLost             the step belongs to somebody else by now
     │   ├── Unreachable           no connection to somebody else's server
     │   └── NoAnswer              a connection, and no answer that can be read
@@ -84,6 +86,10 @@ class Conflict(Refused):
     """Another thing has that name or id already."""
 
 
+class TooLarge(CallerError):
+    """What is sent is larger than this server takes; the sentence says how large it may be."""
+
+
 class NotImplementedHere(CallerError):
     """Something that the interface knows and this server, as it is installed, cannot do."""
 
@@ -129,6 +135,10 @@ class Unavailable(NotReady):
         self.what = what
         self.reason = reason
         super().__init__(f"{what} is not available: {reason}")
+
+
+class OutOfStorage(NotReady):
+    """There is no room for what is sent."""
 
 
 class LeaseLost(NotReady):

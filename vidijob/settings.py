@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         (),
         description="The folders that jobs may read and write, separated by ':'; without it storage/ in the data folder.",
     )
+    upload_limit: int = Field(
+        102_400,
+        ge=0,
+        le=1_073_741_824,
+        description="How large a file that is sent to POST /import/raw may be, in mebibytes; 0: as large as there is room for.",
+    )
     allow_program: Annotated[tuple[Path, ...], NoDecode] = Field(
         (),
         description="The programs, by their whole paths, that steps with the bean shell may run, separated by ':'.",

@@ -47,6 +47,14 @@ SELECT j.id, j.type, j.state, j.priority, j.owner, j.started, j.finished, j.data
 FROM submission s JOIN job j ON j.id = s.job_id
 WHERE s.owner = $1 AND s.key = $2;
 
+-- name: wanting(key, uris) :many
+-- Those of some uploads that a job which has not ended names under a key of its data.
+SELECT uri FROM unnest($2::text[]) AS given (uri)
+WHERE EXISTS (
+  SELECT FROM job
+  WHERE data @> jsonb_build_object($1::text, jsonb_build_array(uri)) AND finished IS NULL
+);
+
 -- name: lock(ids) :many
 -- Lock jobs for a change, always in the same order.
 SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE;
@@ -321,8 +329,8 @@ WHERE s.job_id = ANY ($1::bigint[]) AND NOT s.cleanup AND s.state NOT IN ('NONE'
 ORDER BY s.job_id, s.number DESC;
 
 -- name: log(ids) :many
--- Every attempt of the steps of jobs, in order; clean-up only where it failed.
-SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes, a.total_sub_tasks,
+-- Every attempt of the steps of jobs, in order; clean-up only where it failed. data is what one that runs tells.
+SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes, a.total_sub_tasks, l.data,
        coalesce(l.progress_value, a.progress_value) AS progress_value,
        coalesce(l.progress_total, a.progress_total) AS progress_total,
        coalesce(l.progress_unit, a.progress_unit) AS progress_unit

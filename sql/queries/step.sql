@@ -93,6 +93,13 @@ SET notes = a.notes || n.notes
 FROM jsonb_to_recordset($1::jsonb) AS n (job_id bigint, step smallint, number bigint, notes jsonb), lease l
 WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND a.id = l.attempt;
 
+-- name: tell(told) :none
+-- Store job data that running steps tell, of attempts that are still held.
+UPDATE lease l
+SET data = t.data
+FROM jsonb_to_recordset($1::jsonb) AS t (job_id bigint, step smallint, number bigint, data jsonb)
+WHERE l.job_id = t.job_id AND l.step = t.step AND l.number = t.number;
+
 -- name: end(ends, expired_only) :many
 -- End attempts that are still held, free what waited for them, queue what is to be tried again. Needs the jobs locked.
 -- Answers the ones accepted; an end that names an old lease has no effect.

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,8 @@ class Installation:
     database_url: str | None = None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     port: int = field(default_factory=free_port)
+    #: What the interpreter is to run.
+    program: Sequence[str] = ("-m", "vidijob")
 
     @property
     def storage(self) -> Path:
@@ -95,7 +97,7 @@ class Installation:
         }
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "vidijob", *arguments],
+                [sys.executable, *self.program, *arguments],
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

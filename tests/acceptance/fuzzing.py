@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.conftest import PASSWORD, Installation
+from tests.acceptance.conftest import PASSWORD, Client, Installation
 
 #: What is believed of every answer. That bad data is refused is not: readers are tolerant on purpose.
 CHECKS = (
@@ -62,6 +62,20 @@ class Fuzzed:
 def seed() -> int:
     """Return the seed of this run; that of another is given by ``VIDIJOB_TEST_SEED``."""
     return int(os.environ.get("VIDIJOB_TEST_SEED") or random.randrange(2**31))
+
+
+async def answers_as_described(installation: Installation, client: Client, paths: str, least: int) -> None:
+    """Start a server, fuzz the operations whose paths match, and check that at least so many requests found nothing."""
+    installation.run("serve", "--role", "api")
+    await client.ready()
+    runs = fuzz(installation, paths)
+    for run in runs:
+        assert run.passed, run.output
+        # It was logged in to the end, and got through to what operations do.
+        assert run.answered(401) == 0
+        assert run.answered(200) > run.requests / 10
+        assert set(run.without_login) == {401}
+    assert sum(run.requests for run in runs) >= least
 
 
 def fuzz(installation: Installation, paths: str) -> list[Fuzzed]:

@@ -68,6 +68,7 @@ class Work:
             return Wait("TEST", {"for": what}, "It is not there.")
         if step.step == 200 and what == "split":
             step.signal()
+            step.tell({"done": ["half"]})
             (part,) = step.split(["the only part"])
             part.finish()
             await asyncio.sleep(2.5)  # beats store it, though each statement of theirs goes wrong once

@@ -79,6 +79,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("ageing", "ageing = 1", "2.5", 3, (1, 2.5, 3)),
     ("keep_jobs", "keep_jobs = 1", "2", 3, (1, 2, 3)),
+    ("upload_limit", "upload_limit = 1", "2", 0, (1, 2, 0)),
     ("grace", "grace = 1", "2.5", 0, (1, 2.5, 0)),
     (
         "resource",
@@ -215,6 +216,7 @@ BAD: list[tuple[str, list[object]]] = [
     ("problem_interval", ["0", "-1", "86401", "soon"]),
     ("ageing", ["-1", "x", "nan", "inf"]),
     ("keep_jobs", ["-1", "1.5", "36501"]),
+    ("upload_limit", ["-1", "1.5", "much"]),
     ("grace", ["-1", "86401", "nan"]),
     ("resource", ["gpu", "gpu=", "gpu=x", "=1", "gpu=-1", "label:x"]),
     ("label", ["a b", "1", "label:x"]),

@@ -12,6 +12,7 @@ from rich.logging import RichHandler
 
 from vidijob import settings
 from vidijob.app import ROLES, Role, Server, run
+from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.engine.first_user import password_file
 
@@ -36,6 +37,7 @@ def serve(roles: tuple[str, ...], **flags: Any) -> None:
 def run_as(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
     """Run a process in these roles until it is told to stop."""
     chosen = settings.load(flags)
+    give_back()
     console = Console(stderr=True)
     logging.basicConfig(
         level=chosen.log_level.upper(),

@@ -176,15 +176,7 @@ class Commands:
         hold: bool,
         key: str | None,
     ) -> Job:
-        if priority is Priority.IMMEDIATE:
-            user.require("_super_access_user")
-        steps = await self._plan(type)
-        _check_data("jobmetadata", data)
-        _check_data("notificationData", asked.data)
-        if key is not None and not (0 < len(key) <= _LONGEST_SUBMISSION_KEY and key.isprintable()):
-            raise Invalid(
-                "Idempotency-Key", f"A key is 1 to {_LONGEST_SUBMISSION_KEY} printable characters.", value=key
-            )
+        steps = await self.check(user, type, priority, data, asked, key)
         state = JobState.HOLD if hold else JobState.READY
         new = NewJob(type, state, priority, user.name, data, steps, remark, asked, key)
         stored = await self._submissions.add(new)
@@ -203,6 +195,27 @@ class Commands:
             data=data,
             total_steps=sum(not step.task.cleanup for step in steps),
         )
+
+    async def check(
+        self,
+        user: User,
+        type: str,
+        priority: Priority,
+        data: JobData,
+        asked: NotificationRequest = NOTHING_ASKED,
+        key: str | None = None,
+    ) -> Sequence[PlannedStep]:
+        """Return the steps of a job, or raise what ``submit`` would raise as far as that can be told before."""
+        if priority is Priority.IMMEDIATE:
+            user.require("_super_access_user")
+        steps = await self._plan(type)
+        _check_data("jobmetadata", data)
+        _check_data("notificationData", asked.data)
+        if key is not None and not (0 < len(key) <= _LONGEST_SUBMISSION_KEY and key.isprintable()):
+            raise Invalid(
+                "Idempotency-Key", f"A key is 1 to {_LONGEST_SUBMISSION_KEY} printable characters.", value=key
+            )
+        return steps
 
     async def _submitted(self, new: NewJob) -> Job:
         """Return the job that was submitted before under the key of a new one."""

@@ -65,6 +65,10 @@ class Reports:
         self._ends[end.held] = end
         self._loop.wake()
 
+    def __contains__(self, held: Held) -> bool:
+        """Tell whether an end is not stored yet."""
+        return held in self._ends
+
     def takes(self, held: Held) -> bool:
         """Tell whether an end is about to be stored; the lease of one that is put off has to be kept."""
         return held in self._ends and held not in self._busy

@@ -16,6 +16,8 @@ from vidijob.jobs.model import JobData, Lease, Note, Progress
 #: Log lines of one attempt that are kept; an executor that says more is cut short.
 _MOST_NOTES = 500
 _LONGEST_NOTE = 2000
+#: Characters of job data that an attempt may tell while it runs.
+_LONGEST_SAID = 8192
 
 
 class Fate(Enum):
@@ -45,6 +47,9 @@ class Run:
         self._progress: Progress | None = None
         self._notes: list[Note] = []
         self._noted = 0
+        self._said: dict[str, list[str]] = {}
+        #: Whether some of it is not stored yet.
+        self._untold = False
         self._wake = wake
         self._signalled = False
         #: A signal that is not stored yet.
@@ -97,6 +102,13 @@ class Run:
         if self._noted <= _MOST_NOTES:
             self._notes.append(Note(datetime.now(UTC), storable.text(text)[:_LONGEST_NOTE]))
 
+    def tell(self, data: Mapping[str, Sequence[str]]) -> None:
+        """Remember job data to be shown while the step runs; stored with the next beat. What is too much is passed over."""
+        said = {**self._said, **{storable.text(key): _texts(values) for key, values in data.items()}}
+        if sum(len(key) + sum(map(len, values)) for key, values in said.items()) <= _LONGEST_SAID:
+            self._untold = self._untold or said != self._said
+            self._said = said
+
     def signal(self) -> None:
         """Let the steps start that are parallel to this one; stored with a beat that is due at once."""
         if not self._signalled:
@@ -123,6 +135,19 @@ class Run:
     def told(self) -> Progress | None:
         """Return the last progress told."""
         return self._progress
+
+    def said(self) -> Mapping[str, Sequence[str]]:
+        """Return the job data told."""
+        return self._said
+
+    def take_said(self) -> Mapping[str, Sequence[str]] | None:
+        """Return the job data told if some of it is not stored yet, and remember that it is."""
+        untold, self._untold = self._untold, False
+        return self._said if untold else None
+
+    def put_said_back(self) -> None:
+        """Have it stored the next time, since it could not be."""
+        self._untold = True
 
     def take_notes(self) -> list[Note]:
         """Return the lines not stored yet, and forget them."""
@@ -160,8 +185,10 @@ def _data(data: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | Non
 
 
 def _values(values: Sequence[str] | None) -> list[str] | None:
-    if values is None:
-        return None
+    return None if values is None else _texts(values)
+
+
+def _texts(values: Sequence[str]) -> list[str]:
     if isinstance(values, str):
         raise TypeError(f"a value of job data is a list of texts, not the text {values!r}")
     return [storable.text(value) for value in values]

@@ -1,4 +1,4 @@
-"""Stores what running steps have told since the last beat: lines for the log, signals, sub-tasks."""
+"""Stores what running steps have told since the last beat: lines for the log, signals, sub-tasks, data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ async def store_told(database: Database, runs: Mapping[Held, Run]) -> bool:
     """Store what is new of attempts that are held; tells whether steps may start by it. What cannot be stored is kept."""
     started = await _signals(database, runs)
     await _sub_tasks(database, runs)
+    await _data(database, runs)
     await _notes(database, runs)
     return started
 
@@ -45,6 +46,17 @@ async def _sub_tasks(database: Database, runs: Mapping[Held, Run]) -> None:
     except BaseException:
         for held, news in changed.items():
             divided[held].put_back(news)
+        raise
+
+
+async def _data(database: Database, runs: Mapping[Held, Run]) -> None:
+    said = {held: data for held, run in runs.items() if (data := run.take_said()) is not None}
+    try:
+        if said:
+            await steps.tell(database, said)
+    except BaseException:
+        for held in said:
+            runs[held].put_said_back()
         raise
 
 

@@ -167,7 +167,7 @@ class Worker:
                     run.cancel(Fate.LOST)
                 elif kept.get(held):
                     run.cancel(Fate.STOPPED)
-            mine = {held: run for held, run in running.items() if held in kept}
+            mine = {held: run for held, run in running.items() if held in kept and held not in self._reports}
             if await promptly(store_told(self._database, mine)):
                 self._bell.ring("vidijob_step")
         await self._be_present()
@@ -291,7 +291,7 @@ class Worker:
                 held,
                 state,
                 error=reason,
-                data={**data, **traces(run, state, reason)},
+                data={**run.said(), **data, **traces(run, state, reason)},
                 delay=delay,
                 problem=problem,
                 progress=run.told(),

@@ -115,6 +115,13 @@ class StepContext(Protocol):
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         """Tell how far the step is; cheap, call it as often as there is news."""
 
+    def tell(self, data: Mapping[str, Sequence[str]]) -> None:
+        """Show job data while the step runs, as the real server shows ``transcodeProgress``; cheap, like progress.
+
+        It is for short values that change: all keys together have 8192 characters at most, and what is beyond is passed over.
+        What was told last becomes part of the job's data when the attempt ends, unless its outcome says otherwise.
+        """
+
     def note(self, text: str) -> None:
         """Add a line to the step's part of the job's log (a ``subStep`` on the wire)."""
 

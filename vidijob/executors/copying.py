@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
+from vidijob.executors.storage import shown
 from vidijob.executors.threads import Stop
 
 ALGORITHM = "SHA-256"
@@ -15,32 +17,45 @@ _CHUNK = 1024 * 1024
 class SourceChanged(Exception):
     """Somebody wrote to the source while it was read."""
 
-    def __init__(self, source: str) -> None:
-        super().__init__(f"{source} changed while it was copied; wait until nobody writes to it.")
+    def __init__(self, source: Path) -> None:
+        #: Which it is.
+        self.source = source
+        super().__init__(f"{shown(source)} changed while it was copied; wait until nobody writes to it.")
 
 
-def copy(reading: int, writing: int, source: str, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
-    """Copy a whole file and return its checksum and size; ``tell`` hears of the bytes written so far.
+def chunks(reading: int, source: Path, stop: Stop) -> Iterator[memoryview]:
+    """Yield what an open file holds, piece by piece; a piece is good until the next is asked for.
 
-    ``source`` is its name for people. What was written is not yet forced to the disk.
+    ``source`` is where it lies. Raises ``SourceChanged`` at the end where somebody wrote to it meanwhile.
     """
     before = os.fstat(reading)
-    digest, done, buffer = hashlib.sha256(), 0, bytearray(_CHUNK)
+    done, buffer = 0, bytearray(_CHUNK)
     view = memoryview(buffer)
     while True:
         stop.check()
         count = os.readv(reading, [buffer])
         if not count:
             break
-        chunk = view[:count]
-        digest.update(chunk)
-        while chunk:
-            chunk = chunk[os.write(writing, chunk) :]
         done += count
-        tell(done)
+        yield view[:count]
     after = os.fstat(reading)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or done != after.st_size:
         raise SourceChanged(source)
+
+
+def write(writing: int, content: Iterable[bytes | memoryview], tell: Callable[[int], None]) -> tuple[str, int]:
+    """Write content to an open file and return its checksum and size; ``tell`` hears of the bytes written so far.
+
+    What was written is not yet forced to the disk.
+    """
+    digest, done = hashlib.sha256(), 0
+    for piece in content:
+        digest.update(piece)
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(writing, rest) :]
+        done += len(piece)
+        tell(done)
     return digest.hexdigest(), done
 
 
@@ -48,9 +63,21 @@ def checksum_of(reading: int, stop: Stop) -> str:
     """Return the checksum of a whole file, read from the disk where the system allows to ask for that."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(reading, 0, 0, os.POSIX_FADV_DONTNEED)
-    digest, buffer = hashlib.sha256(), bytearray(_CHUNK)
+    digest = hashlib.sha256()
+    read_all(reading, [digest.update], stop, lambda done: None)
+    return digest.hexdigest()
+
+
+def read_all(
+    reading: int, takers: Sequence[Callable[[memoryview], None]], stop: Stop, tell: Callable[[int], None]
+) -> int:
+    """Hand a whole file, piece by piece, to everyone who takes it, and return its size; ``tell`` hears of the bytes so far."""
+    done, buffer = 0, bytearray(_CHUNK)
     view = memoryview(buffer)
     while count := os.readv(reading, [buffer]):
         stop.check()
-        digest.update(view[:count])
-    return digest.hexdigest()
+        for take in takers:
+            take(view[:count])
+        done += count
+        tell(done)
+    return done

@@ -1,200 +1,237 @@
-"""The executor ``file``: what is done with files as they are. Its methods are the steps of COPY_FILE.
+"""The executor ``file``: what is done with files as they are. Its methods are the steps of COPY_FILE, EXPORT, MOVE_FILE and
+DELETE_FILE (``deleting.py``).
 
 Data in: ``sourceUri`` (may repeat), ``destinationUri`` (as often, or one folder that ends in ``/``), ``checksumMode``
-(``transfer``, the default: the checksum is that of what was read; ``verify``: the copy is also read again and compared).
-Data out: ``fileUri``, ``fileSize`` and ``checksum``, one of each per source in their order, and ``checksumAlgorithm``.
+(``transfer``, the default: the checksum is that of what was read; ``verify``: the copy is also read again and compared),
+``overwrite`` (``true``: a file may take the place of one that is there), ``exportMetadata`` (``json`` or ``xml``: each file
+gets a side file, see ``sidefile.py``).
+Data out: ``fileUri``, ``fileSize`` and ``checksum``, one of each per source in their order, ``checksumAlgorithm``, and
+``metadataUri``, where there are side files.
+
+A move within a file system gives the file a second name and then takes the first away, without copying; it has no
+``checksum``. Otherwise it copies, reads the copy again, publishes it, and then takes the source away, if it is still the
+file that was copied::
+
+    setUpMove ─► move ─► verifyMove ─► finishMove: all published ─► sources taken away
+                 (sealed: known again by inode, size and time)
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
-from vidijob.executors import jobdata
+from vidijob.executors import jobdata, sidefile, transferring
 from vidijob.executors.base import Done, Outcome, Retry, StepContext
-from vidijob.executors.copying import ALGORITHM, SourceChanged, checksum_of, copy
+from vidijob.executors.copying import ALGORITHM, SourceChanged
+from vidijob.executors.deleting import Deletion
 from vidijob.executors.news import News
+from vidijob.executors.orders import RECEIPT, Orders
 from vidijob.executors.outcomes import out_of_storage
-from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep
+from vidijob.executors.places import LocalSource, LocalTarget, Source, Target
 from vidijob.executors.stepwise import Stepwise
-from vidijob.executors.storage import Storage, shown, uri_of
+from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
 
-_RECEIPT = "vidijob_receipt"
-_CHECKSUM_MODES = ("transfer", "verify")
+_CHECKSUM = "vidijob_checksum"
+_SIZE = "vidijob_size"
+_SEAL = "vidijob_seal"
+#: The checksum of what was not read.
+_NONE = "-"
 
 
 class FileExecutor(Stepwise):
-    """Copies files between and within the storage roots; several files are several sub-tasks of the transfer."""
+    """Copies, moves and deletes files; several files are several sub-tasks of the transfer."""
 
     def __init__(self, storage: Storage) -> None:
+        self._orders = Orders(storage)
+        deletion = Deletion(self._orders)
         super().__init__(
             "file",
             storage,
-            short={"setUp": self._set_up, "finish": self._finish, "cleanUp": self._clean_up},
-            long={"transfer": self._transfer, "verify": self._verify},
+            short={
+                "setUp": self._set_up,
+                "finish": self._finish,
+                "cleanUp": self._clean_up,
+                "setUpMove": self._set_up_move,
+                "finishMove": self._finish_move,
+                "setUpDelete": deletion.set_up,
+                "delete": deletion.delete,
+            },
+            long={
+                "transfer": self._transfer,
+                "verify": self._verify,
+                "move": self._move,
+                "verifyMove": self._verify_move,
+            },
         )
 
-    def _written(self, step: StepContext) -> Path:
-        return self._destinations(step)[0]
+    def written(self, step: StepContext) -> Path:
+        """Return a file that the step writes, or a storage root where all are elsewhere."""
+        local = (target.path for target in self._orders.targets(step) if isinstance(target, LocalTarget))
+        return next(local, self._storage.working_root())
 
     async def _set_up(self, step: StepContext) -> Done:
-        _checksum_mode(step)
+        transferring.checksum_mode(step.data)
+        return await in_thread(lambda stop: self._look(step, stop, removable=False))
 
-        def look(stop: Stop) -> None:
-            for source in self._sources(step):
-                os.close(self._storage.open_source(source))
-            for destination in self._destinations(step):
-                self._storage.require_vacant(destination)
-                self._storage.prepare(destination.parent)
+    async def _set_up_move(self, step: StepContext) -> Done:
+        return await in_thread(lambda stop: self._look(step, stop, removable=True))
 
-        await in_thread(look)
+    def _look(self, step: StepContext, stop: Stop, *, removable: bool) -> Done:
+        sources, targets = self._orders.sources(step, removable=removable), self._orders.targets(step)
+        for source in sources:
+            source.seal(stop)
+        if removable:
+            both = {source.uri for source in sources} & {target.uri for target in targets}
+            if both:
+                raise Invalid("destinationUri", f"{shown(both.pop())} would be moved to where another is or itself is.")
+        for target in targets:
+            target.prepare(stop)
         return Done()
 
     async def _transfer(self, step: StepContext) -> Outcome:
-        news = News(step, [shown(self._storage.name(uri)) for uri in self._source_uris(step)])
+        return await self._make(step, moving=False)
 
-        def transfer(stop: Stop) -> Outcome:
-            sources, destinations = self._sources(step), self._destinations(step)
-            sizes = [self._storage.size(source) for source in sources]
-            lacking = _lacking_space(destinations, sizes)
-            if lacking is not None:
-                return out_of_storage(self._storage, destinations[0], lacking)
-            sweep(self._storage, destinations, step.job, before=step.lease)
-            news.begin(sum(sizes))
-            partials = [Partial(self._storage, destination, step.job, step.lease) for destination in destinations]
-            checksums = []
-            try:
-                for place, (source, partial) in enumerate(zip(sources, partials, strict=True)):
-                    news.file(place, sizes[place])
-                    checksum, size = self._copy(source, partial, stop, news.done)
-                    news.end_of_file(size)
+    async def _move(self, step: StepContext) -> Outcome:
+        return await self._make(step, moving=True)
+
+    async def _make(self, step: StepContext, *, moving: bool) -> Outcome:
+        news = News(step, [shown(name) for name in self._orders.names(step)])
+
+        def make(stop: Stop) -> Outcome:
+            sources, targets = self._orders.sources(step, removable=moving), self._orders.targets(step)
+            for target in targets:
+                target.sweep(stop, before=step.lease)
+            seals = [source.seal(stop) for source in sources] if moving else []
+            with _all_or_none(targets):
+                linked = [moving and _link(*pair) for pair in zip(sources, targets, strict=False)]
+                sizes = [source.size(stop) for source in sources]
+                written = [
+                    (target.path, size or 0)
+                    for target, size, known in zip(targets, sizes, linked, strict=False)
+                    if isinstance(target, LocalTarget) and not known
+                ]
+                lacking = transferring.lacking_space([path for path, _ in written], [size for _, size in written])
+                if lacking is not None:
+                    _remove(targets)
+                    return out_of_storage(self._storage, self.written(step), lacking)
+                news.begin(sum(size or 0 for size in sizes))
+                checksums, counts = [], []
+                for place, (source, target) in enumerate(zip(sources, targets, strict=False)):
+                    news.file(place, sizes[place] or 0)
+                    if linked[place]:
+                        checksum, count = _NONE, sizes[place] or 0
+                    else:
+                        checksum, count = target.write(source.read(stop), news.done, stop)
+                    news.end_of_file(count)
                     checksums.append(checksum)
-                receipts = [partial.receipt() for partial in partials]
-            except BaseException as error:
-                for partial in partials:
-                    partial.remove()
-                if isinstance(error, SourceChanged):
-                    news.broken(str(error))
-                    return Retry(str(error))
-                raise
-            return Done(
-                {
-                    _RECEIPT: [receipt.text() for receipt in receipts],
-                    "checksum": checksums,
-                    "checksumAlgorithm": [ALGORITHM],
-                    "fileSize": [str(receipt.size) for receipt in receipts],
-                }
-            )
+                    counts.append(count)
+                self._write_side_files(step, sources, targets, checksums, counts, stop)
+                receipts = [target.receipt(stop) for target in targets]
+            return Done({RECEIPT: receipts, _CHECKSUM: checksums, _SIZE: [*map(str, counts)], _SEAL: seals or None})
 
-        return await in_thread(transfer)
-
-    def _copy(self, source: Path, partial: Partial, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
-        reading = self._storage.open_source(source)
         try:
-            writing = partial.create()
-            try:
-                return copy(reading, writing, shown(source), stop, tell)
-            finally:
-                os.close(writing)
-        finally:
-            os.close(reading)
+            return await in_thread(make)
+        except SourceChanged as error:
+            news.broken(str(error))
+            return Retry(str(error))
+
+    def _write_side_files(
+        self,
+        step: StepContext,
+        sources: Sequence[Source],
+        targets: Sequence[Target],
+        checksums: Sequence[str],
+        sizes: Sequence[int],
+        stop: Stop,
+    ) -> None:
+        kind = sidefile.kind(step.data)
+        for place, target in enumerate(targets[len(sources) :] if kind is not None else ()):
+            facts = {
+                "sourceUri": sources[place].uri,
+                "fileUri": targets[place].uri,
+                "fileSize": str(sizes[place]),
+                "checksum": checksums[place],
+                "checksumAlgorithm": ALGORITHM,
+            }
+            target.write([sidefile.content(kind or "", sidefile.fields(step, facts))], lambda count: None, stop)
 
     async def _verify(self, step: StepContext) -> Done:
-        again = _checksum_mode(step) == "verify"
+        return await self._check(step, again=transferring.checksum_mode(step.data) == transferring.VERIFY)
 
-        def verify(stop: Stop) -> None:
-            checksums = jobdata.values(step.data, "checksum")
-            for (partial, receipt), expected in zip(self._made(step), checksums, strict=True):
-                descriptor = partial.open()
-                try:
-                    whole = receipt.fits(os.fstat(descriptor))
-                    if not whole or (again and checksum_of(descriptor, stop) != expected):
-                        raise Invalid(
-                            "destinationUri",
-                            f"The copy made for {shown(partial.destination)} is not what was read from the source; "
-                            "check the storage and run the job again.",
-                        )
-                finally:
-                    os.close(descriptor)
+    async def _verify_move(self, step: StepContext) -> Done:
+        return await self._check(step, again=True)
 
-        await in_thread(verify)
+    async def _check(self, step: StepContext, *, again: bool) -> Done:
+        def check(stop: Stop) -> None:
+            checksums = step.data.get(_CHECKSUM, ())
+            for place, (target, receipt) in enumerate(self._orders.made(step)):
+                known = again and place < len(checksums) and checksums[place] != _NONE
+                if not target.check(receipt, checksums[place] if known else None, stop):
+                    raise Invalid(
+                        "destinationUri",
+                        f"The copy made for {shown(target.uri)} is not what was read from the source; "
+                        "check the storage and run the job again.",
+                    )
+
+        await in_thread(check)
         return Done()
 
     async def _finish(self, step: StepContext) -> Done:
-        def finish(stop: Stop) -> list[str]:
-            made = self._made(step)
-            publish_all(made)
-            return [uri_of(partial.destination) for partial, _ in made]
+        return await in_thread(lambda stop: self._publish(step, stop))
 
-        return Done({"fileUri": await in_thread(finish)})
+    async def _finish_move(self, step: StepContext) -> Done:
+        def finish(stop: Stop) -> Done:
+            done = self._publish(step, stop)
+            uris, seals = self._orders.uris(step), step.data.get(_SEAL, ())
+            if len(uris) != len(seals):
+                raise Invalid(_SEAL, "The job's notes of the sources are not there; they are kept. Run it again.")
+            for uri, sealed in zip(uris, seals, strict=True):
+                self._orders.remove(uri, sealed, stop)
+            return done
+
+        return await in_thread(finish)
+
+    def _publish(self, step: StepContext, stop: Stop) -> Done:
+        self._orders.publish(step, stop)
+        uris = [target.uri for target in self._orders.targets(step)]
+        checksums = step.data.get(_CHECKSUM, ())
+        data: dict[str, Sequence[str]] = {"fileUri": uris[: len(checksums)], "fileSize": step.data.get(_SIZE, ())}
+        if _NONE not in checksums:
+            data |= {"checksum": checksums, "checksumAlgorithm": [ALGORITHM]}
+        if len(uris) > len(checksums):
+            data["metadataUri"] = uris[len(checksums) :]
+        return Done(data)
 
     async def _clean_up(self, step: StepContext) -> Done:
         def clean_up(stop: Stop) -> None:
             # Where the data is wrong, setting up has refused it, and nothing was made.
             with contextlib.suppress(Invalid):
-                sweep(self._storage, self._destinations(step), step.job)
+                for target in self._orders.targets(step):
+                    target.sweep(stop)
 
-        await in_thread(clean_up)
-        return Done({_RECEIPT: None})
-
-    def _source_uris(self, step: StepContext) -> Sequence[str]:
-        return jobdata.some(step.data, "sourceUri", "the file to be copied")
-
-    def _sources(self, step: StepContext) -> list[Path]:
-        return [self._storage.source(uri) for uri in self._source_uris(step)]
-
-    def _destinations(self, step: StepContext) -> list[Path]:
-        sources = self._source_uris(step)
-        wanted = jobdata.some(step.data, "destinationUri", "the file to be made, or a folder that ends in /")
-        if len(wanted) == 1 and wanted[0].endswith("/"):
-            folder = self._storage.folder(wanted[0])
-            destinations = [folder / self._storage.name(uri) for uri in sources]
-        elif len(wanted) == len(sources):
-            destinations = [self._storage.destination(uri) for uri in wanted]
-        else:
-            raise Invalid(
-                "destinationUri",
-                f"The job has {len(sources)} values of sourceUri and {len(wanted)} of destinationUri; "
-                "give as many, or one folder that ends in /.",
-            )
-        for place, destination in enumerate(destinations):
-            if is_partial(destination):
-                raise Invalid("destinationUri", f"{shown(destination)} is a name kept for files in the making.")
-            if destination in destinations[:place]:
-                raise Invalid("destinationUri", f"Two files would become {shown(destination)}; give each its own.")
-        return destinations
-
-    def _made(self, step: StepContext) -> Sequence[tuple[Partial, Receipt]]:
-        receipts = map(Receipt.parse, step.data.get(_RECEIPT, ()))
-        return [
-            (Partial(self._storage, destination, step.job, receipt.lease), receipt)
-            for destination, receipt in zip(self._destinations(step), receipts, strict=True)
-        ]
+        if jobdata.values(step.data, "destinationUri"):
+            await in_thread(clean_up)
+        return Done(dict.fromkeys((RECEIPT, _CHECKSUM, _SIZE, _SEAL)))
 
 
-def _checksum_mode(step: StepContext) -> str:
-    mode = jobdata.optional(step.data, "checksumMode") or _CHECKSUM_MODES[0]
-    if mode not in _CHECKSUM_MODES:
-        raise Invalid(
-            "checksumMode", f"checksumMode is {shown(mode)}; give {' or '.join(_CHECKSUM_MODES)}, or nothing."
-        )
-    return mode
+def _link(source: Source, target: Target) -> bool:
+    return isinstance(source, LocalSource) and isinstance(target, LocalTarget) and target.link(source.path)
 
 
-def _lacking_space(destinations: Sequence[Path], sizes: Sequence[int]) -> str | None:
-    """Return a sentence when a file system has less room than is going to be written to it."""
-    needed: dict[int, int] = {}
-    folders: dict[int, Path] = {}
-    for destination, size in zip(destinations, sizes, strict=True):
-        device = os.stat(destination.parent).st_dev
-        needed[device] = needed.get(device, 0) + size
-        folders[device] = destination.parent
-    for device, folder in folders.items():
-        room = os.statvfs(folder)
-        if needed[device] > room.f_bavail * room.f_frsize:
-            return f"{shown(folder)} has {room.f_bavail * room.f_frsize} bytes free and {needed[device]} are needed; make room."
-    return None
+@contextlib.contextmanager
+def _all_or_none(targets: Sequence[Target]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _remove(targets)
+        raise
+
+
+def _remove(targets: Sequence[Target]) -> None:
+    stop = Stop()
+    for target in targets:
+        target.remove(stop)

@@ -35,3 +35,11 @@ def optional(data: JobData, key: str) -> str | None:
     if len(found) > 1:
         raise Invalid(key, f"The job has {len(found)} values of {key}; give at most one.")
     return found[0] if found else None
+
+
+def flag(data: JobData, key: str) -> bool:
+    """Return whether a key says ``true``; without it, it does not."""
+    value = optional(data, key) or "false"
+    if value.lower() not in ("true", "false"):
+        raise Invalid(key, f"{key} is {value[:50]!r}; give true or false, or nothing.", value=value)
+    return value.lower() == "true"

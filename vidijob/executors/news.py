@@ -40,12 +40,14 @@ class News:
         if count == self._size or self._loop.time() - self._told > _BETWEEN_NEWS:
             self._tell(count)
 
-    def end_of_file(self, size: int) -> None:
-        """The file is whole."""
+    def end_of_file(self, size: int, failure: str | None = None) -> None:
+        """The file is done: whole, or with a failure that does not end the step."""
         self._size = size
         self._tell(size)
         self._before += size
-        if self._parts:
+        if failure is not None:
+            self.broken(failure)
+        elif self._parts:
             self._loop.call_soon_threadsafe(self._parts[self._place].finish)
 
     def broken(self, reason: str) -> None:

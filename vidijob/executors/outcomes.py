@@ -118,11 +118,11 @@ def _is_there(storage: Storage, uri: str) -> bool:
     return True
 
 
-def has_room(folder: Path) -> bool:
-    """Tell whether a file system that was full has room again."""
+def has_room(folder: Path, size: int = 0) -> bool:
+    """Tell whether a file system that was full has room again, or will still have some when so many bytes are written."""
     try:
         room = os.statvfs(folder)
     except OSError:
         return False
-    free = room.f_bavail * room.f_frsize
+    free = room.f_bavail * room.f_frsize - size
     return free >= min(_ROOM_SHARE * room.f_blocks * room.f_frsize, _ROOM_BYTES)

@@ -32,6 +32,7 @@ _REST = re.compile(rb"(?P<lease>\d+)\.part(?P<end>\.[A-Za-z0-9]{1,15})?")
 _NAME = re.compile(rb"\..*\.vidijob-[^/]*-" + _REST.pattern, re.DOTALL)
 _LONGEST = 255
 _CLAIM = ".claim"
+_NEXT = ".next"
 _UNSUPPORTED = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EMLINK})
 _RENAME_NOREPLACE = 1
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -55,8 +56,11 @@ class Receipt:
 
     @classmethod
     def parse(cls, text: str) -> Receipt:
-        """Read what ``text`` wrote."""
-        lease, inode, size, changed = map(int, text.split(":"))
+        """Read what ``text`` wrote; raises ``Invalid``."""
+        try:
+            lease, inode, size, changed = map(int, text.split(":"))
+        except ValueError:
+            raise Invalid("vidijob_receipt", "The job's notes of its own files cannot be read; run it again.") from None
         return cls(lease, inode, size, changed)
 
     def fits(self, status: os.stat_result) -> bool:
@@ -77,6 +81,8 @@ class Partial:
     job: str
     #: The lease of the attempt that makes it.
     lease: int
+    #: Whether it may take the place of a file that is there.
+    overwrite: bool = False
 
     @property
     def path(self) -> Path:
@@ -91,6 +97,18 @@ class Partial:
     def create_empty(self) -> None:
         """Make it, empty, for a program that opens it by its path."""
         os.close(self.create())
+
+    def link(self, source: Path) -> bool:
+        """Make it a second name of a file that is there already; tell whether the file systems can do that."""
+        folders = self.storage.enter(source.parent), self.storage.enter(self.destination.parent)
+        with folders[0] as at, folders[1] as here:
+            try:
+                os.link(source.name, self.path.name, src_dir_fd=at, dst_dir_fd=here, follow_symlinks=False)
+            except OSError as error:
+                if error.errno in (*_UNSUPPORTED, errno.EXDEV):
+                    return False
+                raise
+        return True
 
     def open(self) -> int:
         """Open it for reading and return the descriptor, which the caller closes."""
@@ -113,20 +131,21 @@ class Partial:
             os.unlink(self.path.name, dir_fd=at)
 
     def publish(self, receipt: Receipt) -> None:
-        """Give it its final name, whole and safely on the disk; never overwrite, and do no harm when repeated."""
+        """Give it its final name, whole and safely on the disk, and do no harm when repeated.
+
+        It never overwrites, unless it was asked to, and then in one step.
+        """
         name, target = self.path.name, self.destination.name
         with self.storage.enter(self.destination.parent) as at:
             placed = _status(at, target)
             if placed is None or not receipt.fits(placed):
-                made = _status(at, name)
-                if made is None or not receipt.fits(made):
-                    raise Invalid(
-                        "destinationUri",
-                        f"The file made for {shown(self.destination)} is gone or was changed; run the job again.",
-                    )
+                self._require(at, receipt)
                 try:
-                    _place(at, name, target)
-                except FileExistsError:
+                    if self.overwrite:
+                        _replace(at, name, target)
+                    else:
+                        _place(at, name, target)
+                except (FileExistsError, IsADirectoryError):
                     raise Invalid(
                         "destinationUri",
                         f"{shown(self.destination)} has come into being meanwhile and is never overwritten; "
@@ -134,8 +153,28 @@ class Partial:
                     ) from None
             os.fsync(at)
 
+    def require(self, receipt: Receipt) -> None:
+        """Raise ``Invalid`` unless it can be published, or is."""
+        with self.storage.enter(self.destination.parent) as at:
+            placed = _status(at, self.destination.name)
+            if placed is None or not receipt.fits(placed):
+                self._require(at, receipt)
+
+    def _require(self, at: int, receipt: Receipt) -> None:
+        made = _status(at, self.path.name)
+        if made is None or not receipt.fits(made):
+            raise Invalid(
+                "destinationUri",
+                f"The file made for {shown(self.destination)} is gone or was changed; run the job again.",
+            )
+
     def withdraw(self, receipt: Receipt) -> None:
-        """Take back a publication, as long as the partial file is still there beside it."""
+        """Take back a publication, as long as the partial file is still there beside it.
+
+        Where it may have taken the place of another file, that cannot be brought back, and this one stays.
+        """
+        if self.overwrite:
+            return
         with contextlib.suppress(FileNotFoundError), self.storage.enter(self.destination.parent) as at:
             placed, made = _status(at, self.destination.name), _status(at, self.path.name)
             if placed and made and receipt.fits(placed) and receipt.fits(made):
@@ -160,6 +199,8 @@ def sweep(storage: Storage, destinations: Iterable[Path], job: str, *, before: i
 
 def publish_all(made: Sequence[tuple[Partial, Receipt]]) -> None:
     """Publish all files of a job, or none where one of them is refused."""
+    for partial, receipt in made:
+        partial.require(receipt)
     published = []
     try:
         for partial, receipt in made:
@@ -204,7 +245,7 @@ def _starts(target: str, job: str) -> tuple[str, str]:
 def _name(target: str, job: str, lease: int) -> str:
     # ffmpeg and people look at the ending, so the partial name keeps it where it is an ordinary one.
     ending = Path(target).suffix
-    ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,15}", ending) and ending != _CLAIM else ""
+    ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,15}", ending) and ending not in (_CLAIM, _NEXT) else ""
     readable, short = _starts(target, job)
     whole = f"{readable}{lease}.part{ending}"
     return whole if len(os.fsencode(whole)) + len(_CLAIM) <= _LONGEST else f"{short}{lease}.part{ending}"
@@ -229,6 +270,23 @@ def _place(at: int, name: str, target: str) -> None:
         _claim(at, name, target)
 
 
+def _replace(at: int, name: str, target: str) -> None:
+    """Give a file a second name, or its new one, in place of a file that may have that name."""
+    status = _status(at, target)
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    second = _with_ending(name, _NEXT)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(second, dir_fd=at)
+    try:
+        os.link(name, second, src_dir_fd=at, dst_dir_fd=at, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        second = name
+    os.rename(second, target, src_dir_fd=at, dst_dir_fd=at)
+
+
 def _rename_if_free(at: int, name: str, target: str) -> bool:
     """Rename in one step that refuses to overwrite; tell whether the system can do that here."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
@@ -244,7 +302,7 @@ def _rename_if_free(at: int, name: str, target: str) -> bool:
 
 def _claim(at: int, name: str, target: str) -> None:
     """Take the name with an empty file of our own, then rename over that; a note beside it says that it is ours."""
-    note = _claim_name(name)
+    note = _with_ending(name, _CLAIM)
     claimed = _status(at, note) is not None
     os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at))
     try:
@@ -269,6 +327,6 @@ def _empty(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
-def _claim_name(name: str) -> str:
+def _with_ending(name: str, ending: str) -> str:
     # The ending gives way, so that the name stays one of a partial file.
-    return re.sub(r"\.part(\.[A-Za-z0-9]{1,15})?$", ".part" + _CLAIM, name)
+    return re.sub(r"\.part(\.[A-Za-z0-9]{1,15})?$", ".part" + ending, name)

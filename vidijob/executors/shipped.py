@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Executor → its methods.
+from vidijob.jobs.catalogue import JOB_TYPES
+
+
+def _of_the_catalogue() -> dict[str, frozenset[str]]:
+    tasks = [task for kind in JOB_TYPES.values() for task in kind.tasks]
+    return {
+        bean: frozenset(task.method for task in tasks if task.executor == bean)
+        for bean in dict.fromkeys(task.executor for task in tasks)
+    }
+
+
+#: Executor → its methods: those of the shipped job types, and those of job types of one's own.
 METHODS: Mapping[str, frozenset[str]] = {
-    "media": frozenset({"setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"}),
-    "file": frozenset({"setUp", "transfer", "verify", "finish", "cleanUp"}),
+    **_of_the_catalogue(),
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),

@@ -32,12 +32,12 @@ class Stepwise(ABC):
         if work is None:
             known = ", ".join(sorted(self.methods))
             return Fail(f"The executor {self._name} has no method {step.method}; it has {known}.")
-        return await outcomes.answer(work(step), self._storage, lambda: self._written(step))
+        return await outcomes.answer(work(step), self._storage, lambda: self.written(step))
 
     async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
         """Tell whether there is room again, or what was missing is there."""
         return await outcomes.is_gone(self._storage, type, data)
 
     @abstractmethod
-    def _written(self, step: StepContext) -> Path:
+    def written(self, step: StepContext) -> Path:
         """Return a file that the step writes; asked only when there was no room for it."""

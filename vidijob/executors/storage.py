@@ -63,6 +63,13 @@ class Storage:
         self._require_file(path, uri, key)
         return path
 
+    def removable(self, uri: str, key: str = "sourceUri") -> Path:
+        """Return the real path of an existing file that may be taken away: not by a link that leads to it."""
+        path = _path(uri, key)
+        if path.is_symlink():
+            raise Invalid(key, f"{key} names {shown(uri)}, a link; name the file itself.", value=uri)
+        return self.source(uri, key)
+
     def size(self, source: Path) -> int:
         """Return the size of a file that ``source`` has returned, in bytes."""
         try:
@@ -82,27 +89,47 @@ class Storage:
         path = Path(os.path.realpath(_path(uri, key)))
         return path if self._is_root(path) else self._inside(path, uri, key)
 
+    def source_folder(self, uri: str, key: str = "sourceUri") -> Path:
+        """Return the real path of an existing folder, which may be a root; raise ``Absent`` where it is not there."""
+        path = self.folder(uri, key)
+        self.require_root(path, key)
+        try:
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            raise _absent(path, uri, key) from None
+        except NotADirectoryError:
+            mode = 0
+        if not stat.S_ISDIR(mode):
+            raise Invalid(key, f"{key} names {shown(uri)}, which is no folder; name a folder.", value=uri)
+        return path
+
     def name(self, uri: str, key: str = "sourceUri") -> str:
         """Return the last part of what a URI names, whether it exists or not."""
         return _path(uri, key).name
 
-    def require_vacant(self, path: Path, key: str = "destinationUri") -> None:
-        """Refuse a destination where something is already, even a link that leads nowhere."""
-        if os.path.lexists(path):
+    def require_vacant(self, path: Path, key: str = "destinationUri", *, overwrite: bool = False) -> None:
+        """Refuse a destination where something is already, even a link that leads nowhere; with ``overwrite`` a file may be."""
+        if os.path.lexists(path) and not (overwrite and stat.S_ISREG(os.lstat(path).st_mode)):
+            never = "is no ordinary file, so it is not" if overwrite else "is never"
             raise Invalid(
-                key, f"{shown(path)} exists already and is never overwritten; choose another {key}.", value=str(path)
+                key, f"{shown(path)} exists already and {never} overwritten; choose another {key}.", value=str(path)
             )
 
     def prepare(self, folder: Path, key: str = "destinationUri") -> None:
         """Make a folder below a root, with those above it, where it is not there yet; never a root."""
         self._inside(folder / "file", str(folder), key)
         self.require_root(folder, key)
+        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise Invalid(key, f"{shown(folder)} is not a folder, so no file can be made in it.") from None
         with self.enter(folder):
             pass
+        # What is safely on the disk must not go with a folder that is not.
+        for made in missing:
+            with self.enter(made.parent) as at:
+                os.fsync(at)
 
     @contextmanager
     def enter(self, folder: Path) -> Iterator[int]:
@@ -139,6 +166,10 @@ class Storage:
                 value=str(root),
                 missing={"storage": uri_of(root)},
             )
+
+    def working_root(self) -> Path:
+        """Return the root that has what nobody names a place for, and what has no place yet: the first."""
+        return next(self._real_roots())
 
     def root_of(self, path: Path) -> Path:
         """Return the root that a real path lies under, or its folder if that is none any more."""

@@ -28,6 +28,7 @@ from vidijob.jobs.model import (
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
+from vidijob.jobs.uploads import UPLOAD
 from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
 
@@ -55,7 +56,9 @@ class NewJob:
     @property
     def digest(self) -> bytes:
         """What is ordered, as a SHA-256: equal for equal orders."""
-        order = [self.type, self.state.value, self.priority.value, _texts(self.data), self.remark, _asked(self.asked)]
+        # Where an upload has landed is new each time; its checksum tells whether it is the same.
+        data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
+        order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
         return sha256(json.dumps(order, sort_keys=True).encode()).digest()
 
 
@@ -71,6 +74,11 @@ async def submitted(database: Database, owner: str, key: str) -> tuple[Job, byte
     """Return the job that a user submitted with a key, if it is still there, and the digest of the order."""
     row = await database.row("job.submitted", owner, key)
     return (from_row(row), row["digest"]) if row is not None else None
+
+
+async def wanting(database: Database, uploads: Sequence[str]) -> set[str]:
+    """Return those of some uploads, by their URIs, that a job which has not ended is about."""
+    return {row["uri"] for row in await database.rows("job.wanting", UPLOAD, list(uploads))}
 
 
 def _document(job: NewJob) -> dict[str, Any]:
@@ -246,7 +254,7 @@ async def get(database: Database, job: JobId) -> Job | None:
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
-    """Return the jobs with where they are and their logs."""
+    """Return the jobs with where they are, their logs, and what their running steps tell in their data."""
     ids = [job.id for job in found]
     current = {
         row["job_id"]: CurrentStep(row["description"], row["number"], StepState(row["state"]))
@@ -256,15 +264,24 @@ async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
     log = await session.rows("job.log", ids)
     divided = sorted({JobId(row["job_id"]) for row in log if row["total_sub_tasks"] is not None})
     parts = await sub_tasks.of_jobs(session, divided) if divided else {}
+    told: dict[int, dict[str, list[str]]] = {}
     for row in log:
         logs[row["job_id"]].append(_attempt(row, parts.get(row["id"], ())))
+        if row["data"] is not None:
+            told.setdefault(row["job_id"], {}).update(row["data"])
     stuck = [job.id for job in found if job.state is JobState.WAITING]
     waiting = {
         row["job_id"]: Waiting(row["type"], row["reason"])
         for row in (await session.rows("problem.of_jobs", stuck) if stuck else ())
     }
     return [
-        replace(job, current_step=current.get(job.id), log=tuple(logs[job.id]), waiting=waiting.get(job.id))
+        replace(
+            job,
+            current_step=current.get(job.id),
+            log=tuple(logs[job.id]),
+            waiting=waiting.get(job.id),
+            data={**job.data, **told.get(job.id, {})},
+        )
         for job in found
     ]
 

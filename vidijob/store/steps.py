@@ -154,6 +154,11 @@ async def note(database: Database, notes: Mapping[Held, Sequence[Note]]) -> None
     await database.rows("step.note", [name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
 
 
+async def tell(database: Database, told: Mapping[Held, Mapping[str, Sequence[str]]]) -> None:
+    """Store job data that attempts tell which are still held; it takes the place of what they told before."""
+    await database.rows("step.tell", [name(held) | {"data": _data(data)} for held, data in told.items()])
+
+
 async def end(
     database: Database, ends: Sequence[End], *, expired_only: bool = False, check_again: timedelta = CHECK_AGAIN
 ) -> Ended:

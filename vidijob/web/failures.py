@@ -11,11 +11,13 @@ STATUS: dict[type[BaseException], int] = {
     errors.Invalid: 400,
     errors.Refused: 400,
     errors.Conflict: 409,
+    errors.TooLarge: 413,
     errors.NotImplementedHere: 501,
     errors.NotFound: 404,
     errors.Denied: 403,
     errors.NotAuthenticated: 401,
     errors.NotReady: 503,
+    errors.OutOfStorage: 507,
     errors.VidijobError: 500,
     Exception: 500,
 }

@@ -19,6 +19,7 @@ from vidijob.engine.problems import Problems
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
 
 
@@ -39,6 +40,7 @@ class Services:
     staff: Staff
     reception: Reception
     task_groups: TaskGroups
+    uploads: Uploads
     webhook_secret: WebhookSecret
 
 

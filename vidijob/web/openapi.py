@@ -37,7 +37,8 @@ _REFUSALS: Mapping[int, str] = {
     413: "The body is too large.",
     415: "The body has a type that is not read here.",
     501: "This server cannot do that; the header Reason says why.",
-    503: "The database cannot be reached at the moment.",
+    503: "The database, or the storage, cannot be reached at the moment.",
+    507: "There is no room for what was sent.",
 }
 
 
@@ -130,6 +131,7 @@ class _Described:
             **({"security": []} if self.route.role is Open.TO_ALL else {}),
             **({"parameters": parameters} if parameters else {}),
             **({"requestBody": self._body(said)} if said.body else {}),
+            **({"requestBody": _FILE} if said.takes_file else {}),
             "responses": {
                 "200": self._answer(said),
                 **{
@@ -165,6 +167,8 @@ class _Described:
             codes.add(406)
         if said.repeatable:
             codes.add(409)
+        if said.takes_file:
+            codes |= {413, 507}
         if said.body:
             codes.add(413)
             if not any(isinstance(one, Form) for one in said.body):
@@ -205,6 +209,11 @@ class _Described:
         return {"required": said.needs_body, "content": content}
 
 
+_FILE: Object = {
+    "required": True,
+    "description": "The file, of whatever type.",
+    "content": {"application/octet-stream": {"schema": {}}},
+}
 _IDEMPOTENCY_KEY: Object = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -64,6 +64,8 @@ class Operation:
     repeatable: bool = False
     #: What the body may be: a document in XML or JSON, or text; ``Form.JSON`` for an object that is no document. None: the body does not matter.
     body: Sequence[type[Document] | Form] = ()
+    #: Whether the body is a file, of any type, which is written as it comes and never held as a whole.
+    takes_file: bool = False
     #: Whether a request without body is refused.
     needs_body: bool = False
     #: A body, as JSON has it.

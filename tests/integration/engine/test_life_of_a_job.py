@@ -84,6 +84,31 @@ async def test_progress_and_notes_reach_the_log_while_the_step_runs(engine: Engi
     assert [note.text for note in job.log[0].notes] == ["a third"]
 
 
+async def test_data_that_a_running_step_tells_is_shown_and_becomes_the_jobs(engine: Engine) -> None:
+    go_on = asyncio.Event()
+
+    async def work(step: StepContext) -> Outcome:
+        if step.step == 100:
+            step.tell({"done": ["30"], "left": ["7"]})
+            step.tell({"done": ["40"], "big": ["x" * 10_000]})
+            step.tell({"done": ["50"], "\x00": ["\x00"]})
+            await go_on.wait()
+            step.tell({"done": ["99"]})
+        return Done({"left": None, "once": ["said"]})
+
+    engine.scheduler()
+    engine.worker(ScriptedExecutor(work=work))
+    id = await engine.submit(done="nothing")
+    async with asyncio.timeout(10):
+        while (job := await engine.insights.job(id)).data.get("done") != ["50"]:
+            await asyncio.sleep(0.02)
+    nul = "\N{REPLACEMENT CHARACTER}"
+    assert job.data == {"done": ["50"], "left": ["7"], nul: [nul]}, "what was too much was passed over"
+    go_on.set()
+    job = await engine.until(id)
+    assert job.data == {"done": ["99"], nul: [nul], "once": ["said"]}
+
+
 async def test_a_retry_is_tried_again_and_each_attempt_stays_in_the_log(engine: Engine) -> None:
     engine.types["RETRY"] = JobType("RETRY", (task(100, retryDelay="0.01"),))
     tries = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from vidijob.executors.file import FileExecutor
+from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
@@ -56,9 +57,25 @@ def media(storage: Storage) -> MediaExecutor:
     return MediaExecutor(storage, Presets.load(), threads=2)
 
 
+@pytest.fixture(scope="session")
+def lossless(tmp_path_factory: pytest.TempPathFactory) -> Presets:
+    """The shipped presets and ``lossless``, which keeps every bit of picture and sound."""
+    folder = tmp_path_factory.mktemp("presets")
+    (folder / "lossless.toml").write_text(
+        '[lossless]\ndescription = "every bit"\nextension = "mkv"\nformat = "matroska"\n'
+        '[lossless.video]\ncodec = "ffv1"\n[lossless.audio]\ncodec = "pcm_s16le"\nstreams = "all"\n'
+    )
+    return Presets.load(folder)
+
+
 @pytest.fixture
 def files(storage: Storage) -> FileExecutor:
     return FileExecutor(storage)
+
+
+@pytest.fixture
+def ingest(storage: Storage) -> IngestExecutor:
+    return IngestExecutor(storage, Presets.load(), threads=2)
 
 
 @pytest.fixture

@@ -48,10 +48,14 @@ class Step:
     told: list[tuple[float, float, ProgressUnit]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     signals: int = 0
+    said: list[Mapping[str, Sequence[str]]] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
 
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
         self.told.append((value, total, unit))
+
+    def tell(self, data: Mapping[str, Sequence[str]]) -> None:
+        self.said.append(data)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -79,8 +83,8 @@ class Job:
 
     def step(self, method: str) -> Step:
         """Return a new attempt of a step."""
-        number = next(task.step for task in self.tasks if task.method == method)
-        step = Step(method, dict(self.data), self.id, number)
+        task = next(task for task in self.tasks if task.method == method)
+        step = Step(method, dict(self.data), self.id, task.step, metadata=task.metadata)
         self.steps.append(step)
         return step
 

@@ -180,7 +180,7 @@ async def test_a_disk_that_fills_up_meanwhile_too(
     small_disk: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(root / "in.mov", 3 * MEBIBYTE)
-    monkeypatch.setattr("vidijob.executors.file._lacking_space", lambda destinations, sizes: None)
+    monkeypatch.setattr("vidijob.executors.transferring.lacking_space", lambda destinations, sizes: None)
     files = FileExecutor(Storage([root, small_disk]))
     job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(small_disk / "out.mov"))
     outcome = await job.run()
@@ -274,7 +274,10 @@ async def test_wrong_data_changes_nothing(files: FileExecutor, root: Path, tmp_p
     kept = sorted(os.listdir(root))
     wrong: list[tuple[dict[str, str | list[str]], str]] = [
         ({"sourceUri": source, "destinationUri": source}, "exists already"),
-        ({"sourceUri": [source, source], "destinationUri": out}, "2 values of sourceUri and 1 of destinationUri"),
+        (
+            {"sourceUri": [source, source], "destinationUri": out},
+            "2 values of sourceUri and 1 values of destinationUri",
+        ),
         ({"sourceUri": [source, source], "destinationUri": f"{root}/x/"}, "Two files would become"),
         ({"sourceUri": str(root / "secret"), "destinationUri": out}, "outside the storage roots"),
         ({"sourceUri": str(root / "link" / "secret"), "destinationUri": out}, "outside the storage roots"),

@@ -43,6 +43,19 @@ def test_a_signal_is_told_at_once_and_once(run: Run, waker: Waker) -> None:
     assert run.take_signal(), "it could not be stored, and is not forgotten"
 
 
+def test_data_is_told_when_it_has_changed(run: Run) -> None:
+    assert run.take_said() is None
+    run.tell({"done": ["1"]})
+    run.tell({"left": ["2"]})
+    assert run.take_said() == {"done": ["1"], "left": ["2"]} and run.take_said() is None
+    run.tell({"left": ["2"]})
+    assert run.take_said() is None, "nothing new"
+    run.put_said_back()
+    assert run.take_said() == run.said() == {"done": ["1"], "left": ["2"]}
+    with pytest.raises(TypeError, match="a list of texts"):
+        run.tell({"done": "1"})
+
+
 def test_sub_tasks_are_told_at_once_and_then_what_changes(run: Run, waker: Waker) -> None:
     first, second = run.split(["one", "two\x00"])
     assert waker.calls == 1 and run.sub_tasks is not None

@@ -49,9 +49,25 @@ def test_a_folder_adds_presets_and_replaces_shipped_ones(tmp_path: Path) -> None
     assert "lowres" in presets
 
 
+def test_encoders_can_be_alternatives_with_options_of_their_own(tmp_path: Path) -> None:
+    codecs = 'codec = ["h264_nvenc", "libx264"]\nfor.h264_nvenc = { cq = "20", crf = "0" }'
+    (tmp_path / "a.toml").write_text(OWN.replace('codec = "libx264"', codecs))
+    video = Presets.load(tmp_path).get("own").video
+    assert video == Encoding("h264_nvenc", {"crf": "0", "cq": "20"}, others=(Encoding("libx264", {"crf": "30"}),))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
+        ('codec = "libx264"', "codec = []", "one encoder, or a list"),
+        ('codec = "libx264"', 'codec = ["libx264", "libx264"]', "one encoder, or a list"),
+        ('codec = "libx264"', 'codec = ["libx264", 3]', "codec must be a text"),
+        (
+            'codec = "libx264"',
+            'codec = "libx264"\nfor.libx265 = { crf = "1" }',
+            "unknown key libx265; known are libx264",
+        ),
+        ('codec = "libx264"', 'codec = "libx264"\nfor.libx264 = { vf = "movie=x" }', "may not set vf"),
         ("[own]", "[own", "cannot be read"),
         ("[own]", "other = 1\n[own]", "the preset must be a table"),
         ("[own]", '["-i"]', "its name may have"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from vidijob.jobs.catalogue import DESCRIPTIONS, JOB_TYPES, UNUSED
+from vidijob.jobs.catalogue import JOB_TYPES, PAGES, UNUSED, is_result
+from vidijob.jobs.graph import plan
 from vidijob.jobs.model import Dependency, JobType
 
 SPEC = (
@@ -21,8 +24,18 @@ def test_has_the_types_of_the_spec_in_its_order() -> None:
 
 
 def test_every_type_is_described_in_one_line() -> None:
-    assert list(DESCRIPTIONS) == list(JOB_TYPES)
-    assert all(text.endswith(".") and "\n" not in text for text in DESCRIPTIONS.values())
+    assert list(PAGES) == list(JOB_TYPES)
+    assert all(page.summary.endswith(".") and "\n" not in page.summary for page in PAGES.values())
+
+
+@pytest.mark.parametrize("type", RUNNABLE, ids=lambda type: type.name)
+def test_the_page_of_a_type_says_what_it_takes_and_gives_and_has_an_example(type: JobType) -> None:
+    page = PAGES[type.name]
+    assert page.takes and page.gives
+    assert all(text.endswith(".") for text in (*page.takes.values(), *page.gives.values()))
+    assert page.example.startswith("curl ") and (f"type={type.name}" in page.example or "/import/raw" in page.example)
+    assert set(re.findall(r'"key": "(\w+)"|jobmetadata=(\w+)', page.example)) - {("", "")}
+    assert not [key for key in page.takes if is_result(key)], "a job that is run again would lose it"
 
 
 def test_the_unused_types_cannot_be_run() -> None:
@@ -30,17 +43,13 @@ def test_the_unused_types_cannot_be_run() -> None:
     assert not any(JOB_TYPES[name].runnable for name in UNUSED)
 
 
-def test_transcode_and_copy_file_can_be_run() -> None:
-    assert {"TRANSCODE", "COPY_FILE"} <= {type.name for type in RUNNABLE}
-
-
 @pytest.mark.parametrize("type", RUNNABLE, ids=lambda type: type.name)
-def test_steps_wait_for_the_one_before_and_clean_up_for_none(type: JobType) -> None:
+def test_steps_have_an_order_and_the_last_cleans_up(type: JobType) -> None:
     *steps, clean_up = type.tasks
     numbers = [task.step for task in type.tasks]
-    assert numbers == sorted(set(numbers)) and numbers[0] == 100
+    assert numbers == sorted(set(numbers))
     assert steps[0].dependency == Dependency(all_previous=True)
-    assert all(task.dependency == Dependency(previous=True) for task in steps[1:])
-    assert all(task.critical and not task.cleanup for task in steps)
+    assert not any(task.cleanup for task in steps)
     assert (clean_up.step, clean_up.cleanup, clean_up.dependency) == (5000, True, Dependency())
     assert all(task.description and task.executor and task.method for task in type.tasks)
+    plan(type.tasks)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -33,7 +34,13 @@ D = TypeVar("D", bound=Document)
 _ERROR_FORMS = (Form.XML, Form.JSON, Form.TEXT)
 _PICTURES = (Form.SVG, Form.PNG)
 _LARGE = 256 * 1024
+#: Few, and of their own: a document takes many times its size while it is read, and passwords are checked by others.
+_readers = ThreadPoolExecutor(2, thread_name_prefix="large-body")
 _NOBODY = User("", frozenset())
+#: How a body ends that does not come to its end.
+_BROKEN = (web.RequestPayloadError, ConnectionResetError)
+#: A body of which nothing comes for so many seconds is given up.
+_STANDSTILL = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,26 @@ class Call:
         """Return the form that the body is said to have."""
         return sent(self._request.headers.get("Content-Type"))
 
+    @property
+    def announced(self) -> int | None:
+        """Return how many bytes the body has, where that is said."""
+        packed = self._request.headers.get("Content-Encoding", "identity").lower() != "identity"
+        return None if packed else self._request.content_length
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, whatever its type says; whoever sends it waits as long as nobody asks for more."""
+        while True:
+            try:
+                async with asyncio.timeout(_STANDSTILL):
+                    piece = await self._request.content.readany()
+            except TimeoutError:
+                raise Unreadable("body", f"The body stood still for {_STANDSTILL:.0f} seconds.") from None
+            except _BROKEN as error:
+                raise _unread(error) from None
+            if not piece:
+                return
+            yield piece
+
     async def text(self) -> str:
         """Read the body as text, whatever its type says."""
         try:
@@ -95,14 +122,16 @@ class Call:
                 raise web.HTTPUnsupportedMediaType(
                     reason=f"A {cls.__name__} is sent as application/xml or application/json."
                 )
+        if len(body) <= _LARGE:
+            return read(cls, body)
         # A large one, hostile perhaps, must not keep everybody else waiting.
-        return read(cls, body) if len(body) <= _LARGE else await asyncio.to_thread(read, cls, body)
+        return await asyncio.get_running_loop().run_in_executor(_readers, read, cls, body)
 
     async def _body(self) -> bytes:
         try:
             return await self._request.read()
-        except (web.RequestPayloadError, ConnectionResetError) as error:
-            raise Unreadable("body", f"The body could not be read to its end: {error}.") from None
+        except _BROKEN as error:
+            raise _unread(error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +146,10 @@ class Answer:
     form: Form | None = None
     #: Whether making it takes so long that it must not keep everybody else waiting.
     heavy: bool = False
+
+
+def _unread(error: Exception) -> Unreadable:
+    return Unreadable("body", f"The body could not be read to its end: {error}.")
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

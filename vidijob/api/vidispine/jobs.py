@@ -19,15 +19,21 @@ async def create(call: Call) -> Answer:
         raise Invalid("type", "The parameter type names the job type; it is missing. GET /jobtype lists them.")
     priority = given.choice("priority", Priority) or await call.services.configuration.default_priority(type)
     data = translate.job_data(given.all("jobmetadata"), await call.document(SimpleMetadataDocument))
-    named = given.text("notification")
-    asked = NotificationRequest(
-        await call.services.notifications.named(named) if named is not None else None,
-        additions(given.all("notificationData")),
-    )
+    asked = await asked_of_notifications(call)
     job = await call.services.commands.submit(
         call.user, type, priority, data, asked, hold=given.flag("holdJob", False), key=call.idempotency_key
     )
     return Answer(lambda: translate.created(call.site, job))
+
+
+async def asked_of_notifications(call: Call) -> NotificationRequest:
+    """Read what a new job asks of notifications."""
+    given = call.parameters
+    named = given.text("notification")
+    return NotificationRequest(
+        await call.services.notifications.named(named) if named is not None else None,
+        additions(given.all("notificationData")),
+    )
 
 
 async def get(call: Call) -> Answer:

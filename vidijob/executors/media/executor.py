@@ -1,46 +1,45 @@
-"""The executor ``media``: what is done with picture and sound. Its methods are the steps of TRANSCODE.
+"""The executor ``media``: what is done with picture and sound. Its methods are the steps of TRANSCODE, TRANSCODE_RANGE and
+RAW_TRANSCODE.
 
-Data in: ``sourceUri`` (one), ``destinationUri`` and ``tag`` (may repeat; see ``outputs.py``).
+Data in: ``sourceUri`` (one), ``destinationUri`` and ``tag`` (may repeat; see ``outputs.py``) or ``transcodeJob`` (see
+``order.py``); the keys of a part of the source (see ``cut.py``).
 Data out: ``duration`` (seconds) and ``mediaInfo`` (JSON) of the source; ``fileUri``, ``fileSize``, ``outputDuration`` and
-``outputMediaInfo``, one of each per tag in their order; ``transcodeProgress`` and ``transcodeWallTime`` (seconds).
+``outputMediaInfo``, one of each per tag in their order; ``transcodeProgress`` and its like (see ``running.py``).
+Metadata of the first step: ``requires`` = ``range`` or ``transcodeJob``: what the job type cannot do without.
 """
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
-from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, SubTask
-from vidijob.executors.media import ffmpeg
+from vidijob.executors.base import Done, Fail, Outcome, StepContext
+from vidijob.executors.making import Making
+from vidijob.executors.media import cut, ffmpeg, order, running
+from vidijob.executors.media.checking import check, require_streams, results, seconds
+from vidijob.executors.media.cut import Cut
+from vidijob.executors.media.encoders import Encoders
 from vidijob.executors.media.outputs import Output, outputs, source
-from vidijob.executors.media.presets import Preset, Presets
+from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.probing import MediaInfo, probe
-from vidijob.executors.outcomes import out_of_storage
-from vidijob.executors.partials import Partial, Receipt, publish_all, sweep
-from vidijob.executors.stepwise import Stepwise
-from vidijob.executors.storage import Storage, shown, uri_of
+from vidijob.executors.partials import Partial
+from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
 
-_RECEIPT = "vidijob_receipt"
-#: A result that lasts less than this part of what its source promised is taken for broken.
-_SHORTEST = 0.9
-#: Seconds by which they may differ without a word.
-_ALIKE = 0.1
 
-
-class MediaExecutor(Stepwise):
+class MediaExecutor(Making):
     """Transcodes files of the storage roots with ffmpeg; several tags are several sub-tasks of the transcode."""
 
     def __init__(self, storage: Storage, presets: Presets, threads: int | None = None) -> None:
-        """``threads`` is for one ffmpeg; without it, as many as there are processors, at most eight."""
+        """``threads`` is for one ffmpeg whose step does not say how many processors it needs (``resources`` = ``cpu=2``);
+        without it, as many as there are processors, at most eight.
+        """
         super().__init__(
             "media",
             storage,
-            short={"setUp": self._set_up, "finish": self._finish, "cleanUp": self._clean_up},
+            short={"setUp": self._set_up},
             long={
                 "checkSource": self._check_source,
                 "transcode": self._transcode,
@@ -48,18 +47,19 @@ class MediaExecutor(Stepwise):
             },
         )
         self._presets = presets
+        self._encoders = Encoders()
         self._threads = threads or ffmpeg.default_threads()
 
-    def _written(self, step: StepContext) -> Path:
-        return self._outputs(step)[0].destination
+    def destinations(self, step: StepContext) -> list[Path]:
+        """Return where the outputs are to be, one for each tag."""
+        return [output.destination for output in self._outputs(step)]
 
     async def _set_up(self, step: StepContext) -> Done:
         def look(stop: Stop) -> None:
+            _require(step)
             ffmpeg.find()
             source(step.data, self._storage)
-            for output in self._outputs(step):
-                self._storage.require_vacant(output.destination)
-                self._storage.prepare(output.destination.parent)
+            self.make_room(step)
 
         await in_thread(look)
         return Done()
@@ -68,157 +68,63 @@ class MediaExecutor(Stepwise):
         path, wanted = await in_thread(lambda stop: (source(step.data, self._storage), self._outputs(step)))
         info = await probe(path)
         for output in wanted:
-            _require_streams(info, output.preset)
-        return Done({"duration": _seconds(info), "mediaInfo": [info.text()]})
+            require_streams(info, output.preset)
+        part = cut.find(step.data, info)
+        if part is not None:
+            step.note(f"Of the source: {part.words}.")
+        return Done({"duration": seconds(info), "mediaInfo": [info.text()]})
 
     async def _transcode(self, step: StepContext) -> Outcome:
-        started = time.monotonic()
-        step.progress(0, 100, "percent")
-        made: list[tuple[Output, Partial]] = []
-        try:
-            path = await in_thread(lambda stop: self._prepare(step, made))
-            parts = step.split([output.preset.tag for output, _ in made]) if len(made) > 1 else ()
-            for place, (output, partial) in enumerate(made):
-                part = parts[place] if parts else None
-                failure = await self._make(step, part, path, output, partial, place, len(made))
-                if failure is not None:
-                    await in_thread(lambda stop: _remove(made))
-                    for line in failure.lines:
-                        step.note(line)
-                    sentence = f"{failure.reason} ({shown(path)} with the preset {output.preset.tag})."
-                    # Whether it is still there: a source that went away is waited for.
-                    await in_thread(lambda stop: source(step.data, self._storage))
-                    if part is not None:
-                        part.fail(sentence)
-                    if failure.full:
-                        return out_of_storage(self._storage, output.destination, sentence)
-                    return Retry(sentence) if failure.passing else Fail(sentence)
-            receipts = await in_thread(lambda stop: [partial.receipt() for _, partial in made])
-        except BaseException:
-            _remove(made)
-            raise
-        step.progress(100, 100, "percent")
-        return Done(
-            {
-                _RECEIPT: [receipt.text() for receipt in receipts],
-                "transcodeProgress": ["100.0"],
-                "transcodeWallTime": [f"{time.monotonic() - started:.3f}"],
-            }
-        )
+        part, promised, threads = _part(step), _promised(step), ffmpeg.processors(step.metadata) or self._threads
+        wanted = await in_thread(lambda stop: self._outputs(step))
+        chosen = [await self._encoders.choose(output.preset, step.note) for output in wanted]
 
-    def _prepare(self, step: StepContext, made: list[tuple[Output, Partial]]) -> Path:
-        """Clear away what older attempts left, make the files that ffmpeg will write to, and return the source."""
-        ffmpeg.find()
-        wanted = self._outputs(step)
-        sweep(self._storage, [output.destination for output in wanted], step.job, before=step.lease)
-        for output in wanted:
-            partial = Partial(self._storage, output.destination, step.job, step.lease)
-            partial.create_empty()
-            made.append((output, partial))
-        return source(step.data, self._storage)
+        def prepare(partials: Sequence[Partial]) -> list[running.Run]:
+            path, program = source(step.data, self._storage), ffmpeg.find()
+            return [
+                running.Run(
+                    output.preset.tag,
+                    f"{shown(path)} with the preset {output.preset.tag}",
+                    ffmpeg.command(program, path, partial.path, preset, threads, cut=part),
+                    promised,
+                    output.destination,
+                )
+                for output, preset, partial in zip(wanted, chosen, partials, strict=True)
+            ]
 
-    async def _make(
-        self,
-        step: StepContext,
-        part: SubTask | None,
-        path: Path,
-        output: Output,
-        partial: Partial,
-        place: int,
-        total: int,
-    ) -> ffmpeg.Failure | None:
-        duration = jobdata.optional(step.data, "duration")
-
-        def tell(share: float) -> None:
-            step.progress(round((place + share) / total * 100, 3), 100, "percent")
-            if part is not None:
-                part.progress(round(share * 100, 3), 100, "percent")
-
-        def tell_seconds(seconds: float) -> None:
-            # It is 100 only when the file is whole: ffmpeg may still have to move the index to its front.
-            if duration is not None and (whole := float(duration)) > 0:
-                tell(min(seconds / whole, 0.999))
-
-        if part is not None:
-            part.start()
-        arguments = ffmpeg.command(ffmpeg.find(), path, partial.path, output.preset, self._threads)
-        failure = await ffmpeg.transcode(arguments, tell_seconds)
-        if failure is None:
-            tell(1)
-            if part is not None:
-                part.finish()
-        return failure
+        partials = await in_thread(lambda stop: self.begin(step))
+        return await running.make(step, self._storage, partials, prepare, lambda: source(step.data, self._storage))
 
     async def _check_result(self, step: StepContext) -> Done | Fail:
-        promised = jobdata.optional(step.data, "duration")
-        results = []
-        for output, partial, _ in await in_thread(lambda stop: self._made(step)):
-            info = await probe(partial.path, "destinationUri", f"The file made with the preset {output.preset.tag}")
-            results.append(info)
-            if promised is None or info.duration is None:
-                continue
-            difference = info.duration - float(promised)
-            if info.duration < _SHORTEST * float(promised):
-                return Fail(
-                    f"The file made with the preset {output.preset.tag} lasts {info.duration:.3f} s and the source "
-                    f"promises {float(promised):.3f} s; the source is probably damaged."
-                )
-            if abs(difference) > _ALIKE:
-                step.note(f"The file made with the preset {output.preset.tag} is {difference:+.3f} s longer.")
-        return Done(
-            {
-                "outputDuration": [seconds for info in results for seconds in _seconds(info) or ("",)],
-                "outputMediaInfo": [info.text() for info in results],
-            }
-        )
-
-    async def _finish(self, step: StepContext) -> Done:
-        def finish(stop: Stop) -> list[tuple[Partial, Receipt]]:
-            made = [(partial, receipt) for _, partial, receipt in self._made(step)]
-            publish_all(made)
-            return made
-
-        made = await in_thread(finish)
-        return Done(
-            {
-                "fileUri": [uri_of(partial.destination) for partial, _ in made],
-                "fileSize": [str(receipt.size) for _, receipt in made],
-            }
-        )
-
-    async def _clean_up(self, step: StepContext) -> Done:
-        def clean_up(stop: Stop) -> None:
-            # Where the data is wrong, setting up has refused it, and nothing was made.
-            with contextlib.suppress(Invalid):
-                sweep(self._storage, [output.destination for output in self._outputs(step)], step.job)
-
-        await in_thread(clean_up)
-        return Done({_RECEIPT: None})
+        wanted, made = await in_thread(lambda stop: (self._outputs(step), self.made(step)))
+        files = [(output.preset.tag, partial.path) for output, (partial, _) in zip(wanted, made, strict=True)]
+        found = await check(step, files, _promised(step))
+        return found if isinstance(found, Fail) else Done(results(found))
 
     def _outputs(self, step: StepContext) -> list[Output]:
-        return outputs(step.data, self._storage, self._presets)
-
-    def _made(self, step: StepContext) -> list[tuple[Output, Partial, Receipt]]:
-        receipts = map(Receipt.parse, step.data.get(_RECEIPT, ()))
-        return [
-            (output, Partial(self._storage, output.destination, step.job, receipt.lease), receipt)
-            for output, receipt in zip(self._outputs(step), receipts, strict=True)
-        ]
+        return outputs(step, self._storage, self._presets)
 
 
-def _require_streams(info: MediaInfo, preset: Preset) -> None:
-    if (info.has_video and preset.video) or (info.has_audio and preset.audio):
-        return
-    has, makes = ("picture", "sound") if info.has_video else ("sound", "picture")
-    raise Invalid(
-        "tag", f"The source has only {has} and the preset {preset.tag} makes only {makes}; choose another tag."
-    )
+def _require(step: StepContext) -> None:
+    required = step.metadata.get("requires")
+    if required == "range" and not any(jobdata.values(step.data, key) for key in (*cut.STARTS, *cut.ENDS)):
+        raise Invalid(
+            "smpteTimeCode",
+            "The job has no smpteTimeCode and no lastSmpteTimeCode; give the first or the last frame of the part, or both.",
+        )
+    if required == order.KEY:
+        jobdata.single(step.data, order.KEY, "the order as JSON")
 
 
-def _remove(made: Sequence[tuple[Output, Partial]]) -> None:
-    for _, partial in made:
-        partial.remove()
+def _part(step: StepContext) -> Cut | None:
+    """Return which part of the source is wanted; known once the source was looked at."""
+    info = jobdata.optional(step.data, "mediaInfo")
+    return cut.find(step.data, MediaInfo.parse(info)) if info is not None else None
 
 
-def _seconds(info: MediaInfo) -> list[str] | None:
-    return None if info.duration is None else [f"{info.duration:.6f}".rstrip("0").rstrip(".")]
+def _promised(step: StepContext) -> float | None:
+    """Return how many seconds an output is going to last, where that is known."""
+    part, duration = _part(step), jobdata.optional(step.data, "duration")
+    if part is not None:
+        return float(part.seconds)
+    return None if duration is None else float(duration)

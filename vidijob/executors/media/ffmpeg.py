@@ -9,14 +9,16 @@ import functools
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidijob.errors import SetupError
 from vidijob.executors import process
+from vidijob.executors.media.cut import Cut
 from vidijob.executors.media.presets import Encoding, Preset
 from vidijob.executors.media.probing import FORMATS
+from vidijob.jobs import resources
 
 _LINE = re.compile(r"^(?:\[[^\]]*\] )*\[(?P<level>fatal|error|panic)\] (?P<text>.*)$")
 #: What ffmpeg says in addition when something went wrong, and never why.
@@ -38,7 +40,7 @@ class Failure:
     reason: str
     #: Whether it may work later.
     passing: bool
-    #: The last lines of all that it said.
+    #: All that it said, or the end of it where it was very much.
     lines: tuple[str, ...]
     #: Whether there was no room for what it wrote.
     full: bool = False
@@ -58,33 +60,91 @@ def find() -> Path:
         raise SetupError("There is no ffmpeg; install it, or install vidijob[media], which brings one.") from None
 
 
-def command(ffmpeg: Path, source: Path, target: Path, preset: Preset, threads: int) -> list[str]:
-    """Return the argument list that makes ``target``, which may be overwritten, of ``source``."""
+def command(
+    ffmpeg: Path,
+    source: Path,
+    target: Path,
+    preset: Preset,
+    threads: int,
+    *,
+    cut: Cut | None = None,
+    sound: Path | None = None,
+) -> list[str]:
+    """Return the argument list that makes ``target``, which may be overwritten, of ``source``, or of a part of it.
+
+    ``sound`` is another file that the sound is taken from.
+    """
+    return [
+        *start(ffmpeg, threads),
+        # The filters of a part go by the times that are in the file.
+        *(("-copyts", *cut.seek()) if cut is not None else ()),
+        *reading(source, threads),
+        *(reading(sound, threads) if sound is not None else ()),
+        # V is video that is no cover picture; a question mark takes what is there.
+        *_kind("v", "0:V", preset.video, threads, [cut.picture()] if cut is not None and cut.rate is not None else []),
+        *_kind(
+            "a", "0:a" if sound is None else "1:a", preset.audio, threads, cut.every_sound() if cut is not None else []
+        ),
+        *writing(target, preset, threads),
+    ]
+
+
+def trial(ffmpeg: Path, picture: str, sound: str, target: Path, preset: Preset) -> list[str]:
+    """Return the argument list that tries a preset on what the two sources of ``lavfi`` make up."""
+    return [
+        *start(ffmpeg, 1),
+        *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound),
+        *_kind("v", "0:V", preset.video, 1),
+        *_kind("a", "1:a", preset.audio, 1),
+        *writing(target, preset, 1),
+    ]
+
+
+def start(ffmpeg: Path, threads: int) -> list[str]:
+    """Return how every call begins."""
     return [
         str(ffmpeg),
         *("-hide_banner", "-nostdin", "-nostats", "-y"),
         *("-loglevel", "level+error", "-progress", "pipe:1"),
         *("-filter_threads", str(threads)),
+    ]
+
+
+def reading(source: Path, threads: int) -> list[str]:
+    """Return the arguments by which a file is read, and only that file."""
+    return [
         *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-threads", str(threads)),
         *("-i", f"file:{source}"),
-        # V is video that is no cover picture; a question mark takes what is there.
-        *_kind("v", "V", preset.video, threads),
-        *_kind("a", "a", preset.audio, threads),
+    ]
+
+
+def writing(target: Path, preset: Preset, threads: int) -> list[str]:
+    """Return how an argument list ends: the container and the file, which may be overwritten."""
+    return [
         *("-sn", "-dn", "-threads", str(threads)),
         *(part for name, value in preset.muxing.items() for part in (f"-{name}", value)),
         *("-f", preset.format, f"file:{target}"),
     ]
 
 
-def _kind(letter: str, selector: str, encoding: Encoding | None, threads: int) -> list[str]:
-    if encoding is None:
-        return [f"-{letter}n"]
-    streams = selector if encoding.streams == "all" else f"{selector}:0"
-    arguments = ["-map", f"0:{streams}?", f"-c:{letter}", encoding.codec]
-    for name, value in encoding.options.items():
+def encoding(letter: str, wanted: Encoding, threads: int) -> list[str]:
+    """Return the arguments by which picture (``v``) or sound (``a``) is encoded."""
+    arguments = [f"-c:{letter}", wanted.codec]
+    for name, value in wanted.options.items():
         arguments += [f"-{name}:{letter}", value.replace("{threads}", str(threads))]
-    if encoding.filter:
-        arguments += [f"-filter:{letter}", encoding.filter]
+    return arguments
+
+
+def _kind(letter: str, selector: str, wanted: Encoding | None, threads: int, cuts: Sequence[str] = ()) -> list[str]:
+    """Return the arguments for one kind of streams; ``cuts`` are the filters that each of them passes through first."""
+    if wanted is None:
+        return [f"-{letter}n"]
+    streams = selector if wanted.streams == "all" else f"{selector}:0"
+    arguments = ["-map", f"{streams}?", *encoding(letter, wanted, threads)]
+    if not cuts and wanted.filter:
+        arguments += [f"-filter:{letter}", wanted.filter]
+    for track, cut in enumerate(cuts if wanted.streams == "all" else cuts[:1]):
+        arguments += [f"-filter:{letter}:{track}", ",".join(filter(None, (cut, wanted.filter)))]
     return arguments
 
 
@@ -118,19 +178,25 @@ def explain(ended: process.Ended) -> Failure:
     said = [(found["level"], found["text"]) for line in lines if (found := _LINE.match(line))]
     for shortage in _SHORT_OF:
         if any(shortage in text for _, text in said):
-            return Failure(f"ffmpeg stopped: {shortage[0].lower()}{shortage[1:]}", True, lines[-20:], shortage in _FULL)
+            return Failure(f"ffmpeg stopped: {shortage[0].lower()}{shortage[1:]}", True, lines, shortage in _FULL)
     telling = [(level, text) for level, text in said if not _EMPTY_WORDS.search(text)]
     reasons = [text for level, text in telling if level != "error"] or [text for _, text in telling]
     if reasons:
-        return Failure(f"ffmpeg stopped: {reasons[0].rstrip('.')[:_COMPLAINT]}", False, lines[-20:])
+        return Failure(f"ffmpeg stopped: {reasons[0].rstrip('.')[:_COMPLAINT]}", False, lines)
     if ended.code < 0:
         # Nobody asked it to: the kernel does so when memory is short.
-        return Failure(f"ffmpeg was ended by signal {-ended.code}", True, lines[-20:])
+        return Failure(f"ffmpeg was ended by signal {-ended.code}", True, lines)
     last = said[-1][1] if said else lines[-1] if lines else f"exit status {ended.code}, without a word"
-    return Failure(f"ffmpeg stopped: {last.rstrip('.')[:_COMPLAINT]}", False, lines[-20:])
+    return Failure(f"ffmpeg stopped: {last.rstrip('.')[:_COMPLAINT]}", False, lines)
 
 
 def default_threads() -> int:
     """Return how many threads one transcode uses when nobody says: as many as there are processors, at most eight."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(8, usable or 1))
+
+
+def processors(metadata: Mapping[str, str]) -> int | None:
+    """Return how many threads a step may use by the processors that it needs, ``resources`` = ``cpu=2``, if it says so."""
+    needed = resources.needs(metadata).get("cpu")
+    return None if needed is None else max(1, min(int(needed), 64))

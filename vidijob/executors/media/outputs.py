@@ -7,9 +7,11 @@ from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import jobdata
+from vidijob.executors.base import StepContext
+from vidijob.executors.making import destinations
+from vidijob.executors.media import order
 from vidijob.executors.media.presets import DEFAULT, Preset, Presets
-from vidijob.executors.partials import is_partial
-from vidijob.executors.storage import Storage, shown
+from vidijob.executors.storage import Storage
 from vidijob.jobs.model import JobData
 
 
@@ -26,35 +28,34 @@ def source(data: JobData, storage: Storage) -> Path:
     return storage.source(jobdata.single(data, "sourceUri", "the file to be transcoded"))
 
 
-def outputs(data: JobData, storage: Storage, presets: Presets) -> list[Output]:
+def outputs(step: StepContext, storage: Storage, presets: Presets) -> list[Output]:
     """Return the files to be made, one for each tag, in the order of the tags.
 
     Each tag has a ``destinationUri`` of its own, or there is one that ends in ``/``: a folder, in which the files are named
     ``{source}_{tag}.{extension}``. Without a tag it is the preset named like the destination's ending, else ``mp4``.
     """
+    name = storage.name(jobdata.single(step.data, "sourceUri", "the file to be transcoded"))
+    return named_outputs(step, storage, presets, name)
+
+
+def named_outputs(step: StepContext, storage: Storage, presets: Presets, name: str) -> list[Output]:
+    """Return the files to be made; in a folder they are named by the file called ``name``."""
+    chosen = wanted_presets(step.data, presets)
+    stem = Path(name).stem
+    names = [f"{stem}_{preset.tag}.{preset.extension}" for preset in chosen]
+    return [Output(*pair) for pair in zip(chosen, destinations(step, storage, names, "tags"), strict=True)]
+
+
+def wanted_presets(data: JobData, presets: Presets) -> list[Preset]:
+    """Return what is to be made: the presets that ``tag`` names, or the order in ``transcodeJob``."""
     wanted = jobdata.some(data, "destinationUri", "the file to be made, or a folder that ends in /")
     tags = [tag.strip() for value in jobdata.values(data, "tag") for tag in value.split(",") if tag.strip()]
-    chosen = [presets.get(tag) for tag in tags or [_default_tag(wanted, presets)]]
-    if len(wanted) == 1 and wanted[0].endswith("/"):
-        folder = storage.folder(wanted[0])
-        stem = Path(storage.name(jobdata.single(data, "sourceUri", "the file to be transcoded"))).stem
-        destinations = [folder / f"{stem}_{preset.tag}.{preset.extension}" for preset in chosen]
-    elif len(wanted) == len(chosen):
-        destinations = [storage.destination(uri) for uri in wanted]
-    else:
-        raise Invalid(
-            "destinationUri",
-            f"The job has {len(chosen)} tags and {len(wanted)} values of destinationUri; "
-            "give as many, in the same order, or one folder that ends in /.",
-        )
-    for place, destination in enumerate(destinations):
-        if is_partial(destination):
-            raise Invalid("destinationUri", f"{shown(destination)} is a name kept for files in the making.")
-        if destination in destinations[:place]:
-            raise Invalid(
-                "destinationUri", f"Two tags would make {shown(destination)}; give each its own destinationUri."
-            )
-    return [Output(preset, destination) for preset, destination in zip(chosen, destinations, strict=True)]
+    ordered = jobdata.optional(data, order.KEY)
+    if ordered is None:
+        return [presets.get(tag) for tag in tags or [_default_tag(wanted, presets)]]
+    if tags:
+        raise Invalid("tag", f"The job has both tag and {order.KEY}, which says what is to be made instead; give one.")
+    return [order.read(ordered)]
 
 
 def _default_tag(wanted: tuple[str, ...], presets: Presets) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -31,7 +31,8 @@ _NOT_OPTIONS = re.compile(
     r"|vstats|vstats_file|y"
 )
 _PRESET_KEYS = {"description", "extension", "format", "muxing", "video", "audio"}
-_ENCODING_KEYS = {"codec", "options", "filter", "streams"}
+_ENCODING_KEYS = {"codec", "options", "for", "filter", "streams"}
+_MOST_CODECS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Encoding:
     filter: str = ""
     #: Which streams of the source are taken.
     streams: Literal["first", "all"] = "first"
+    #: What is taken where the encoder cannot be used, the best first.
+    others: tuple[Encoding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +140,22 @@ def _encoding(table: object, kind: str) -> Encoding:
     streams = fields.get("streams", "first")
     if streams not in ("first", "all"):
         raise ValueError(f"streams of {kind} must be 'first' or 'all'")
-    return Encoding(
-        codec=_text(fields, "codec", _WORD),
-        options=_options(fields.get("options", {}), f"options of {kind}"),
-        filter=_text(fields, "filter") if "filter" in fields else "",
-        streams="all" if streams == "all" else "first",
+    codecs = fields.get("codec")
+    codecs = codecs if isinstance(codecs, list) else [codecs]
+    if not 0 < len(codecs) <= _MOST_CODECS or len(set(map(str, codecs))) < len(codecs):
+        raise ValueError(f"codec of {kind} must be one encoder, or a list of different ones, the best first")
+    shared = _options(fields.get("options", {}), f"options of {kind}")
+    own = _fields(fields.get("for", {}), set(map(str, codecs)), f"for of {kind}")
+    first, *others = (
+        Encoding(
+            codec=_text({"codec": codec}, "codec", _WORD),
+            options=MappingProxyType({**shared, **_options(own.get(str(codec), {}), f"options of {kind} for {codec}")}),
+            filter=_text(fields, "filter") if "filter" in fields else "",
+            streams="all" if streams == "all" else "first",
+        )
+        for codec in codecs
     )
+    return replace(first, others=tuple(others))
 
 
 def _fields(table: object, known: set[str], what: str) -> dict[str, object]:

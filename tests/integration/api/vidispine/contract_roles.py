@@ -17,6 +17,7 @@ LISTED = {
     """,
     "_job_write": """
         POST /job
+        POST /import/raw
         DELETE /job
         PUT /job/{}
         DELETE /job/{}

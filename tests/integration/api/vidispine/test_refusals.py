@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
+import threading
 from io import BytesIO
 
 import pytest
@@ -155,6 +157,14 @@ async def test_a_body_that_is_too_large(api: Api, engine: Engine) -> None:
         "POST", "/API/job?type=WORK", type=JSON, body=BytesIO(b'{"field":[]' + b" " * (10 * 1024 * 1024 + 1) + b"}")
     )
     assert reply.status == 413
+    assert await engine.events() == []
+
+
+async def test_of_many_large_bodies_two_are_read_at_once(api: Api, engine: Engine) -> None:
+    body = b'{"field":[{"key":"a","value":"' + b"x" * 300_000 + b'"},{}]}'
+    replies = await asyncio.gather(*(api("POST", "/API/job?type=WORK", type=JSON, body=body) for _ in range(12)))
+    assert {reply.status for reply in replies} == {400}
+    assert 1 <= sum(thread.name.startswith("large-body") for thread in threading.enumerate()) <= 2
     assert await engine.events() == []
 
 

@@ -46,7 +46,9 @@ class Asked:
     default: object = None
 
 
-Reading = Asked | type[Document] | Form
+#: A body that is a file.
+FILE = object()
+Reading = Asked | type[Document] | Form | object
 
 
 def readings(function: Callable[..., Any], given: dict[str, object]) -> Iterator[Reading]:
@@ -83,6 +85,8 @@ def readings(function: Callable[..., Any], given: dict[str, object]) -> Iterator
                 yield first
             case ast.Attribute(value=ast.Name(id="call"), attr="text"):
                 yield Form.TEXT
+            case ast.Attribute(value=ast.Name(id="call"), attr="pieces"):
+                yield FILE
             case _ if inspect.isfunction(called := value(node.func)) and called.__module__.startswith("vidijob.api."):
                 names = list(inspect.signature(called).parameters)
                 passed = dict(zip(names, map(value, node.args), strict=False))
@@ -129,7 +133,9 @@ def test_a_handler_reads_the_parameters_that_are_described(handler: Callable[...
 @pytest.mark.parametrize("handler", OPERATIONS, ids=map(name_of, OPERATIONS))
 def test_a_handler_reads_the_body_that_is_described(handler: Callable[..., Any]) -> None:
     read = {one for one in readings(handler, {}) if not isinstance(one, Asked)}
-    described = {Form.TEXT if isinstance(one, Form) else one for one in OPERATIONS[handler].body}
+    described: set[object] = {Form.TEXT if isinstance(one, Form) else one for one in OPERATIONS[handler].body}
+    if OPERATIONS[handler].takes_file:
+        described.add(FILE)
     assert read == described
 
 

@@ -21,9 +21,11 @@ from vidijob.api.vidispine.documents import (
     URIListDocument,
 )
 from vidijob.api.vidispine.operations.shared import (
+    HOLD,
     NOTHING,
     PAGE,
     PRIORITIES,
+    SUBMITTED,
     URIS,
 )
 from vidijob.jobs.deliveries import DeliveryState
@@ -54,7 +56,6 @@ _LISTED = (
     Parameter("idonly", Kind.FLAG, "Whether of jobs only their ids are shown.", False),
     *_SHOWN,
 )
-_HOLD = Parameter("holdJob", Kind.FLAG, "Whether it is held until it is released.", False)
 _CALL_AT_THE_END = {
     "action": {"http": {"url": "http://127.0.0.1:9/jobs", "method": "POST", "timeout": "5", "synchronous": False}},
     "trigger": {"job": {"stop": "", "filter": {"type": ["TRANSCODE"]}}},
@@ -64,11 +65,7 @@ JOBS: Operations = {
     jobs.create: Operation(
         takes=(
             Parameter("type", Kind.TEXT, "The type of the job.", needed=True, example="TRANSCODE"),
-            Parameter("priority", Kind.CHOICE, "Its priority; without it, that of its type.", values=PRIORITIES),
-            Parameter("jobmetadata", Kind.ALL, "Job data, `key=value`.", example="tag=lowres"),
-            Parameter("notification", Kind.TEXT, "A placeholder notification, by its id, an external one or its URL."),
-            Parameter("notificationData", Kind.ALL, "What notifications of the job tell as well, `key=value`."),
-            _HOLD,
+            *SUBMITTED,
         ),
         repeatable=True,
         body=(SimpleMetadataDocument,),
@@ -99,7 +96,7 @@ JOBS: Operations = {
         )
     ),
     jobs.rerun: Operation(
-        takes=(Parameter("priority", Kind.CHOICE, "Another priority than the first job's.", values=PRIORITIES), _HOLD),
+        takes=(Parameter("priority", Kind.CHOICE, "Another priority than the first job's.", values=PRIORITIES), HOLD),
         repeatable=True,
         answers=JobDocument,
     ),

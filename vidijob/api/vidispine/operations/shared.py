@@ -13,6 +13,15 @@ _FIRST = Parameter("first", Kind.NUMBER, "The number of the first entry, from 1;
 _NUMBER = Parameter("number", Kind.NUMBER, "How many entries at most.", most=2**31 - 1)
 PAGE = (_FIRST, _NUMBER)
 NOTHING = Operation()
+HOLD = Parameter("holdJob", Kind.FLAG, "Whether it is held until it is released.", False)
+#: What every job takes that is submitted.
+SUBMITTED = (
+    Parameter("priority", Kind.CHOICE, "Its priority; without it, that of its type.", values=PRIORITIES),
+    Parameter("jobmetadata", Kind.ALL, "Job data, `key=value`.", example="tag=lowres"),
+    Parameter("notification", Kind.TEXT, "A placeholder notification, by its id, an external one or its URL."),
+    Parameter("notificationData", Kind.ALL, "What notifications of the job tell as well, `key=value`."),
+    HOLD,
+)
 PAIRS = Operation(body=(SimpleMetadataDocument,))
 METADATA = Operation(answers=SimpleMetadataDocument)
 URIS = Operation(answers=URIListDocument)

@@ -41,6 +41,10 @@ def exception_document(error: BaseException, path: str) -> wire.ExceptionDocumen
             return wire.ExceptionDocument(
                 internal_server=wire.InternalServer(message=f"{what} is not available; try again in a moment.")
             )
+        case errors.OutOfStorage():
+            return wire.ExceptionDocument(internal_server=wire.InternalServer(message=str(error)))
+        case errors.TooLarge():
+            return wire.ExceptionDocument(invalid_input=wire.InvalidInput(context="body", explanation=str(error)))
         case web.HTTPNotFound():
             return wire.ExceptionDocument(not_found=wire.NotFound(type="resource", id=path))
         case web.HTTPException(reason=reason):
@@ -61,6 +65,7 @@ def exception_text(status: int, document: wire.ExceptionDocument) -> str:
         409: "The resource is taken",
         501: "This server cannot do that",
         503: "The server is not available",
+        507: "The storage is full",
     }
     lines = [f"{status} {heads.get(status, 'The request could not be answered')}"]
     fault = document.not_found or document.invalid_input or document.forbidden or document.conflict
