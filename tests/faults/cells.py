@@ -50,13 +50,15 @@ class Cell:
     first: float | None = None
     #: For a killed worker: seconds until the last of what it had under way ran elsewhere; infinite: that never did.
     elsewhere: float | None = None
-    #: Jobs that were acknowledged, and those of them that had not ended when nothing ended any more.
-    acknowledged: list[int] = field(default_factory=list)
+    #: When the jobs that were acknowledged were first submitted; those of them that had not ended when nothing ended any more.
+    submitted: dict[int, float] = field(default_factory=dict)
     unfinished: int = 0
     breaches: list[str] = field(default_factory=list)
     exits: list[str] = field(default_factory=list)
     #: The process that was killed, and when.
     victim: tuple[int, float] | None = None
+    #: When it is set, no more is offered.
+    offered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def kind(self) -> Kind:
@@ -65,9 +67,11 @@ class Cell:
 
     @property
     def recovery(self) -> float:
-        """What comes out afterwards, as a share of what came out before; under a pressure, the lesser of then and afterwards."""
+        """What comes out afterwards, as a share of what came out before, or of what was offered where a rest of earlier jobs came
+        out as well; under a pressure, the lesser of meanwhile and afterwards.
+        """
         least = min(self.during or 0, self.after) if self.kind.pressure else self.after
-        return least / self.before if self.before else 0.0
+        return least / min(self.before, self.rate) if self.before else 0.0
 
     @property
     def good(self) -> bool:
@@ -84,7 +88,7 @@ class Cell:
         return (
             f"{'good' if self.good else 'BAD ':4} {self.system.title:13} {self.name:30} {self.recovery:4.2f} "
             f"(before {self.before:5.2f}/s, {during}after {self.after:5.2f}/s), first new job {first}{elsewhere}, "
-            f"{self.unfinished} of {len(self.acknowledged)} unfinished {self.exits or ''}{self.breaches[:3] or ''}"
+            f"{self.unfinished} of {len(self.submitted)} unfinished {self.exits or ''}{self.breaches[:3] or ''}"
         )
 
 
@@ -201,9 +205,9 @@ async def _burst_of_notifications(cell: Cell) -> None:
 
 
 async def _burst_of_jobs(cell: Cell) -> None:
-    """What comes in half a minute comes at once, and then goes on as before."""
+    """What else comes in five seconds comes at once, beside the rest."""
     end = time.monotonic() + cell.seconds
-    await asyncio.gather(*(_submit(cell, 1) for _ in range(int(cell.rate * 5))))
+    await asyncio.gather(*(_submit(cell) for _ in range(int(cell.rate * 5))))
     await asyncio.sleep(max(end - time.monotonic(), 0))
 
 
@@ -214,7 +218,7 @@ KINDS: dict[str, Kind] = {
     "a worker is killed": Kind(_kill, leases=True),
     "one after the other is killed": Kind(_kill_again_and_again, leases=True),
     "a worker is stopped": Kind(_stop_worker),
-    "a server is stopped": Kind(_stop_server, server=True),
+    "a server is stopped": Kind(_stop_server, leases=True, server=True),
     "idle in transaction": Kind(_idle_in_transaction, pressure=True, prompt=True),
     "a held snapshot": Kind(_held_snapshot, pressure=True, prompt=True),
     "overlapping readers": Kind(_readers, pressure=True, prompt=True),
@@ -239,37 +243,36 @@ async def connected(system: System) -> AsyncIterator[Connection[Record]]:
             await connection.close(timeout=2)
 
 
-async def _submit(cell: Cell, times: int) -> None:
-    """Submit jobs, each until it is acknowledged."""
-    for _ in range(times):
-        while True:
-            with suppress(NotTaken):
-                cell.acknowledged.append(await cell.system.submit())
-                break
-            await asyncio.sleep(0.05)
-
-
-async def _offer(cell: Cell, submitted: dict[int, float]) -> None:
-    """Offer jobs at the rate; what could not be submitted in time is made up for."""
-    begin, number = time.monotonic(), 0
+async def _submit(cell: Cell) -> None:
+    """Submit a job, again and again until it is acknowledged."""
+    began = time.time()
     while True:
-        await _submit(cell, 1)
-        submitted[cell.acknowledged[-1]] = time.time()
-        number += 1
-        await asyncio.sleep(begin + number / cell.rate - time.monotonic())
+        with suppress(NotTaken):
+            cell.submitted[await cell.system.submit()] = began
+            return
+        await asyncio.sleep(0.05)
+
+
+async def _offer(cell: Cell) -> None:
+    """Offer jobs at the rate; one that is not taken does not keep the next one waiting."""
+    begin, number = time.monotonic(), 0
+    async with asyncio.TaskGroup() as group:
+        while not cell.offered.is_set():
+            group.create_task(_submit(cell))
+            number += 1
+            await asyncio.sleep(begin + number / cell.rate - time.monotonic())
 
 
 async def run(name: str, system: System, *, seconds: float, rate: float) -> Cell:
     """Take a system through one cell; each phase lasts so many seconds."""
     cell = Cell(name, system, rate, seconds)
-    submitted: dict[int, float] = {}
     await system.start()
     try:
         await system.until_ready()
-        offering = asyncio.create_task(_offer(cell, submitted))
+        offering = asyncio.create_task(_offer(cell))
         async with asyncio.timeout(60):
             # What came before all had started has been done, and the rest comes and goes.
-            while len(cell.acknowledged) < 3 * rate or await _behind(cell) > rate * LASTING + 2:
+            while len(cell.submitted) < 3 * rate or await _behind(cell) > rate * LASTING + 2:
                 await asyncio.sleep(0.5)
         began = time.time()
         await asyncio.sleep(seconds)
@@ -280,8 +283,9 @@ async def run(name: str, system: System, *, seconds: float, rate: float) -> Cell
         settled = time.time()
         await asyncio.sleep(seconds)
         end = time.time()
+        cell.offered.set()
+        await asyncio.wait({offering}, timeout=30)
         offering.cancel()
-        await asyncio.wait({offering})
         ended = await _all_ended(cell)
 
         def rate_of(since: float, until: float) -> float:
@@ -289,8 +293,8 @@ async def run(name: str, system: System, *, seconds: float, rate: float) -> Cell
 
         cell.before, cell.after = rate_of(began, hurt), rate_of(settled, end)
         cell.during = rate_of(hurt, over) if over - hurt > 0.5 else None
-        _beginnings(cell, submitted, over, ended)
-        cell.breaches = await system.breaches(cell.acknowledged)
+        _beginnings(cell, over, ended)
+        cell.breaches = await system.breaches(cell.submitted)
     finally:
         await system.close()
         await system.stop()
@@ -300,28 +304,28 @@ async def run(name: str, system: System, *, seconds: float, rate: float) -> Cell
 
 async def _behind(cell: Cell) -> int:
     """Return how many jobs have not ended yet."""
-    return len(cell.acknowledged) - len(await cell.system.ended())
+    return len(cell.submitted) - len(await cell.system.ended())
 
 
 async def _all_ended(cell: Cell) -> dict[int, float]:
     """Wait until all that was acknowledged has ended, as long as something does; return when what ended."""
     ended, since = await cell.system.ended(), time.monotonic()
     workers = cell.system.workers
-    while time.monotonic() - since < _PATIENCE and set(cell.acknowledged) - ended.keys():
+    while time.monotonic() - since < _PATIENCE and cell.submitted.keys() - ended.keys():
         if all(worker.process.poll() is not None for worker in workers):
             break
         await asyncio.sleep(0.5)
         before, ended = ended, await cell.system.ended()
         if len(ended) != len(before):
             since = time.monotonic()
-    cell.unfinished = len(set(cell.acknowledged) - ended.keys())
+    cell.unfinished = len(cell.submitted.keys() - ended.keys())
     return ended
 
 
-def _beginnings(cell: Cell, submitted: dict[int, float], over: float, ended: dict[int, float]) -> None:
+def _beginnings(cell: Cell, over: float, ended: dict[int, float]) -> None:
     """Find out when what began."""
     begun = cell.system.begun()
-    cell.first = min((one.at - over for one in begun if submitted.get(one.job, 0) > over), default=None)
+    cell.first = min((one.at - over for one in begun if cell.submitted.get(one.job, 0) > over), default=None)
     if cell.victim is None:
         return
     pid, killed = cell.victim

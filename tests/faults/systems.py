@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import abstractmethod
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ class System(Fleet):
     async def ended(self) -> dict[int, float]:
         """Return when which jobs ended."""
 
-    async def breaches(self, acknowledged: list[int]) -> list[str]:
+    async def breaches(self, acknowledged: Collection[int]) -> list[str]:
         """Say which promises were broken, as far as that can be read from outside."""
         return []
 
@@ -78,7 +79,7 @@ class Ours(System):
 
     async def until_ready(self) -> None:
         """Wait until both servers are."""
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2))
         async with asyncio.timeout(60):
             for member in self.servers:
                 while True:
@@ -113,7 +114,7 @@ class Ours(System):
         finally:
             await connection.close()
 
-    async def breaches(self, acknowledged: list[int]) -> list[str]:
+    async def breaches(self, acknowledged: Collection[int]) -> list[str]:
         """Let the checker read the log."""
         connection: Connection[Record] = await asyncpg.connect(self.cluster.url)
         try:
@@ -142,21 +143,23 @@ class Peer(System):
         self._roles = ["worker"] * 2
         self._connection: Connection[Record] | None = None
         self._number = 0
+        self._lock = asyncio.Lock()
 
     def _command(self, roles: str) -> list[str]:
         return ["-m", "tests.faults.peers", self.title, self.cluster.url, str(self.journal)]
 
     async def submit(self) -> int:
         """Put it into the queue."""
-        self._number += 1
-        try:
-            if self._connection is None or self._connection.is_closed():
-                self._connection = await asyncpg.connect(self.cluster.url, timeout=5)
-            await self._put(self._connection, self._number)
-        except Exception as error:  # whatever the peer's own client raises
-            await self.close()
-            raise NotTaken(repr(error)) from error
-        return self._number
+        async with self._lock:
+            self._number += 1
+            try:
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await asyncpg.connect(self.cluster.url, timeout=5)
+                await self._put(self._connection, self._number)
+            except Exception as error:  # whatever the peer's own client raises
+                await self.close()
+                raise NotTaken(repr(error)) from error
+            return self._number
 
     @abstractmethod
     async def _put(self, connection: Connection[Record], number: int) -> None:
