@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -48,7 +47,8 @@ class Cell:
     #: Seconds from the end of the fault (for a crash: from when Postgres took connections) until a job began that was
     #: submitted after it; ``None``: none did.
     first: float | None = None
-    #: For a killed worker: seconds until the last of what it had under way ran elsewhere; infinite: that never did.
+    #: For a killed or stopped worker: seconds until the last of what it had under way ran elsewhere, or had ended all the
+    #: same; infinite: that never did.
     elsewhere: float | None = None
     #: When the jobs that were acknowledged were first submitted; those of them that had not ended when nothing ended any more.
     submitted: dict[int, float] = field(default_factory=dict)
@@ -329,15 +329,13 @@ def _beginnings(cell: Cell, over: float, ended: dict[int, float]) -> None:
     if cell.victim is None:
         return
     pid, killed = cell.victim
-    of_job: defaultdict[int, list[tuple[float, int]]] = defaultdict(list)
+    under_way = {one.job for one in begun if one.pid == pid and one.at <= killed < ended.get(one.job, float("inf"))}
+    # Or it has ended: by a worker that was only stopped.
+    again = {job: ended.get(job, float("inf")) for job in under_way}
     for one in begun:
-        of_job[one.job].append((one.at, one.pid))
-    again = [
-        min((at - killed for at, by in tries if at > killed and by != pid), default=float("inf"))
-        for job, tries in of_job.items()
-        if (len(tries) > 1 or job not in ended) and any(by == pid and at <= killed for at, by in tries)
-    ]
-    cell.elsewhere = max(again, default=0.0)
+        if one.job in under_way and one.pid != pid:
+            again[one.job] = min(again[one.job], one.at)
+    cell.elsewhere = max((at - killed for at in again.values()), default=0.0)
 
 
 def table(cells: list[Cell]) -> str:
