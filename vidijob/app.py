@@ -52,6 +52,7 @@ from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
+from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.sidecar.executor import SidecarExecutor
@@ -61,6 +62,7 @@ from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
+from vidijob.web.fetching import file_client
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
 
@@ -138,7 +140,7 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        storage = Storage(settings.roots)
+        storage = Storage(settings.roots, _remotes(settings) if "worker" in self._roles else None)
         plugged = plugins.load(storage)
         own = _executors(settings, storage) if "worker" in self._roles else {}
         database = await open_database(stack, settings)
@@ -278,6 +280,11 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
 def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
     given = settings.webhook_secret
     return WebhookSecret(database, None if given is None else given.get_secret_value())
+
+
+def _remotes(settings: Settings) -> Remotes:
+    options = load_options(settings.remote_options)
+    return Remotes(settings.allow_scheme, options, settings.networks, file_client(settings.networks))
 
 
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:

@@ -100,6 +100,14 @@ class Settings(BaseSettings):
         (),
         description="The folders that jobs may read and write, separated by ':'; without it storage/ in the data folder.",
     )
+    allow_scheme: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="What files of jobs may be reached by besides file:, http, https, ftp, or what fsspec has a package for, separated by ','.",
+    )
+    remote_options: Path | None = Field(
+        None,
+        description='A TOML file with passwords and options for files elsewhere, a table for each place: ["ftp://host"].',
+    )
     upload_limit: int = Field(
         102_400,
         ge=0,
@@ -127,7 +135,7 @@ class Settings(BaseSettings):
     )
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Networks that notifications and http steps may be sent to although not public, 10.0.0.0/8, separated by ','.",
+        description="Networks that notifications and http steps may be sent to, and files got from by http and ftp, although not public, 10.0.0.0/8, separated by ','.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
@@ -147,7 +155,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{program} is no whole path")
         return value
 
-    @field_validator("cors_origins", "resource", "label", "webhook_networks", mode="before")
+    @field_validator("cors_origins", "resource", "label", "webhook_networks", "allow_scheme", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -178,6 +186,14 @@ class Settings(BaseSettings):
         for text in value:
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", text):
                 raise ValueError(f"{text} is no label: letters, digits, '_', '.' and '-', a letter first")
+        return value
+
+    @field_validator("allow_scheme")
+    @classmethod
+    def _check_schemes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for scheme in value:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,30}", scheme):
+                raise ValueError(f"{scheme} is no scheme: what stands before :// in a URI, as in ftp")
         return value
 
     @field_validator("webhook_networks")

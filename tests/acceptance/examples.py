@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,8 @@ EDL = """TITLE: An example
 def prepare(folder: Path) -> None:
     """Make them."""
     make_clip(folder / "clip.mov")
+    for name in ("move.mov", "delete.mov"):
+        shutil.copy(folder / "clip.mov", folder / name)
     (folder / "cut.edl").write_text(EDL)
     packages.make(folder / "package")
     (folder / "clip.en.srt").write_text("1\n00:00:00,500 --> 00:00:02,500\nA test picture.\n", "utf-8")

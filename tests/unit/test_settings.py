@@ -76,6 +76,8 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         ("10.1.2.3/24",),
         (("10.0.0.0/8", "fd00::1"), ("192.168.0.0/16", "127.0.0.1"), ("10.1.2.3/24",)),
     ),
+    ("allow_scheme", 'allow_scheme = ["ftp"]', "http, https", ("s3",), (("ftp",), ("http", "https"), ("s3",))),
+    ("remote_options", 'remote_options = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("ageing", "ageing = 1", "2.5", 3, (1, 2.5, 3)),
     ("keep_jobs", "keep_jobs = 1", "2", 3, (1, 2, 3)),

@@ -30,8 +30,8 @@ _OPERATOR = User("the command line", frozenset())
 
 
 _FOR_WORKERS = (
-    "database_url", "data_dir", "site", "worker_slots", "resource", "label", "grace", "storage_roots", "preset_dir",
-    "log_level",
+    "database_url", "data_dir", "site", "worker_slots", "resource", "label", "grace", "storage_roots", "allow_scheme",
+    "remote_options", "webhook_networks", "preset_dir", "log_level",
 )  # fmt: skip
 
 

@@ -29,8 +29,8 @@ from vidijob.executors.copying import ALGORITHM, SourceChanged
 from vidijob.executors.deleting import Deletion
 from vidijob.executors.news import News
 from vidijob.executors.orders import RECEIPT, Orders
-from vidijob.executors.outcomes import out_of_storage
-from vidijob.executors.places import LocalSource, LocalTarget, Source, Target
+from vidijob.executors.places import LocalSource, LocalTarget, Source, Target, publish_all
+from vidijob.executors.room import require_room
 from vidijob.executors.stepwise import Stepwise
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop, in_thread
@@ -44,6 +44,9 @@ _NONE = "-"
 
 class FileExecutor(Stepwise):
     """Copies, moves and deletes files; several files are several sub-tasks of the transfer."""
+
+    # It reads from and writes to places elsewhere itself, without a copy here.
+    fetched_keys = delivered_keys = frozenset()
 
     def __init__(self, storage: Storage) -> None:
         self._orders = Orders(storage)
@@ -109,15 +112,11 @@ class FileExecutor(Stepwise):
             with _all_or_none(targets):
                 linked = [moving and _link(*pair) for pair in zip(sources, targets, strict=False)]
                 sizes = [source.size(stop) for source in sources]
-                written = [
+                require_room(
                     (target.path, size or 0)
                     for target, size, known in zip(targets, sizes, linked, strict=False)
                     if isinstance(target, LocalTarget) and not known
-                ]
-                lacking = transferring.lacking_space([path for path, _ in written], [size for _, size in written])
-                if lacking is not None:
-                    _remove(targets)
-                    return out_of_storage(self._storage, self.written(step), lacking)
+                )
                 news.begin(sum(size or 0 for size in sizes))
                 checksums, counts = [], []
                 for place, (source, target) in enumerate(zip(sources, targets, strict=False)):
@@ -129,8 +128,12 @@ class FileExecutor(Stepwise):
                     news.end_of_file(count)
                     checksums.append(checksum)
                     counts.append(count)
-                self._write_side_files(step, sources, targets, checksums, counts, stop)
-                receipts = [target.receipt(stop) for target in targets]
+                sides = self._write_side_files(step, sources, targets, checksums, counts, stop)
+                written = [*zip(checksums, counts, strict=True), *sides]
+                receipts = [
+                    target.receipt(checksum, count, stop)
+                    for target, (checksum, count) in zip(targets, written, strict=True)
+                ]
             return Done({RECEIPT: receipts, _CHECKSUM: checksums, _SIZE: [*map(str, counts)], _SEAL: seals or None})
 
         try:
@@ -147,7 +150,8 @@ class FileExecutor(Stepwise):
         checksums: Sequence[str],
         sizes: Sequence[int],
         stop: Stop,
-    ) -> None:
+    ) -> list[tuple[str, int]]:
+        written = []
         kind = sidefile.kind(step.data)
         for place, target in enumerate(targets[len(sources) :] if kind is not None else ()):
             facts = {
@@ -157,7 +161,9 @@ class FileExecutor(Stepwise):
                 "checksum": checksums[place],
                 "checksumAlgorithm": ALGORITHM,
             }
-            target.write([sidefile.content(kind or "", sidefile.fields(step, facts))], lambda count: None, stop)
+            content = sidefile.content(kind or "", sidefile.fields(step, facts))
+            written.append(target.write([content], lambda count: None, stop))
+        return written
 
     async def _verify(self, step: StepContext) -> Done:
         return await self._check(step, again=transferring.checksum_mode(step.data) == transferring.VERIFY)
@@ -196,7 +202,7 @@ class FileExecutor(Stepwise):
         return await in_thread(finish)
 
     def _publish(self, step: StepContext, stop: Stop) -> Done:
-        self._orders.publish(step, stop)
+        publish_all(self._orders.made(step), stop)
         uris = [target.uri for target in self._orders.targets(step)]
         checksums = step.data.get(_CHECKSUM, ())
         data: dict[str, Sequence[str]] = {"fileUri": uris[: len(checksums)], "fileSize": step.data.get(_SIZE, ())}
@@ -211,7 +217,7 @@ class FileExecutor(Stepwise):
             # Where the data is wrong, setting up has refused it, and nothing was made.
             with contextlib.suppress(Invalid):
                 for target in self._orders.targets(step):
-                    target.sweep(stop)
+                    self.sweep(step, target, stop)
 
         if jobdata.values(step.data, "destinationUri"):
             await in_thread(clean_up)

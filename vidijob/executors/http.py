@@ -46,6 +46,7 @@ from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, Wait
 from vidijob.jobs import remote
 from vidijob.jobs.remote import Answer, Target, Verdict
 
+#: The problem that an engine is, which cannot be reached.
 REMOTE_UNAVAILABLE = "REMOTE_UNAVAILABLE"
 
 _ACCEPTED = 202
@@ -121,6 +122,9 @@ class HttpExecutor:
 
     async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
         """Tell whether a host answers again; also when it can never be called, which the step then says."""
+        if "url" not in data:
+            # A place of files, which others look after.
+            return False
         try:
             answer = await self._call("HEAD", data["url"], headers={}, body=None, seconds=_LOOK)
         except (Unreachable, NoAnswer):

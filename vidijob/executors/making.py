@@ -13,6 +13,9 @@ from vidijob.errors import Invalid
 from vidijob.executors import jobdata
 from vidijob.executors.base import Done, StepContext
 from vidijob.executors.partials import Partial, Receipt, is_partial, publish_all, sweep
+from vidijob.executors.remote.delivery import deliver
+from vidijob.executors.remote.places import RemoteTarget
+from vidijob.executors.remote.transit import RoutedStep
 from vidijob.executors.stepwise import Stepwise, Work
 from vidijob.executors.storage import Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
@@ -64,7 +67,9 @@ class Making(Stepwise):
     ) -> list[tuple[Partial, Receipt]]:
         """Return what an earlier step has made, with its receipts, which are kept under ``key``. It blocks."""
         destinations = self.destinations(step) if destinations is None else destinations
-        receipts = map(Receipt.parse, step.data.get(key, ()))
+        receipts = [Receipt.parse(text) for text in step.data.get(key, ())]
+        if len(receipts) != len(destinations):
+            raise Invalid(key, "The job's notes of its own files are not there; run it again.")
         overwrite = jobdata.flag(step.data, "overwrite")
         return [
             (Partial(self._storage, destination, step.job, receipt.lease, overwrite), receipt)
@@ -72,8 +77,11 @@ class Making(Stepwise):
         ]
 
     async def publish(self, step: StepContext, made: Sequence[tuple[Partial, Receipt]]) -> None:
-        """Give all files of a job their final names, or none where one of them is refused."""
-        await in_thread(lambda stop: publish_all(made))
+        """Give all files of a job their final names, here and elsewhere, or none where one of them is refused."""
+        if isinstance(step, RoutedStep):
+            await deliver(step, made)
+        else:
+            await in_thread(lambda stop: publish_all(made))
 
     async def _finish(self, step: StepContext) -> Done:
         made = await in_thread(lambda stop: self.made(step))
@@ -86,6 +94,11 @@ class Making(Stepwise):
                 "fileSize": [str(receipt.size) for _, receipt in made],
             }
         )
+
+    def elsewhere(self, step: RoutedStep) -> list[RemoteTarget]:
+        """Return what the job makes for places elsewhere."""
+        targets = (step.transit.target(destination) for destination in self.destinations(step))
+        return [target for target in targets if target is not None]
 
     async def _clean_up(self, step: StepContext) -> Done:
         def clean_up(stop: Stop) -> None:

@@ -12,6 +12,8 @@ from vidijob.executors.base import StepContext
 from vidijob.executors.making import require_plain, wanted
 from vidijob.executors.partials import Partial
 from vidijob.executors.places import LocalSource, LocalTarget, Source, Target
+from vidijob.executors.remote.files import RemoteFile
+from vidijob.executors.remote.places import RemoteSource, RemoteTarget
 from vidijob.executors.storage import Storage, shown
 from vidijob.executors.threads import Stop
 
@@ -63,28 +65,23 @@ class Orders:
             raise Invalid(RECEIPT, "The job's notes of its own files are not there; run it again.")
         return [(target.by(_lease(receipt)), receipt) for target, receipt in zip(targets, receipts, strict=True)]
 
-    def publish(self, step: StepContext, stop: Stop) -> None:
-        """Publish all that was made, or nothing where one of them is refused."""
-        made = self.made(step)
-        for target, receipt in made:
-            target.require(receipt, stop)
-        published = []
-        try:
-            for target, receipt in made:
-                published.append((target, receipt))
-                target.publish(receipt, stop)
-        except Exception:
-            for target, receipt in published:
-                target.withdraw(receipt, stop)
-            raise
-
     def remove(self, uri: str, sealed: str, stop: Stop) -> str:
         """Take a source away where it is the one that was sealed; nothing happens where it is gone. Returns what it was called."""
-        source = LocalSource(self._storage, self._storage.destination(uri, "sourceUri"))
+        address = self._storage.remotes.find(uri, "sourceUri")
+        source: Source
+        if address is None:
+            source = LocalSource(self._storage, self._storage.destination(uri, "sourceUri"))
+        else:
+            source = RemoteSource(RemoteFile(self._storage.remotes, address, "sourceUri"))
         source.remove(sealed, stop)
         return source.uri
 
     def _source(self, uri: str, *, removable: bool) -> Source:
+        address = self._storage.remotes.find(uri, "sourceUri")
+        if address is not None:
+            if removable and address.is_http:
+                raise Invalid("sourceUri", f"{address.uri}: files can be read from {address.scheme}, not taken away.")
+            return RemoteSource(RemoteFile(self._storage.remotes, address, "sourceUri"))
         if not removable:
             return LocalSource(self._storage, self._storage.source(uri))
         path = self._storage.removable(uri)
@@ -92,6 +89,13 @@ class Orders:
         return LocalSource(self._storage, path)
 
     def _target(self, step: StepContext, uri: str, name: str | None, *, overwrite: bool) -> Target:
+        address = self._storage.remotes.find(uri, "destinationUri")
+        if address is not None:
+            address = address if name is None else address.child(name)
+            if not address.name:
+                raise Invalid("destinationUri", f"{address.uri} names a folder; name the file to be made.")
+            file = RemoteFile(self._storage.remotes, address, "destinationUri")
+            return RemoteTarget(file, step.job, step.lease, overwrite)
         path = self._storage.destination(uri) if name is None else self._storage.folder(uri) / name
         require_plain(path)
         return LocalTarget(Partial(self._storage, path, step.job, step.lease, overwrite))

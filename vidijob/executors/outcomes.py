@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from vidijob.errors import Invalid, SetupError
+from vidijob.errors import Invalid, NoAnswer, NotReady, SetupError
 from vidijob.executors.base import Fail, Outcome, Retry, Wait
+from vidijob.executors.remote.files import RemoteFile
+from vidijob.executors.remote.troubles import Away, Full
+from vidijob.executors.room import NoRoom
 from vidijob.executors.storage import Absent, Storage, shown, uri_of
-from vidijob.executors.threads import in_thread
+from vidijob.executors.threads import Stop, in_thread
 
 #: What an operator, or time, can change while the job waits.
 _PASSING = {
@@ -47,8 +51,12 @@ _LASTING = {
 OUT_OF_STORAGE = "OUT_OF_STORAGE"
 #: The problem that a missing source is, or a storage root that is not mounted.
 SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
+#: The problem that a host elsewhere is, which cannot be reached.
+REMOTE_UNAVAILABLE = "REMOTE_UNAVAILABLE"
 #: What may hold back steps that work on files.
-PROBLEMS = frozenset({OUT_OF_STORAGE, SOURCE_UNAVAILABLE})
+PROBLEMS = frozenset({OUT_OF_STORAGE, SOURCE_UNAVAILABLE, REMOTE_UNAVAILABLE})
+#: Seconds for a look whether a host elsewhere is there again.
+_LOOK = 10.0
 #: Room is back when this part of a file system is free, or so many bytes.
 _ROOM_SHARE = 0.05
 _ROOM_BYTES = 1 << 30
@@ -65,6 +73,14 @@ async def answer(work: Awaitable[Outcome], storage: Storage, written: Callable[[
         return _wait_for(error)
     except (Invalid, SetupError) as error:
         return Fail(str(error))
+    except NoRoom as error:
+        return out_of_storage(storage, error.file, str(error))
+    except Away as error:
+        return Wait(REMOTE_UNAVAILABLE, {"remote": error.origin}, str(error))
+    except Full as error:
+        return Wait(OUT_OF_STORAGE, {"remote": error.origin}, str(error))
+    except NoAnswer as error:
+        return Retry(str(error))
     except OSError as error:
         if error.errno in _FULL:
             return out_of_storage(storage, written(), f"The storage: {_FULL[error.errno]}.")
@@ -97,19 +113,43 @@ def _wait_for(absent: Absent) -> Wait:
 
 async def is_gone(storage: Storage, type: str, data: Mapping[str, str]) -> bool:
     """Tell whether the condition of a problem, one of ``PROBLEMS``, holds no longer."""
-    if type == SOURCE_UNAVAILABLE and "source" in data:
-        return await in_thread(lambda stop: _is_there(storage, data["source"]))
+    try:
+        # Other problems wait for this look.
+        async with asyncio.timeout(_LOOK):
+            if type == SOURCE_UNAVAILABLE and "source" in data:
+                return await in_thread(lambda stop: _is_there(storage, data["source"], stop))
+            if type in PROBLEMS and "remote" in data:
+                return await in_thread(lambda stop: _answers(storage, data["remote"], stop))
+    except TimeoutError:
+        return False
     if type in PROBLEMS and "storage" in data:
         usable = has_room if type == OUT_OF_STORAGE else os.path.isdir
         return await in_thread(lambda stop: usable(storage.folder(data["storage"], "storage")))
     return False
 
 
-def _is_there(storage: Storage, uri: str) -> bool:
+def _answers(storage: Storage, uri: str, stop: Stop) -> bool:
+    """Tell whether a host elsewhere answers again, whatever it says."""
+    try:
+        address = storage.remotes.find(f"{uri}/", "sourceUri")
+        if address is not None:
+            RemoteFile(storage.remotes, address, "sourceUri").exists(stop)
+    except Invalid:
+        return True
+    except NotReady:
+        return False
+    return True
+
+
+def _is_there(storage: Storage, uri: str, stop: Stop) -> bool:
     """Tell whether something is where a source was missing; whether it can be used, the step finds out."""
     try:
-        storage.source(uri)
-    except Absent:
+        address = storage.remotes.find(uri, "sourceUri")
+        if address is None:
+            storage.source(uri)
+        else:
+            RemoteFile(storage.remotes, address, "sourceUri").facts(stop)
+    except (Absent, NotReady):
         return False
     except Invalid:
         return True

@@ -6,7 +6,7 @@ It blocks: call it in a thread.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -61,8 +61,11 @@ class Target(Protocol):
     def write(self, content: Content, tell: Callable[[int], None], stop: Stop) -> tuple[str, int]:
         """Write it under its hidden name and return its checksum and size; ``tell`` hears of the bytes written so far."""
 
-    def receipt(self, stop: Stop) -> str:
-        """See to it that it is safely stored, and return by what later steps know it again: its lease, a colon, the rest."""
+    def receipt(self, checksum: str, size: int, stop: Stop) -> str:
+        """See to it that what ``write`` has written is safely stored.
+
+        Returns by what later steps know it again: its lease, a colon, the rest.
+        """
 
     def check(self, receipt: str, checksum: str | None, stop: Stop) -> bool:
         """Tell whether it still is what was written; with ``checksum`` it is read again."""
@@ -158,7 +161,7 @@ class LocalTarget:
         """Let a file be this one by a second name, without copying; tell whether the file systems can do that."""
         return self.partial.link(source)
 
-    def receipt(self, stop: Stop) -> str:
+    def receipt(self, checksum: str, size: int, stop: Stop) -> str:
         """Force it to the disk."""
         return self.partial.receipt().text()
 
@@ -186,3 +189,18 @@ class LocalTarget:
     def remove(self, stop: Stop) -> None:
         """Take away what this attempt has written."""
         self.partial.remove()
+
+
+def publish_all(made: Sequence[tuple[Target, str]], stop: Stop) -> None:
+    """Publish all files of a job with their receipts, or none where one of them is refused."""
+    for target, receipt in made:
+        target.require(receipt, stop)
+    published = []
+    try:
+        for target, receipt in made:
+            published.append((target, receipt))
+            target.publish(receipt, stop)
+    except Exception:
+        for target, receipt in published:
+            target.withdraw(receipt, stop)
+        raise

@@ -43,5 +43,7 @@ class Registry:
 
     async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
         """Tell whether the condition of a problem holds no longer, by those who can look after it."""
-        able = [executor for executor in self._executors.values() if type in executor.problems]
-        return bool(able) and await able[0].is_gone(type, data)
+        for executor in self._executors.values():
+            if type in executor.problems and await executor.is_gone(type, data):
+                return True
+        return False

@@ -13,24 +13,15 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from vidijob.errors import Invalid, SetupError
+from vidijob.executors.names import shown, uri_of
+from vidijob.executors.remote.schemes import Remotes
+
+__all__ = ["Absent", "Storage", "shown", "uri_of"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
-_SHOWN = 200
-
-
-def shown(name: str | Path) -> str:
-    """Return a name as it may stand in a sentence: short, in one line, without bytes that are no text."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[: _SHOWN + 1])
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def uri_of(path: Path) -> str:
-    """Return a ``file:`` URI in ASCII, whatever bytes the path has."""
-    return "file://" + quote_from_bytes(os.fsencode(path))
 
 
 class Absent(Invalid):
@@ -45,13 +36,15 @@ class Absent(Invalid):
 class Storage:
     """The folders that jobs may use."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def __init__(self, roots: Sequence[Path], remotes: Remotes | None = None) -> None:
         if not roots:
             raise SetupError("There is no storage root; set storage_roots to the folders that jobs may use.")
         for root in roots:
             if not root.is_absolute():
                 raise SetupError(f"The storage root {shown(root)} must be an absolute path.")
         self._roots = tuple(roots)
+        #: The places elsewhere that jobs may use besides.
+        self.remotes = remotes or Remotes()
 
     def source(self, uri: str, key: str = "sourceUri") -> Path:
         """Return the real path of an existing file; ``key`` is the data key to complain about.
@@ -104,8 +97,13 @@ class Storage:
         return path
 
     def name(self, uri: str, key: str = "sourceUri") -> str:
-        """Return the last part of what a URI names, whether it exists or not."""
-        return _path(uri, key).name
+        """Return the last part of what a URI names, whether it exists or not, here or elsewhere."""
+        address = self.remotes.find(uri, key)
+        if address is None:
+            return _path(uri, key).name
+        if not address.name:
+            raise Invalid(key, f"{key} names {address.uri}, which is no file.")
+        return address.name
 
     def require_vacant(self, path: Path, key: str = "destinationUri", *, overwrite: bool = False) -> None:
         """Refuse a destination where something is already, even a link that leads nowhere; with ``overwrite`` a file may be."""

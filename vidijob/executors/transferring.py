@@ -67,21 +67,6 @@ def checksum_mode(data: JobData) -> str:
     return mode
 
 
-def lacking_space(destinations: Sequence[Path], sizes: Sequence[int]) -> str | None:
-    """Return a sentence when a file system has less room than is going to be written to it."""
-    needed: dict[int, int] = {}
-    folders: dict[int, Path] = {}
-    for destination, size in zip(destinations, sizes, strict=True):
-        device = os.stat(destination.parent).st_dev
-        needed[device] = needed.get(device, 0) + size
-        folders[device] = destination.parent
-    for device, folder in folders.items():
-        room = os.statvfs(folder)
-        if needed[device] > room.f_bavail * room.f_frsize:
-            return f"{shown(folder)} has {room.f_bavail * room.f_frsize} bytes free and {needed[device]} are needed; make room."
-    return None
-
-
 def _copy(storage: Storage, source: Path, partial: Partial, stop: Stop, tell: Callable[[int], None]) -> tuple[str, int]:
     reading = storage.open_source(source)
     try:

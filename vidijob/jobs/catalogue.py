@@ -105,7 +105,7 @@ PAGES: Mapping[str, Page] = MappingProxyType({name: _page(name) for name in _NAM
 JOB_TYPES: Mapping[str, JobType] = MappingProxyType({name: page.kind for name, page in PAGES.items()})
 
 #: Raised with every change of the types or their steps: a server with an older list leaves those of a newer one alone.
-EDITION = 1
+EDITION = 2
 
 #: Job data that steps write; a job that is run again finds it out anew.
 _RESULTS = frozenset(key for page in PAGES.values() for key in page.gives) | {"abortReason", "errorMessage", "rerunOf"}

@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Network = IPv4Network | IPv6Network
 
+#: What is said of an address that may not be called.
+FORBIDDEN = "the settings (webhook_networks) do not allow this address to be called"
 #: IPv4 behind IPv6: an address of the second kind is judged by the first that it stands for.
 _NAT64 = ip_network("64:ff9b::/96")
 

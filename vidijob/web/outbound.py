@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from vidijob.errors import Invalid, NoAnswer, Unreachable
-from vidijob.jobs.reach import Network, may_be_called
+from vidijob.jobs.reach import FORBIDDEN, Network, may_be_called
 from vidijob.jobs.remote import Answer
 
 #: Names looked up at once; others wait, so nothing else of this process is to use these threads.
@@ -27,7 +27,6 @@ _LOOKUPS = 32
 _CONNECT = 10.0
 #: An answer with more bytes cannot be read.
 _LARGEST = 10 * 1024 * 1024
-_FORBIDDEN = "the settings (webhook_networks) do not allow this address to be called"
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -41,13 +40,12 @@ class Outbound:
 
     def __init__(self, secret: Callable[[], Awaitable[str]], networks: Sequence[Network] = ()) -> None:
         self._secret = secret
-        self._networks = tuple(networks)
         self._names = _Names()
         watch = aiohttp.TraceConfig()
         watch.on_connection_reuseconn.append(_note_kept)
         self._session = aiohttp.ClientSession(
-            # Every connection is made by _open, also that to an address that a name has only now.
-            connector=aiohttp.TCPConnector(limit=0, resolver=self._names, socket_factory=self._open),
+            # Every connection is made by the guard, also that to an address that a name has only now.
+            connector=aiohttp.TCPConnector(limit=0, resolver=self._names, socket_factory=guarded(networks)),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "vidijob", "Accept-Encoding": "identity"},
             auto_decompress=False,
@@ -96,7 +94,7 @@ class Outbound:
             raise Unreachable(f"The name {where.host} is not known.") from None
         except aiohttp.ClientConnectorError as error:
             if _is_forbidden(error.os_error):
-                raise Invalid("url", f"{where.host}: {_FORBIDDEN}.") from None
+                raise Invalid("url", f"{where.host}: {FORBIDDEN}.") from None
             raise Unreachable(f"{where.host}: no connection: {_reason(error.os_error)}.") from None
         except aiohttp.InvalidURL:
             raise Invalid("url", "The url cannot be called.") from None
@@ -128,11 +126,18 @@ class Outbound:
                     raise
                 connection.kept = False
 
-    def _open(self, address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
+
+def guarded(networks: Sequence[Network]) -> Callable[[tuple[int, int, int, str, tuple[object, ...]]], socket.socket]:
+    """Return what makes the sockets of a client that calls public addresses, and those of ``networks``."""
+    allowed = tuple(networks)
+
+    def make(address: tuple[int, int, int, str, tuple[object, ...]]) -> socket.socket:
         family, kind, protocol, _, where = address
-        if not may_be_called(str(where[0]), self._networks):
-            raise PermissionError(_FORBIDDEN)
+        if not may_be_called(str(where[0]), allowed):
+            raise PermissionError(FORBIDDEN)
         return socket.socket(family, kind, protocol)
+
+    return make
 
 
 class _Connection:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.executors.peers import Peer, ftp_server, http_server
 from vidijob.executors.file import FileExecutor
 from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
@@ -71,6 +72,24 @@ def lossless(tmp_path_factory: pytest.TempPathFactory) -> Presets:
 @pytest.fixture
 def files(storage: Storage) -> FileExecutor:
     return FileExecutor(storage)
+
+
+@pytest.fixture
+def ftp(tmp_path: Path) -> Iterator[Peer]:
+    """A server of ftp, with an empty folder."""
+    folder = tmp_path / "ftp"
+    folder.mkdir()
+    with ftp_server(folder) as peer:
+        yield peer
+
+
+@pytest.fixture
+async def http(tmp_path: Path) -> AsyncIterator[Peer]:
+    """A server of http, with an empty folder."""
+    folder = tmp_path / "http"
+    folder.mkdir()
+    async with http_server(folder) as peer:
+        yield peer
 
 
 @pytest.fixture

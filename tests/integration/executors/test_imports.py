@@ -357,6 +357,19 @@ async def test_hostile_data_is_refused_and_changes_nothing(
     assert (tmp_path / "secret").read_text() == "secret"
 
 
+async def test_notes_that_are_not_ours_do_no_harm(ingest: IngestExecutor, root: Path, place: Place) -> None:
+    source = place("tone.wav", "clip.wav")
+    for key in (
+        "vidijob_receipt", "vidijob_receipt_products", "vidijob_checked", "vidijob_components", "vidijob_source",
+        "vidijob_sidecar_checksum", "vidijob_upload_checksum", "checksum", "checksum:String", "essenceVersion:String",
+    ):  # fmt: skip
+        data = {"sourceUri": str(source), "itemId": "x", "stableTime": "0", key: ["nonsense", "1:2:3:4"]}
+        outcome = await Job("AUTO_IMPORT", ingest, **data).run()
+        assert isinstance(outcome, (Done, Fail)), (key, outcome)
+        assert tree(root) == (["clip.wav", "x/clip.wav"] if isinstance(outcome, Done) else ["clip.wav"])
+        (root / "x" / "clip.wav").unlink(missing_ok=True)
+
+
 async def test_odd_names_are_names(ingest: IngestExecutor, root: Path, place: Place) -> None:
     for number, name in enumerate(["-i.wav", "a b'\"$(x).wav", "%41ü😀.wav", "file:x?#.wav", "n" * 240 + ".wav"]):
         source = place("tone.wav", f"in/{name}")

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,50 @@ def test_a_folder_that_was_replaced_by_a_link_is_not_entered(storage: Storage, r
     with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
         partial.create_empty()
     assert os.listdir(outside) == []
+
+
+@pytest.mark.usefixtures("file_system")
+def test_overwriting_can_be_killed_anywhere_and_repeated(
+    storage: Storage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, number, calls = root / "out.mp4", 0, [1]
+    while calls[0] >= number:
+        number += 1
+        target.write_bytes(b"old")
+        partial, receipt = written(storage, target)
+        overwriting = replace(partial, overwrite=True)
+        with killed_at(monkeypatch, number) as calls:
+            overwriting.publish(receipt)
+        assert target.read_bytes() in (b"old", CONTENT), number
+        overwriting.publish(receipt)
+        overwriting.publish(receipt)
+        assert target.read_bytes() == CONTENT
+        sweep(storage, [target], "VX-1")
+        assert os.listdir(root) == ["out.mp4"], number
+    assert number > 4
+
+
+@pytest.mark.usefixtures("file_system")
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_only_a_file_is_overwritten(storage: Storage, root: Path, kind: str) -> None:
+    target = root / "out.mp4"
+    if kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to(root / "elsewhere")
+    partial, receipt = written(storage, target)
+    with pytest.raises(Invalid, match="never overwritten"):
+        replace(partial, overwrite=True).publish(receipt)
+    assert target.is_dir() or target.is_symlink()
+
+
+def test_overwriting_several_needs_all_of_them(storage: Storage, root: Path) -> None:
+    made = []
+    for name in ("a.mp4", "b.mp4"):
+        (root / name).write_bytes(b"old")
+        partial, receipt = written(storage, root / name)
+        made.append((replace(partial, overwrite=True), receipt))
+    made[1][0].remove()
+    with pytest.raises(Invalid, match="is gone"):
+        publish_all(made)
+    assert (root / "a.mp4").read_bytes() == (root / "b.mp4").read_bytes() == b"old"

@@ -70,7 +70,7 @@ def test_the_form_is_that_of_the_first_source_as_it_is_shown() -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "1/0", "25,movie=x", "301", "-25", "nan", "1e2", "25 ", "9" * 1_000_000])
 def test_what_is_no_rate_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match="outputFrameRate is .*; give one like 25"):
+    with pytest.raises(Invalid, match=r"outputFrameRate is .*; give one like 25"):
         read_rate(text)
 
 

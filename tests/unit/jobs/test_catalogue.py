@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import pytest
 
-from vidijob.jobs.catalogue import JOB_TYPES, PAGES, UNUSED, is_result
+from vidijob.jobs.catalogue import EDITION, JOB_TYPES, PAGES, UNUSED, is_result
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import Dependency, JobType
 
@@ -15,12 +16,19 @@ SPEC = (
     "TRANSCODE_RANGE CONFORM TIMELINE THUMBNAIL ANALYZE SHAPE_UPDATE RAW_TRANSCODE EXPORT COPY_FILE MOVE_FILE DELETE_FILE "
     "LIST_ITEMS FILE_ANALYZE IMF_ANALYZE"
 )
+#: The types and steps of an edition, as the digest of what the program says of them.
+DIGESTS = {2: "b9d1a617eae359ea95f4d190dfd345f75ff35ca052ec9af905369d6ae8940332"}
 RUNNABLE = [type for type in JOB_TYPES.values() if type.runnable]
 
 
 def test_has_the_types_of_the_spec_in_its_order() -> None:
     assert " ".join(JOB_TYPES) == SPEC
     assert all(name == type.name for name, type in JOB_TYPES.items())
+
+
+def test_the_edition_is_raised_with_every_change_of_types_and_steps() -> None:
+    digest = hashlib.sha256(repr(list(JOB_TYPES.values())).encode()).hexdigest()
+    assert DIGESTS.get(EDITION) == digest, "raise EDITION, and write down its digest here; old ones stay as they are"
 
 
 def test_every_type_is_described_in_one_line() -> None:

@@ -165,6 +165,8 @@ class ConformExecutor(Editing):
 class TimelineExecutor(Editing):
     """Puts together what a timeline says."""
 
+    fetched_keys = frozenset({*timeline.KEYS, "mediaUri"})
+
     def __init__(self, storage: Storage, presets: Presets, threads: int | None = None) -> None:
         super().__init__("timeline", storage, presets, threads, readTimeline=self._read)
 

@@ -20,8 +20,8 @@ from vidijob.executors.storage import shown
 
 #: Samples in a second of the sound that is put together.
 SAMPLE_RATE = 48000
-#: How many shots one program may have: ffmpeg opens all their files at once.
-MOST_SHOTS = 200
+#: How many parts of files one program may have: ffmpeg has all of them open at once, and each takes about 15 MB in HD.
+MOST_SHOTS = 100
 _LARGEST = 16384
 _RATE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?|[0-9]{1,6}/[0-9]{1,5}")
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")

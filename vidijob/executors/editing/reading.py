@@ -52,7 +52,8 @@ def read(content: bytes, rate: float) -> Iterator[dict[str, Any]]:
     options: dict[str, Any] = {"media_linker_name": otio.media_linker.MediaLinkingPolicy.DoNotLinkMedia}
     if adapter == "cmx_3600":
         options |= {"rate": rate, "ignore_timecode_mismatch": True}
-    text, rates = content.decode("utf-8-sig"), {}
+    text = content.decode("utf-8-sig")
+    rates: dict[float, float] = {}
     if adapter == "fcpx_xml":
         text, rates = on_whole_frames(text)
     found = otio.adapters.read_from_string(text, adapter, **options)

@@ -39,6 +39,9 @@ _MOST_FINDINGS = 100
 class ImfExecutor(Making):
     """Checks packages below the storage roots; the assets are sub-tasks of the check."""
 
+    # A package is more than the file that is named.
+    fetched_keys = frozenset()
+
     def __init__(self, storage: Storage) -> None:
         super().__init__(
             "imf",

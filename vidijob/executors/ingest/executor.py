@@ -56,6 +56,9 @@ _NOTES = (
 class IngestExecutor(Taking):
     """Brings files into the storage, looks at them, and makes transcodes and posters of them."""
 
+    # What is brought in stays here.
+    delivered_keys = frozenset()
+
     def __init__(self, storage: Storage, presets: Presets, threads: int | None = None) -> None:
         """``threads`` is for one ffmpeg; without it, as many as there are processors, at most eight."""
         super().__init__(
@@ -145,6 +148,8 @@ class IngestExecutor(Taking):
 
         threads = ffmpeg.processors(step.metadata) or self._threads
         wanted, files, partials = await in_thread(lambda stop: begin())
+        if not wanted:
+            return Done()
         chosen = [await self._with_an_encoder(product, step) for product in wanted]
         return await running.make(
             step, self._storage, partials, prepare, lambda: [os.stat(file) for file in files], _PRODUCTS
@@ -160,6 +165,8 @@ class IngestExecutor(Taking):
         if _PRODUCTS not in step.data:
             return Done()
         wanted, files = await in_thread(lambda stop: self._made_products(step))
+        if not wanted:
+            return Done()
         parts = Components.parse(jobdata.single(step.data, _PARTS, "what was found in the essence"))
         found = await check_products(step, wanted, files, parts)
         if isinstance(found, Fail):
@@ -173,7 +180,7 @@ class IngestExecutor(Taking):
             # What failed, or was found to be wrong, is left to the clean-up.
             checked = _CHECKED in step.data
             wanted = self._products(step, places) if checked else []
-            made = self.made(step, [product.destination for product in wanted], _PRODUCTS) if checked else []
+            made = self.made(step, [product.destination for product in wanted], _PRODUCTS) if wanted else []
             return places, self.made(step, places.all), wanted, made
 
         places, taken, wanted, made = await in_thread(find)
@@ -238,5 +245,7 @@ class IngestExecutor(Taking):
 
     def _made_products(self, step: StepContext) -> tuple[list[Product], list[Path]]:
         wanted = self._products(step, self.taken(step))
+        if not wanted:
+            return [], []
         made = self.made(step, [product.destination for product in wanted], _PRODUCTS)
         return wanted, [partial.path for partial, _ in made]

@@ -16,8 +16,10 @@ from vidijob.executors.making import Making, all_or_none, receipts
 from vidijob.executors.media.checking import seconds
 from vidijob.executors.media.probing import MediaInfo, probe
 from vidijob.executors.news import News
-from vidijob.executors.outcomes import PROBLEMS, out_of_storage
+from vidijob.executors.outcomes import PROBLEMS
 from vidijob.executors.partials import Partial
+from vidijob.executors.remote.transit import RoutedStep
+from vidijob.executors.room import require_room
 from vidijob.executors.stepwise import Work
 from vidijob.executors.storage import Absent, Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
@@ -74,6 +76,14 @@ class Taking(Making):
         """Refuse what cannot be, and see that the sources are there. It blocks."""
         transferring.checksum_mode(step.data)
         _is_lenient(step)
+        if isinstance(step, RoutedStep) and (
+            jobdata.flag(step.data, retiring.DELETE) or jobdata.values(step.data, retiring.MOVE)
+        ):
+            raise Invalid(
+                "sourceUri",
+                "A source elsewhere is not taken away by an import; leave out "
+                f"{retiring.DELETE} and {retiring.MOVE}, and move or delete it with MOVE_FILE or DELETE_FILE.",
+            )
         for source in self._sources(step):
             os.close(self._storage.open_source(source))
 
@@ -120,9 +130,8 @@ class Taking(Making):
             with all_or_none(partials):
                 checksums = self._take_over(step, sources, partials, news)
                 if checksums is None:
-                    lacking = transferring.lacking_space(places.all, [self._storage.size(source) for source in sources])
-                    if lacking is not None:
-                        return out_of_storage(self._storage, places.essence[0], lacking)
+                    sizes = [self._storage.size(source) for source in sources]
+                    require_room(zip(places.all, sizes, strict=True))
                     checksums = transferring.transfer(self._storage, sources, partials, news, stop)
                 made = receipts(partials)
             count = len(places.essence)
@@ -174,7 +183,7 @@ class Taking(Making):
 
     async def _analyze(self, step: StepContext) -> Done:
         again = transferring.checksum_mode(step.data) == transferring.VERIFY
-        checksums = [*jobdata.values(step.data, "checksum"), *step.data.get(SIDECAR_CHECKSUMS, ())]
+        checksums = [*step.data.get("checksum", ()), *step.data.get(SIDECAR_CHECKSUMS, ())]
         await in_thread(lambda stop: transferring.verify(self.made(step, self.taken(step).all), checksums, again, stop))
         return Done()
 

@@ -41,6 +41,9 @@ _LONGEST_PATTERN = 255
 class ReportExecutor(Making):
     """Writes reports of files below the storage roots."""
 
+    # Folders are not fetched.
+    fetched_keys = frozenset()
+
     def __init__(self, storage: Storage) -> None:
         super().__init__("report", storage, short={"setUp": self._set_up}, long={"list": self._list})
 

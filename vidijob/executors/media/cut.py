@@ -23,8 +23,11 @@ from vidijob.jobs.model import JobData
 #: The keys that name where a part begins, and where it ends.
 STARTS = ("smpteTimeCode", "firstFrame", "startTime")
 ENDS = ("lastSmpteTimeCode", "lastFrame", "endTime")
-#: What is read before a part, in seconds: some containers lead a reader to a later place than it asked for.
+#: What is read before a part, in seconds: a container without an index may lead a reader to a later place than it asked for.
 _RUN_UP = 10
+#: Likewise of those that have one, as ffmpeg names them: for the sound, whose first packets after a leap are not whole.
+_RUN_UP_INDEXED = 1
+_INDEXED = frozenset({"mov", "mp4", "matroska", "webm", "mxf"})
 _LONGEST = 30
 
 
@@ -42,6 +45,8 @@ class Cut:
     sounds: tuple[Fraction, ...]
     #: What it is, for people: ``frames 25 to 49 of 75``.
     words: str
+    #: How much is read before it, in seconds.
+    run_up: int
 
     @property
     def seconds(self) -> Fraction:
@@ -55,9 +60,9 @@ class Cut:
 
     def seek(self) -> list[str]:
         """Return the options before ``-i`` that spare ffmpeg what comes long before the part."""
-        if self.start <= 2 * _RUN_UP:
+        if self.start <= 2 * self.run_up:
             return []
-        return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", _seconds(self.start - _RUN_UP)]
+        return ["-seek_timestamp", "1", "-noaccurate_seek", "-ss", _seconds(self.start - self.run_up)]
 
     def picture(self) -> str:
         """Return the filters that let only the part's frames pass, its first at zero."""
@@ -110,6 +115,7 @@ class _Picture:
         self._begin = _exact(stream)
         self._sounds = tuple(_exact(sound) for sound in info.of_kind("audio"))
         self._first = info.time_code
+        self._run_up = _run_up(info)
 
     def part(self, start_key: str, start: str, end_key: str, end: str) -> Cut:
         """Return the part between two places."""
@@ -129,6 +135,7 @@ class _Picture:
             self.rate,
             self._sounds,
             f"frames {first} to {last} of {self.frames}",
+            self._run_up,
         )
 
     def _frame(self, key: str, text: str) -> int:
@@ -192,6 +199,7 @@ class _Sound:
         if info.duration is None:
             raise Invalid("sourceUri", "The source does not tell how long it lasts, so it cannot be cut.")
         self._seconds = Fraction(info.duration)
+        self._run_up = _run_up(info)
 
     def part(self, start_key: str, start: str, end_key: str, end: str) -> Cut:
         """Return the part between two places."""
@@ -205,7 +213,8 @@ class _Sound:
         if last <= first:
             raise Invalid(end_key or start_key, f"The part would end before it begins; the source has {self._all()}.")
         begin = self._sounds[0]
-        return Cut(begin + first, begin + last, None, self._sounds, f"{_seconds(first)} s to {_seconds(last)} s")
+        words = f"{_seconds(first)} s to {_seconds(last)} s"
+        return Cut(begin + first, begin + last, None, self._sounds, words, self._run_up)
 
     def _time(self, key: str, text: str) -> Fraction:
         if key not in ("startTime", "endTime"):
@@ -214,6 +223,10 @@ class _Sound:
 
     def _all(self) -> str:
         return f"0 s to {_seconds(self._seconds)} s"
+
+
+def _run_up(info: MediaInfo) -> int:
+    return _RUN_UP_INDEXED if _INDEXED & set(info.container.split(",")) else _RUN_UP
 
 
 def _clock(text: str, rate: Fraction) -> tuple[Clock, int] | None:
@@ -241,6 +254,7 @@ def _number(key: str, text: str) -> int:
 
 
 def time(key: str, text: str) -> Fraction:
+    """Return the seconds that the value of a key names; raise ``Invalid`` for one that names none."""
     whole, _, part = text.partition(".")
     if not (text.isascii() and whole.isdecimal() and (part or "0").isdecimal() and len(text) <= _LONGEST):
         raise Invalid(key, f"{key} is {shown(text)}; give seconds, such as 1.5.", value=text[:_LONGEST])

@@ -58,8 +58,9 @@ class MediaExecutor(Making):
         def look(stop: Stop) -> None:
             _require(step)
             ffmpeg.find()
-            source(step.data, self._storage)
+            # What is wrong with the rest is said before a source is fetched from elsewhere.
             self.make_room(step)
+            source(step.data, self._storage)
 
         await in_thread(look)
         return Done()

@@ -14,6 +14,7 @@ from typing import Any
 from vidijob.executors import jobdata
 from vidijob.executors.base import StepContext
 from vidijob.executors.making import Making, all_or_none, destinations, receipts
+from vidijob.executors.remote.transit import RoutedStep
 from vidijob.executors.threads import Stop, in_thread
 
 
@@ -44,14 +45,17 @@ class Reporting(Making):
 
     async def report(self, step: StepContext, content: Any) -> Mapping[str, Sequence[str]]:
         """Write a report, if one is asked for, and return the job data by which later steps know it again."""
-        text = json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        if isinstance(step, RoutedStep):
+            text = step.transit.said(text)
+        encoded = text.encode("utf-8", "replace") + b"\n"
 
         def write(stop: Stop) -> Mapping[str, Sequence[str]]:
             partials = self.begin(step)
             with all_or_none(partials):
                 for partial in partials:
                     with os.fdopen(partial.create(), "wb") as file:
-                        file.write(text)
+                        file.write(encoded)
                 return receipts(partials)
 
         return await in_thread(write)
