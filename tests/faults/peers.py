@@ -97,10 +97,10 @@ async def work(title: str, url: str, journal: Path) -> None:
 
         queue = Queue(AsyncpgDriver(await asyncpg.connect(url, server_settings={"application_name": "peer"})))
 
-        @queue.entrypoint("rest")
         async def carry_out(job: Any) -> None:
             await rest(int(job.payload))
 
+        queue.entrypoint("rest")(carry_out)
         await queue.run(batch_size=10, max_concurrent_tasks=SLOTS)
     else:
         async with _procrastinate(url).open_async() as app:
