@@ -27,3 +27,23 @@ CREATE DATABASE vidijob_bench_second;
 -- name: drop_second() :none
 -- Take it out again.
 DROP DATABASE IF EXISTS vidijob_bench_second WITH (FORCE);
+
+-- name: clear() :none
+-- Take out all jobs, and with them all that is about jobs, the slots included: whoever schedules makes them anew.
+TRUNCATE job, event, job_count, job_count_change CASCADE;
+
+-- name: open() :value
+-- How many jobs have not ended.
+SELECT count(*) FROM job WHERE finished IS NULL;
+
+-- name: written() :value
+-- How many bytes the write-ahead log of this server has grown to.
+SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint;
+
+-- name: clear_pgqueuer() :none
+-- Take out all jobs of PgQueuer.
+TRUNCATE pgqueuer, pgqueuer_log, pgqueuer_statistics;
+
+-- name: clear_procrastinate() :none
+-- Take out all jobs of Procrastinate.
+TRUNCATE procrastinate_jobs, procrastinate_events CASCADE;

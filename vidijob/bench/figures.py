@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 Deed = Callable[[], Awaitable[object]]
@@ -15,18 +15,33 @@ class Figure:
     """What was measured of one thing, beside another."""
 
     name: str
-    #: Medians, in milliseconds.
+    #: Medians.
     this: float
     other: float
     #: What the other thing was.
     beside: str
     #: What there is to say of it, with its unit.
     note: str = ""
+    #: What the two are measured in.
+    unit: str = "ms"
 
     @property
     def ratio(self) -> float:
-        """How many times as long as the other it took."""
+        """How many times as much as the other it is."""
         return self.this / self.other
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is done."""
+
+    rounds: int
+    #: Jobs in each round, of those that are fast.
+    jobs: int
+
+    def part(self, share: int) -> int:
+        """Return a share of the jobs."""
+        return max(self.jobs // share, 1)
 
 
 async def by_turns(this: Deed, other: Deed, rounds: int) -> tuple[float, float]:
@@ -39,3 +54,8 @@ async def by_turns(this: Deed, other: Deed, rounds: int) -> tuple[float, float]:
             if turn:
                 times.append((time.perf_counter() - begun) * 1000)
     return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value that so large a share of some values does not exceed."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,11 +16,15 @@ from rich.table import Table
 
 from vidijob import settings
 from vidijob.app import open_database
+from vidijob.bench.figures import Size
 from vidijob.bench.filling import fill as fill_database
 from vidijob.bench.machine import machine, sync_milliseconds
+from vidijob.bench.peers import quiet
+from vidijob.bench.rates import FIGURES
 from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli.options import setting
 from vidijob.store.bench import server
+from vidijob.store.migrate import migrate
 
 #: A statement of a benchmark may take so long, in seconds: VACUUM is one.
 _LONGEST = 4 * 3600.0
@@ -60,6 +67,21 @@ def search(rounds: int, small: int, **flags: Any) -> None:
     asyncio.run(_search(settings.load(flags), rounds, small))
 
 
+@bench.command()
+@click.argument("figure", nargs=-1, type=click.Choice(list(FIGURES)))
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="So often each is done.")
+@click.option("--jobs", type=click.IntRange(min=20), default=10_000, show_default=True, help="Jobs in a round.")
+@setting("database_url", "data_dir")
+def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
+    """Jobs as they are submitted, picked up and carried out, in a second database on the same server.
+
+    drain: jobs of one step beside PgQueuer and Procrastinate; pickup: how long they wait while there is little to do, beside
+    PgQueuer; chain: jobs of three steps beside bare statements; submit: submissions that share a commit beside others;
+    held: while somebody holds a snapshot. Without a FIGURE all of them.
+    """
+    asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
+
+
 async def _fill(chosen: settings.Settings, number: int, steps: int) -> None:
     out = Console()
     async with AsyncExitStack() as stack:
@@ -86,8 +108,32 @@ async def _search(chosen: settings.Settings, rounds: int, small_number: int) -> 
                 table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
         version = await server(database)
     embedded = chosen.data_dir if chosen.database_url is None else None
+    _tell(out, table, rounds, version, embedded)
+
+
+async def _run(chosen: settings.Settings, names: Sequence[str], size: Size) -> None:
+    out = Console()
+    async with AsyncExitStack() as stack:
+        database = await open_database(stack, chosen)
+        table = Table("figure", "", "", "beside", "", "ratio", box=None)
+        with out.status("") as status:
+            for name in names:
+                status.update(name)
+                async with second_database(database) as second, quiet():
+                    await migrate(second)
+                    async for one in FIGURES[name](second, size):
+                        this, other = (
+                            f"{value:,.2f}" if value < 100 else f"{value:,.0f}" for value in (one.this, one.other)
+                        )
+                        table.add_row(one.name, this, one.unit, one.beside, other, f"{one.ratio:.3g}")
+        version = await server(database)
+    _tell(out, table, size.rounds, version, chosen.data_dir if chosen.database_url is None else None)
+
+
+def _tell(out: Console, table: Table, rounds: int, version: str, embedded: Path | None) -> None:
     out.width = max(out.width, _WIDTH)
     out.print(table)
     out.print(f"Medians of {rounds}, by turns. {machine()}, Postgres {version}.")
     where = "its disk" if embedded is not None else "the disk for temporary files here"
-    out.print(f"fdatasync on {where}: {sync_milliseconds(embedded):.2f} ms")
+    load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    out.print(f"fdatasync on {where}: {sync_milliseconds(embedded):.2f} ms{load}")

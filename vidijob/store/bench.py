@@ -4,9 +4,14 @@ are asked the long way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import asyncpg
 
 from vidijob.store.database import Database, Session, translated
+from vidijob.store.queries import query
 
 
 async def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -50,3 +55,37 @@ async def make_second(database: Database) -> Database:
 async def drop_second(database: Database) -> None:
     """Take the second database out."""
     await database.rows("bench.drop_second")
+
+
+async def clear(database: Database, statement: Literal["clear", "clear_pgqueuer", "clear_procrastinate"]) -> None:
+    """Take out all jobs, of this program or of another, and let every table be as it is some time after."""
+    await database.rows(f"bench.{statement}")
+    await tidy(database)
+
+
+async def open_jobs(database: Database) -> int:
+    """Count the jobs that have not ended."""
+    return int(await database.value("bench.open"))
+
+
+async def written(database: Database) -> int:
+    """Return how many bytes were ever written to the write-ahead log of the server."""
+    return int(await database.value("bench.written"))
+
+
+async def bare_connection(database: Database) -> Any:
+    """Return a connection of ``asyncpg`` on which nothing is set, for another program; to be closed."""
+    with translated():
+        return await asyncpg.connect(database.url)
+
+
+@asynccontextmanager
+async def long_snapshot(database: Database) -> AsyncIterator[None]:
+    """Hold a snapshot for as long as it takes, as a copy of the database that is being written does."""
+    connection = await bare_connection(database)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.fetchval(query("bench.open").sql)
+            yield
+    finally:
+        await connection.close()

@@ -137,6 +137,11 @@ class Database:
 
         return Database(url, connections=self._connections, application=self._application, longest=self._longest)
 
+    @property
+    def url(self) -> str:
+        """Where it can be reached now, for another program."""
+        return self._url()
+
     async def open(self) -> None:
         """Open the pool; raises ``Unavailable`` when the database does not answer, ``SetupError`` when it never will."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -55,6 +56,41 @@ async def test_a_filled_database_breaks_no_promise_and_can_be_measured(
                  "page 1 by jobId desc"):  # fmt: skip
         assert name in rows, words
     assert "Medians of 1, by turns." in words and "fdatasync on" in words
+
+
+async def test_jobs_are_submitted_and_run_beside_what_they_are_compared_with(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, words = await bench("run", "chain", "submit", "held", "--rounds", "1", "--jobs", "40", url=url)
+    assert code == 0, words
+    for name, unit in (
+        ("jobs of 3 steps", "jobs/s"),
+        ("submissions, 1 client ", "jobs/s"),
+        ("submissions, 32 clients", "jobs/s"),
+        ("claims, p95, snapshot held for 40 jobs", "ms"),
+        ("jobs of one step, snapshot held for 40 jobs", "jobs/s"),
+    ):
+        (line,) = (line for line in words.splitlines() if line.strip().startswith(name))
+        this, found = line.strip()[len(name) :].split()[:2]
+        assert found == unit and float(this.replace(",", "")) > 0, words
+    assert "Medians of 1, by turns." in words and "fdatasync on" in words
+    connection = await asyncpg.connect(url)
+    try:
+        # What is measured is put elsewhere, and that is taken out again.
+        assert await connection.fetchval("SELECT count(*) FROM job") == 0
+        assert not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = 'vidijob_bench_second'")
+    finally:
+        await connection.close()
+
+
+async def test_another_queue_that_is_not_installed_is_told_how_to_get(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "pgqueuer", None)
+    code, words = await bench("run", "pickup", "--rounds", "1", url=url)
+    assert code == 1 and "pgqueuer is not installed; get it with: pip install" in words, words
 
 
 async def test_two_things_are_done_by_turns_and_their_medians_are_told() -> None:

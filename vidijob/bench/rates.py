@@ -1,0 +1,135 @@
+"""How fast jobs are submitted, picked up and carried out: by the engine itself, beside other job queues and beside the least
+that Postgres can do, by turns in one run. Everything is put into a second database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Callable
+
+from vidijob.bench.figures import Figure, Size, quantile
+from vidijob.bench.held import held
+from vidijob.bench.peers import PgQueuer, Procrastinate
+from vidijob.bench.running import Ours
+from vidijob.store import bench, ceiling
+from vidijob.store.database import Database
+
+_CHAIN = 3
+#: What the least that Postgres can do is done with.
+_CONNECTIONS, _BATCH = 4, 32
+_POSTED_STEPS = 4
+_CLIENTS = (1, 32)
+#: Jobs a second, of which it is told how long they wait.
+_IDLE_RATE = 20
+_LIMIT = 10
+
+
+async def drained(database: Database, size: Size) -> AsyncIterator[Figure]:
+    """Jobs of one step that do nothing, and what they add to the write-ahead log, beside two other queues."""
+    ours = Ours(database)
+    queue, limited, slow = PgQueuer(database), PgQueuer(database, batch=_LIMIT, limit=_LIMIT), Procrastinate(database)
+    await queue.make()
+    await slow.make()
+    rates: dict[str, list[float]] = {"ours": [], "queue": [], "limited": [], "slow": []}
+    logs: dict[str, list[float]] = {"ours": [], "queue": []}
+    some = size.part(10)
+    for _ in range(size.rounds):
+        for name, system in (("ours", ours), ("queue", queue)):
+            await system.clear()
+            before = await bench.written(database)
+            await system.put(size.jobs)
+            rates[name].append(size.jobs / await system.drain(size.jobs))
+            logs[name].append((await bench.written(database) - before) / size.jobs)
+        for name, other in (("limited", limited), ("slow", slow)):
+            await other.clear()
+            await other.put(some)
+            rates[name].append(some / await other.drain(some))
+    this = statistics.median(rates["ours"])
+    for name, beside in (
+        ("queue", "PgQueuer, batches of 100"),
+        ("limited", f"PgQueuer, at most {_LIMIT} at once"),
+        ("slow", "Procrastinate"),
+    ):
+        yield Figure("jobs of one step", this, statistics.median(rates[name]), beside, unit="jobs/s")
+    yield Figure(
+        "write-ahead log of a job",
+        statistics.median(logs["ours"]),
+        statistics.median(logs["queue"]),
+        "PgQueuer",
+        unit="bytes",
+    )
+
+
+async def chained(database: Database, size: Size) -> AsyncIterator[Figure]:
+    """Jobs of three steps, one after the other, beside the least that they can be in Postgres."""
+    ours = Ours(database)
+    await ceiling.make(database)
+    number = size.part(2)
+    rates: tuple[list[float], list[float]] = ([], [])
+    for _ in range(size.rounds):
+        await ours.clear()
+        await ours.put(number, _CHAIN)
+        rates[0].append(number / await ours.drain(number, _CHAIN))
+        await ceiling.put(database, number, _CHAIN)
+        rates[1].append(number / await _least(database))
+    this, other = map(statistics.median, rates)
+    beside = f"bare statements, {_CONNECTIONS} connections, {_BATCH} jobs in each"
+    yield Figure(f"jobs of {_CHAIN} steps", this, other, beside, unit="jobs/s")
+
+
+async def _least(database: Database) -> float:
+    async def work() -> None:
+        while started := await ceiling.claim(database, _BATCH):
+            while started:
+                started = await ceiling.advance(database, started)
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(_CONNECTIONS)))
+    taken = time.perf_counter() - begun
+    if left := await ceiling.open_jobs(database):
+        raise AssertionError(f"{left} jobs have not ended")
+    return taken
+
+
+async def submitted(database: Database, size: Size) -> AsyncIterator[Figure]:
+    """Submissions of jobs of four steps, checked and stored when they return: those that wait together beside each alone."""
+    ours = Ours(database)
+    for clients in _CLIENTS:
+        number = size.part(5 if clients > 1 else 10)
+        rates: tuple[list[float], list[float]] = ([], [])
+        for _ in range(size.rounds):
+            for grouped, found in ((True, rates[0]), (False, rates[1])):
+                await ours.clear()
+                taken = await ours.submit(number, clients, steps=_POSTED_STEPS, grouped=grouped)
+                found.append(number / taken)
+        name = f"submissions, {clients} client{'s' if clients > 1 else ''}"
+        this, other = map(statistics.median, rates)
+        yield Figure(name, this, other, "each in a transaction of its own", unit="jobs/s")
+
+
+async def picked_up(database: Database, size: Size) -> AsyncIterator[Figure]:
+    """From the beginning of a submission to that of its step, while there is little to do, beside another queue."""
+    ours, queue = Ours(database), PgQueuer(database)
+    await queue.make()
+    number = min(100, size.part(20))
+    waits: tuple[list[float], list[float]] = ([], [])
+    for _ in range(size.rounds):
+        for system, found in ((ours, waits[0]), (queue, waits[1])):
+            await system.clear()
+            found += await system.waits(number, 1 / _IDLE_RATE)
+    for share in (0.5, 0.99):
+        name = f"picked up after, {_IDLE_RATE} jobs/s, p{100 * share:.0f}"
+        this, other = (quantile(found, share) for found in waits)
+        yield Figure(name, this, other, "PgQueuer")
+
+
+#: All figures, by the names that they are asked for.
+FIGURES: dict[str, Callable[[Database, Size], AsyncIterator[Figure]]] = {
+    "drain": drained,
+    "chain": chained,
+    "submit": submitted,
+    "pickup": picked_up,
+    "held": held,
+}
