@@ -109,17 +109,16 @@ WITH lead AS (
   UPDATE step s SET state = 'READY'
   FROM started j
   WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
-  RETURNING s.job_id, s.number, s.executor, s.needs
+  RETURNING s.job_id, s.number, s.executor, s.needs, j.priority
 ), queued AS (
   -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
-  SELECT r.job_id, r.number, r.executor, r.needs, a.priority = 'IMMEDIATE', a.priority
+  SELECT job_id, number, executor, needs, priority = 'IMMEDIATE', priority
   FROM (SELECT * FROM ready
         UNION ALL
-        SELECT s.job_id, s.number, s.executor, s.needs FROM step s JOIN started j ON s.job_id = j.id
+        SELECT s.job_id, s.number, s.executor, s.needs, j.priority FROM step s JOIN started j ON s.job_id = j.id
         WHERE s.state = 'WAITING') r
-  JOIN admitted a ON a.id = r.job_id
-  ORDER BY a.priority DESC, a.id, r.number
+  ORDER BY priority DESC, job_id, number
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
   SELECT id, NULL::smallint, state::text, 'STARTED', 'scheduler', NULL FROM admitted

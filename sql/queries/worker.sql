@@ -46,9 +46,9 @@ RETURNING term;
 -- Let another lead at once.
 UPDATE leader SET expires_at = '-infinity' WHERE role = $1::text AND holder = $2::uuid;
 
--- name: wake(channel) :none
+-- name: wake(channels, sender) :none
 -- Wake whoever listens; sent by a connection that writes nothing.
-SELECT pg_notify($1::text, '');
+SELECT pg_notify(channel, $2::text) FROM unnest($1::text[]) AS channel;
 
 -- name: is_led(role) :value
 -- Whether somebody leads.

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from uuid import uuid4
 
 from vidijob.engine.loop import Loop
 from vidijob.errors import Unavailable
@@ -29,6 +30,8 @@ class Bell:
         self._database = database
         self._hearers: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
         self._unsent: set[Channel] = set()
+        #: Who it is: what this process sends it has heard already.
+        self._id = uuid4().hex
         self._sender = Loop("bell", self._send)
         self._listener: asyncio.Task[None] | None = None
         self._proven_at = float("-inf")
@@ -56,7 +59,7 @@ class Bell:
         self._sender.start()
         if self._listener is None:
             self._listener = asyncio.create_task(
-                self._database.listen(CHANNELS, self._hear, self._prove), name="listener"
+                self._database.listen(CHANNELS, self._hear, self._prove, own=self._id), name="listener"
             )
 
     async def stop(self) -> None:
@@ -77,12 +80,11 @@ class Bell:
 
     async def _send(self) -> float:
         while self._unsent:
-            channel = next(iter(self._unsent))
-            self._unsent.discard(channel)
+            channels, self._unsent = self._unsent, set()
             try:
-                await workers.wake(self._database, channel)
+                await workers.wake(self._database, *channels, by=self._id)
             except BaseException:
-                self._unsent.add(channel)
+                self._unsent |= channels
                 raise
             await asyncio.sleep(_PAUSE)
         return 3600

@@ -93,9 +93,12 @@ class Reports:
                 if end.held not in ended.accepted:
                     _log.warning("step %d of job %d: the lease was lost; its outcome does not count", *_name(end.held))
                 self._forget(end.held)
-            self._bell.ring("vidijob_step")
-            # A critical failure stops the steps beside it; clean-up and the next jobs are due.
-            self._bell.ring("vidijob_stop")
+            if any(held.job not in ended.over for held in ended.accepted):
+                # Steps that waited for it, another try, clean-up; of a job that is over there is nothing to come.
+                self._bell.ring("vidijob_step")
+            if any(end.state is StepState.FAILED_FATAL for end in ends):
+                # A critical failure stops the steps beside it.
+                self._bell.ring("vidijob_stop")
             if ended.over or any(end.state is StepState.WAITING for end in ends):
                 self._bell.ring("vidijob_job")
             for delay in {end.delay for end in ends if end.delay}:

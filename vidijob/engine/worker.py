@@ -40,6 +40,8 @@ _log = logging.getLogger(__name__)
 #: A lease runs out so long after it was last extended.
 LEASE = timedelta(seconds=10)
 _BEAT = 1.0
+#: Whatever wakes the beats, no lease is extended again sooner, unless it may be that a step is to stop.
+_NEXT = 0.75
 _PRESENCE = 90.0
 _POLL = 2.0
 _CHECK = 15.0
@@ -49,6 +51,8 @@ _SELDOM = 3600.0
 _FAREWELL = 10.0
 #: Urgent steps (clean-up, IMMEDIATE) are taken beyond the slots, up to so many at once.
 _URGENT = 64
+#: Steps taken by one statement, at most.
+_MOST = 128
 
 
 class Worker:
@@ -83,11 +87,12 @@ class Worker:
         self._reports = Reports(database, bell, self._forget, look_again=look_again)
         self._entered = False
         self._next_presence = 0.0
+        self._next_beat = 0.0
         self._claims = Loop("claims", self.claim)
         self._beats = Loop("beats", self.beat)
         self._checks = Loop("checks", self.check)
         bell.on("vidijob_step", self._claims.wake)
-        bell.on("vidijob_stop", self._beats.wake)
+        bell.on("vidijob_stop", self._hurry)
         bell.on("vidijob_problem", self._checks.wake)
         bell.on("vidijob_worker", self._listen)
 
@@ -126,11 +131,16 @@ class Worker:
         self._next_presence = 0.0
         self._beats.wake()
 
+    def _hurry(self) -> None:
+        # Whether a step is to stop it learns when it extends its lease.
+        self._next_beat = 0.0
+        self._beats.wake()
+
     async def claim(self) -> float:
         """Take steps while there is room for them."""
         while not self._drained:
             free = self._slots - len(self._runs)
-            room = min(free, 32) if free > 0 else min(_URGENT - len(self._runs) + self._slots, 8)
+            room = min(free, _MOST) if free > 0 else min(_URGENT - len(self._runs) + self._slots, 8)
             if room <= 0:
                 return self._pause(_POLL)
             leases = await steps.claim(
@@ -159,9 +169,16 @@ class Worker:
     async def beat(self) -> float:
         """Extend the leases, store progress and notes, and act on what the answer says."""
         running = {held: run for held, run in self._runs.items() if not self._reports.takes(held)}
-        if running:
+        now = asyncio.get_running_loop().time()
+        if running and now < self._next_beat:
+            # Woken for what a step tells: the leases last.
+            mine = {held: run for held, run in running.items() if held not in self._reports}
+            if await promptly(store_told(self._database, mine)):
+                self._bell.ring("vidijob_step")
+        elif running:
             told = {held: run.told() for held, run in running.items()}
             kept = await promptly(steps.extend(self._database, told, LEASE))
+            self._next_beat = now + _NEXT
             for held, run in running.items():
                 if held not in kept:
                     run.cancel(Fate.LOST)
@@ -171,7 +188,10 @@ class Worker:
             if await promptly(store_told(self._database, mine)):
                 self._bell.ring("vidijob_step")
         await self._be_present()
-        return _BEAT if self._runs else max(self._next_presence - asyncio.get_running_loop().time(), _BEAT)
+        now = asyncio.get_running_loop().time()
+        if self._runs:
+            return max(self._next_beat - now, 0.0) + _BEAT - _NEXT
+        return max(self._next_presence - now, _BEAT)
 
     async def _be_present(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -196,7 +216,10 @@ class Worker:
                 self._claims.wake()
 
     def _forget(self, held: Held) -> None:
-        self._runs.pop(held, None)
+        full = len(self._runs) >= self._slots
+        run = self._runs.pop(held, None)
+        if full or (run is not None and run.hold.needs):
+            self._claims.wake()
 
     async def check(self) -> float:
         """Look whether problems are gone, and let the jobs go on that waited for them."""
@@ -213,9 +236,12 @@ class Worker:
     def _launch(self, lease: Lease) -> None:
         held = Held(lease.job, lease.step, lease.number)
         run = Run(lease, self._site, self._beats.wake)
+        if not self._runs:
+            # The beats may be asleep; a lease that was just taken lasts.
+            self._next_beat = asyncio.get_running_loop().time() + _NEXT
+            self._beats.wake()
         self._runs[held] = run
         run.task = asyncio.create_task(self._carry_out(held, run), name=f"{run.job} step {lease.step}")
-        self._beats.wake()
 
     async def _carry_out(self, held: Held, run: Run) -> None:
         outcome = await self._outcome(run)

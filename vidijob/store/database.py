@@ -269,9 +269,16 @@ class Database:
             return await session.value(name, *arguments)
 
     async def listen(
-        self, channels: Sequence[str], hear: Callable[[str], None], proven: Callable[[], None] = lambda: None
+        self,
+        channels: Sequence[str],
+        hear: Callable[[str], None],
+        proven: Callable[[], None] = lambda: None,
+        *,
+        own: str | None = None,
     ) -> None:
         """Call ``hear`` with the channel of each notification, for as long as it is not cancelled.
+
+        What says ``own`` this process has sent itself: it shows that the connection is alive, and is not heard.
 
         ``proven`` is called whenever the connection has shown that it is alive: it is asked, unless something was heard.
 
@@ -281,10 +288,11 @@ class Database:
         delay = 0.1
         quiet = True
 
-        def told(_connection: object, _pid: int, channel: str, _payload: object) -> None:
+        def told(_connection: object, _pid: int, channel: str, payload: object) -> None:
             nonlocal quiet
             quiet = False
-            hear(channel)
+            if payload != own:
+                hear(channel)
 
         while True:
             connection = None

@@ -135,9 +135,11 @@ async def resign(database: Database, role: str, holder: UUID) -> None:
     await database.rows("worker.resign", role, holder)
 
 
-async def wake(database: Database, channel: Channel) -> None:
-    """Wake whoever listens; never part of a transaction that writes (it would serialise all commits)."""
-    await database.rows("worker.wake", channel)
+async def wake(database: Database, *channels: Channel, by: str = "") -> None:
+    """Wake whoever listens, but for those who listen as this sender; never part of a transaction that writes (it would
+    serialise all commits).
+    """
+    await database.rows("worker.wake", list(channels), by)
 
 
 async def is_led(database: Database, role: str) -> bool:
