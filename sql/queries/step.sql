@@ -154,8 +154,8 @@ WITH input AS MATERIALIZED (
   -- Steps that others may follow: not those of a job whose end is certain, nor the one that makes it certain.
   SELECT * FROM ended e
   WHERE NOT e.cleanup AND NOT e.closing AND (e.state = 'FINISHED' OR (e.state = 'FAILED_FATAL' AND NOT e.critical))
-    AND NOT EXISTS (SELECT FROM ended f
-                    WHERE f.job_id = e.job_id AND f.critical AND NOT f.cleanup AND f.state = 'FAILED_FATAL')
+    -- Not "NOT EXISTS", here and below: that would compare each with each.
+    AND e.job_id NOT IN (SELECT f.job_id FROM ended f WHERE f.critical AND NOT f.cleanup AND f.state = 'FAILED_FATAL')
 ), freed AS (
   SELECT job_id, step, count(*) FILTER (WHERE NOT parallel) AS n, count(*) FILTER (WHERE parallel) AS m, max(priority) AS priority
   FROM (SELECT job_id, unnest(unlocks) AS step, false AS parallel, priority FROM passed
@@ -186,7 +186,7 @@ WITH input AS MATERIALIZED (
 )
 SELECT e.job_id, e.number AS step, e.state,
        -- Whether the job has to be judged: nothing follows this end by itself.
-       e.cleanup OR e.closing OR NOT EXISTS (SELECT FROM ready r WHERE r.job_id = e.job_id) AS decisive
+       e.cleanup OR e.closing OR e.job_id NOT IN (SELECT r.job_id FROM ready r) AS decisive
 FROM ended e;
 
 -- name: outlook() :one_or_none

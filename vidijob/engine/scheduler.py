@@ -51,6 +51,8 @@ class Scheduler:
         self._concurrent_jobs = concurrent_jobs
         self._ageing = ageing
         self._paused = False
+        #: Whether the last choice took all that is queued.
+        self._exhausted = False
         self._id = uuid4()
         self._term: int | None = None
         self._arrange_at = 0.0
@@ -99,10 +101,13 @@ class Scheduler:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
         #: Jobs that somebody else has locked: the others go on.
         busy: set[JobId] = set()
+        current = emptied = False
         while True:
             term = self._term
             if term is None:
                 return _RENEWAL
+            if emptied:
+                return _IDLE if current and self._bell.hears else _ARRANGED
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
             chosen = await self._choose(await self._free(term), busy)
@@ -116,6 +121,8 @@ class Scheduler:
             if len(admitted.started) + len(admitted.busy) < len(chosen):
                 return 0.2
             busy |= admitted.busy
+            # Whoever submits another one rings.
+            emptied = self._exhausted and not busy
 
     async def _free(self, term: int) -> Sequence[Slot]:
         """Return the slots that may be filled, after they were brought to what is configured.
@@ -140,10 +147,15 @@ class Scheduler:
     async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
         """Return who is to be admitted, of those that are not busy."""
         if self._paused:
+            self._exhausted = False
             return []
         if not any(group.limited for group in self._groups):
-            head = await self._head(len(free) + _LOOK_AHEAD + len(busy))
-            return policy.admissions([one for one in head if one[0] not in busy], free)
+            wanted = len(free) + _LOOK_AHEAD + len(busy)
+            head = await self._head(wanted)
+            chosen = policy.admissions([one for one in head if one[0] not in busy], free)
+            self._exhausted = len(chosen) == len(head) < wanted
+            return chosen
+        self._exhausted = False
         selection = Selection(self._groups, free, await slots.places(self._database))
         # Without ageing one priority after the other; with it all that can grow into each other at once.
         others = [priority for priority in reversed(Priority) if priority is not Priority.IMMEDIATE]
