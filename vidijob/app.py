@@ -41,7 +41,7 @@ from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.http import HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.ingest.executor import IngestExecutor

@@ -60,7 +60,11 @@ def test_a_copy_that_nobody_broke_passes(copy: Path) -> None:
         ("errors.py", "import vidijob.settings", "vidijob.errors is not allowed to import vidijob.settings"),
         # Rooms beside each other.
         ("jobs/model.py", "import vidijob.binding.xml", "vidijob.jobs is not allowed to import vidijob.binding"),
-        ("executors/file.py", "import vidijob.store.jobs", "vidijob.executors is not allowed to import vidijob.store"),
+        (
+            "executors/files/executor.py",
+            "import vidijob.store.jobs",
+            "vidijob.executors is not allowed to import vidijob.store",
+        ),
         # What only one room may know.
         ("engine/commands.py", "import asyncpg", "vidijob.engine is not allowed to import asyncpg"),
         ("web/routing.py", "import lxml.etree", "vidijob.web is not allowed to import lxml"),

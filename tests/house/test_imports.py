@@ -14,6 +14,8 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.house.source import ROOT, files, module, tree
 
 #: Other people's modules, imported once before each of ours on a circle is imported in a child of its own.
@@ -110,13 +112,14 @@ def faults(modules: Collection[str], alone: Collection[str], folder: Path, forei
         env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=150,
         check=True,
     )
     found: dict[str, str] = json.loads(ended.stdout)
     return found
 
 
+@pytest.mark.timeout(160)
 def test_every_module_imports_alone() -> None:
     modules = {module(file): tree(file) for file in files()}
     assert len(modules) > 50

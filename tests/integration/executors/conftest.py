@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.executors.peers import Peer, ftp_server, http_server
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.media import ffmpeg
 from vidijob.executors.media.executor import MediaExecutor

@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail, Retry, Wait
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
 
 MEBIBYTE = 1024 * 1024
@@ -180,7 +180,7 @@ async def test_a_disk_that_fills_up_meanwhile_too(
     small_disk: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(root / "in.mov", 3 * MEBIBYTE)
-    monkeypatch.setattr("vidijob.executors.file.require_room", lambda files: None)
+    monkeypatch.setattr("vidijob.executors.files.executor.require_room", lambda files: None)
     files = FileExecutor(Storage([root, small_disk]))
     job = Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(small_disk / "out.mov"))
     outcome = await job.run()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail, Wait
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
 
 NAMES = ["a.mov", "ü 'x' \"#1?.mov", "-rf", "new\nline", os.fsdecode(b"no\xfftext")]

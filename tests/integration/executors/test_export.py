@@ -13,7 +13,7 @@ from lxml import etree
 from tests.integration.executors.steps import Job
 from vidijob import resources
 from vidijob.executors.base import Done, Fail
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.storage import uri_of
 
 TITLE = "a <b> & \"c\" 'd' ü \N{CLAPPER BOARD}\x00\x1b]]>\r\n"

@@ -16,7 +16,7 @@ import pytest
 from tests.integration.executors.steps import Job
 from vidijob.executors import partials
 from vidijob.executors.base import Done, Fail, Outcome, Wait
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
 
 CONTENT = b"the whole content"

@@ -16,7 +16,7 @@ import pytest
 from tests.integration.executors.peers import PASSWORD, USER, Peer, ended, remote_storage
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.remote.files import RemoteFile
 from vidijob.executors.storage import uri_of
 from vidijob.executors.threads import Stop

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.remote.files import RemoteFile
 from vidijob.executors.remote.schemes import Remotes
 from vidijob.executors.storage import Storage

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.executors.peers import PASSWORD, USER, Peer, ftp_server, remote_storage
 from tests.integration.executors.steps import Job
 from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 
 MEBIBYTE = 1024 * 1024
 

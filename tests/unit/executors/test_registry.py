@@ -10,7 +10,7 @@ import pytest
 from vidijob.errors import NotFound, Unreachable
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.http import Callback, HttpExecutor
 from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.ingest.executor import IngestExecutor

@@ -14,7 +14,7 @@ from tests.integration.engine.conftest import Engine
 from tests.integration.executors.conftest import root as root
 from tests.integration.executors.conftest import small_disk as small_disk
 from vidijob.engine.worker import Worker
-from vidijob.executors.file import FileExecutor
+from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
 from vidijob.jobs.states import JobState
 

@@ -23,12 +23,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidijob.errors import Invalid
-from vidijob.executors import jobdata, sidefile, transferring
+from vidijob.executors import jobdata, transferring
 from vidijob.executors.base import Done, Outcome, Retry, StepContext
 from vidijob.executors.copying import ALGORITHM, SourceChanged
-from vidijob.executors.deleting import Deletion
+from vidijob.executors.files import sidefile
+from vidijob.executors.files.deleting import Deletion
+from vidijob.executors.files.orders import RECEIPT, Orders
 from vidijob.executors.news import News
-from vidijob.executors.orders import RECEIPT, Orders
 from vidijob.executors.places import LocalSource, LocalTarget, Source, Target, publish_all
 from vidijob.executors.room import require_room
 from vidijob.executors.stepwise import Stepwise

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vidijob.errors import Invalid
-from vidijob.executors import jobdata, sidefile
+from vidijob.executors import jobdata
 from vidijob.executors.base import StepContext
+from vidijob.executors.files import sidefile
 from vidijob.executors.making import require_plain, wanted
 from vidijob.executors.partials import Partial
 from vidijob.executors.places import LocalSource, LocalTarget, Source, Target

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vidijob.errors import Invalid
 from vidijob.executors.base import Done, StepContext
-from vidijob.executors.orders import Orders
+from vidijob.executors.files.orders import Orders
 from vidijob.executors.storage import Absent, shown
 from vidijob.executors.threads import Stop, in_thread
 
