@@ -50,7 +50,7 @@ class PgQueuer:
 
     async def clear(self) -> None:
         """Take out all jobs."""
-        await bench.clear(self._database, "clear_pgqueuer")
+        await bench.clear_pgqueuer(self._database)
 
     async def put(self, number: int) -> None:
         """Submit so many jobs, many at a time."""
@@ -143,7 +143,7 @@ class Procrastinate:
 
     async def clear(self) -> None:
         """Take out all jobs."""
-        await bench.clear(self._database, "clear_procrastinate")
+        await bench.clear_procrastinate(self._database)
 
     async def put(self, number: int) -> None:
         """Submit so many jobs, many at a time."""

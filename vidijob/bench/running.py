@@ -101,7 +101,7 @@ class Ours:
 
     async def clear(self) -> None:
         """Take out all jobs."""
-        await bench.clear(self._database, "clear")
+        await bench.clear(self._database)
 
     async def put(self, number: int, steps: int = 1) -> None:
         """Submit so many jobs, many at a time."""

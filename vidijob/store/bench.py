@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import asyncpg
 
@@ -57,9 +57,21 @@ async def drop_second(database: Database) -> None:
     await database.rows("bench.drop_second")
 
 
-async def clear(database: Database, statement: Literal["clear", "clear_pgqueuer", "clear_procrastinate"]) -> None:
-    """Take out all jobs, of this program or of another, and let every table be as it is some time after."""
-    await database.rows(f"bench.{statement}")
+async def clear(database: Database) -> None:
+    """Take out all jobs, and let every table be as it is some time after."""
+    await database.rows("bench.clear")
+    await tidy(database)
+
+
+async def clear_pgqueuer(database: Database) -> None:
+    """Do the same to the jobs of PgQueuer."""
+    await database.rows("bench.clear_pgqueuer")
+    await tidy(database)
+
+
+async def clear_procrastinate(database: Database) -> None:
+    """Do the same to the jobs of Procrastinate."""
+    await database.rows("bench.clear_procrastinate")
     await tidy(database)
 
 

@@ -13,8 +13,9 @@ Running = tuple[int, int, int]
 
 async def make(database: Database) -> None:
     """Make the tables."""
-    for part in ("jobs", "order", "steps"):
-        await database.rows(f"ceiling.make_{part}")
+    await database.rows("ceiling.make_jobs")
+    await database.rows("ceiling.make_order")
+    await database.rows("ceiling.make_steps")
 
 
 async def put(database: Database, number: int, steps: int) -> None:
