@@ -334,10 +334,10 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def listening(database: Database, *channels: str) -> AsyncIterator[list[str]]:
+async def listening(database: Database, *channels: str, own: str | None = None) -> AsyncIterator[list[str]]:
     """Listen, and give the list of what is heard."""
     heard: list[str] = []
-    task = asyncio.create_task(database.listen(channels, heard.append))
+    task = asyncio.create_task(database.listen(channels, heard.append, own=own))
     try:
         yield heard
         assert not task.done()
@@ -356,6 +356,15 @@ async def test_a_listener_hears_each_channel_once_at_first_and_then_what_is_said
         await workers.wake(database, "vidijob_job")
         await until(lambda: len(heard) == 4)
         assert heard[2:] == ["vidijob_step", "vidijob_job"]
+
+
+async def test_a_listener_does_not_hear_what_it_sends_itself(database: Database) -> None:
+    async with listening(database, "vidijob_job", "vidijob_step", own="me") as heard:
+        await until(lambda: len(heard) == 2)
+        await workers.wake(database, "vidijob_job", "vidijob_step", by="me")
+        await workers.wake(database, "vidijob_step", "vidijob_job", by="another")
+        await until(lambda: len(heard) == 4)
+        assert sorted(heard[2:]) == ["vidijob_job", "vidijob_step"]
 
 
 @pytest.mark.usefixtures("hasty")
