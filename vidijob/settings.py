@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for all.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 for any that is free.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many processes of vidijob serve answer requests on the port; from 2 on, one more has the other roles.",
+    )
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",

@@ -78,6 +78,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ),
     ("allow_scheme", 'allow_scheme = ["ftp"]', "http, https", ("s3",), (("ftp",), ("http", "https"), ("s3",))),
     ("remote_options", 'remote_options = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
+    ("processes", "processes = 2", "3", 4, (2, 3, 4)),
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("ageing", "ageing = 1", "2.5", 3, (1, 2.5, 3)),
     ("keep_jobs", "keep_jobs = 1", "2", 3, (1, 2, 3)),
