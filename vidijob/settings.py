@@ -143,6 +143,10 @@ class Settings(BaseSettings):
         (),
         description="Networks that notifications and http steps may be sent to, and files got from by http and ftp, although not public, 10.0.0.0/8, separated by ','.",
     )
+    event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
+        "auto",
+        description="What a process runs on: uvloop where it is installed, else Python's own loop; or one of them.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @field_validator("storage_roots", "allow_program", mode="before")

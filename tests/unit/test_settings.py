@@ -96,6 +96,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ("problem_interval", "problem_interval = 1", "2", 3, (1, 2, 3)),
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("preset_dir", 'preset_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
+    ("event_loop", 'event_loop = "asyncio"', "uvloop", "asyncio", ("asyncio", "uvloop", "asyncio")),
     ("log_level", 'log_level = "debug"', "error", "warning", ("debug", "error", "warning")),
     (
         "storage_roots",

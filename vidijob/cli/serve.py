@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.logging import RichHandler
 
 from vidijob import settings
 from vidijob.app import ROLES, Role, Server, run
-from vidijob.cli import processes
+from vidijob.cli import loops, processes
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.engine.first_user import password_file
@@ -55,7 +54,7 @@ def run_as(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
         _tell_password(chosen, server)
         _tell_where(server.address, roles)
 
-    asyncio.run(run(chosen, roles, announce))
+    loops.run(chosen.event_loop, run(chosen, roles, announce))
 
 
 def _run_several(chosen: settings.Settings, roles: tuple[Role, ...]) -> None:
@@ -75,7 +74,8 @@ def _run_several(chosen: settings.Settings, roles: tuple[Role, ...]) -> None:
         share.is_ready()
 
     own = chosen.model_copy(update={"port": port, "api_url": chosen.api_url or address})
-    asyncio.run(run(own, [role for role in roles if role in share.roles], announce, beside=roles))
+    mine = [role for role in roles if role in share.roles]
+    loops.run(own.event_loop, run(own, mine, announce, beside=roles))
 
 
 def _tell_password(chosen: settings.Settings, server: Server) -> None:
