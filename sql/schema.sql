@@ -11,6 +11,7 @@
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
 --        │            └─ sub_task      what a try is divided into, if it is                (history: grows)
 --        └─ event                    what happened to both, in order                       (history: grows)
+--   job_count, job_count_change      how many jobs there are of each kind, and what is not added to that yet
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
 --   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
 --   event_cursor, lane, delivery     what is told to them, and how far that is             (delivery: a week)
@@ -227,15 +228,51 @@ CREATE TABLE job (
   CHECK (finished IS NULL OR state = verdict)
 ) WITH (fillfactor = 85);
 
--- One for each order that a list can be asked for, and for the filters that go with it.
+-- One for each order that a list can be asked for, and for the filters that go with it; the id comes last, in the direction
+-- of the rest, as in every list. Of one user's jobs, those by type and by priority are looked up value by value instead.
 CREATE INDEX job_by_type ON job (type, id);
 CREATE INDEX job_by_state ON job (state, id);
 CREATE INDEX job_by_owner ON job (owner, id);
 CREATE INDEX job_by_started ON job (started, id);
 CREATE INDEX job_by_finished ON job (finished, id);
 CREATE INDEX job_by_priority ON job (priority, id);
+CREATE INDEX job_of_owner_by_state ON job (owner, state, id);
+CREATE INDEX job_of_owner_by_started ON job (owner, started, id);
+CREATE INDEX job_of_owner_by_finished ON job (owner, finished, id);
 CREATE INDEX job_data ON job USING gin (data jsonb_path_ops);
-CREATE INDEX job_live ON job (state, id) WHERE finished IS NULL;
+
+-- How many jobs there are of each kind, but for what job_count_change says. A row stays when there are none any more, for a
+-- while.
+CREATE TABLE job_count (
+  type text NOT NULL,
+  state job_state NOT NULL,
+  owner text NOT NULL,
+  priority job_priority NOT NULL,
+  jobs bigint NOT NULL,
+  PRIMARY KEY (owner, type, state, priority)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- Every statement that makes, changes or deletes jobs says here how many went from one state to another, and by that alone
+-- no two of them wait for each other. It has no index: it is read as a whole, and soon added to job_count.
+CREATE TABLE job_count_change (
+  jobs bigint NOT NULL,
+  -- Null: they are new.
+  old_state job_state,
+  -- Null: they are gone.
+  new_state job_state,
+  priority job_priority NOT NULL,
+  type text NOT NULL,
+  owner text NOT NULL,
+  CHECK (old_state IS NOT NULL OR new_state IS NOT NULL)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- What the sums of are the number of jobs, exactly: whoever reads job in the same snapshot counts as many.
+CREATE VIEW current_job_count AS
+SELECT type, state, owner, priority, jobs FROM job_count
+UNION ALL
+SELECT c.type, side.state, c.owner, c.priority, side.jobs
+FROM job_count_change c, LATERAL (VALUES (c.old_state, -c.jobs), (c.new_state, c.jobs)) AS side (state, jobs)
+WHERE side.state IS NOT NULL;
 
 CREATE TABLE step (
   job_id bigint NOT NULL REFERENCES job ON DELETE CASCADE,

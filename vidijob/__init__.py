@@ -2,7 +2,8 @@
 
 The floors; a file imports only what stands below it, and rooms beside each other do not know each other::
 
-    10 cli                              the commands
+    11 cli                              the commands
+    10 bench                            figures of the whole on this machine
     9  app        demo                  one process, put together · a first look
     8  application                      the HTTP server: every face on the engine
     7  api.vidispine                    a face: one outside job API

@@ -23,6 +23,7 @@ from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.cleaner import Cleaner
 from vidijob.engine.configuration import Configuration
+from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
 from vidijob.engine.jobtypes import JobTypes
@@ -158,6 +159,7 @@ class Server:
             self._run(stack, scheduler)
             self._run(stack, rescuer)
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
+            self._run(stack, Counter(database, lambda: scheduler.leads))
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
             await self._notify(stack, database, bell)
         if "worker" in self._roles:

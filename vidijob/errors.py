@@ -17,6 +17,7 @@
     │       └── RoleMissing       known, but without the role
     ├── NotReady                  the world is not ready
     │   ├── Unavailable           the database is away; try again
+    │   │   └── TookTooLong       it is there, and would take too long over this
     │   ├── OutOfStorage          there is no room for what is sent
     │   ├── LeaseLost             the step belongs to somebody else by now
     │   ├── Unreachable           no connection to somebody else's server
@@ -135,6 +136,15 @@ class Unavailable(NotReady):
         self.what = what
         self.reason = reason
         super().__init__(f"{what} is not available: {reason}")
+
+
+class TookTooLong(Unavailable):
+    """The database was given longer than it may take over one thing."""
+
+    def __init__(self, seconds: float) -> None:
+        #: How long it may take.
+        self.seconds = seconds
+        super().__init__("The database", f"it would take longer than {seconds:g} s over this")
 
 
 class OutOfStorage(NotReady):

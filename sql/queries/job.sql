@@ -20,7 +20,10 @@ WITH given AS MATERIALIZED (
   SELECT id, doc->>'type', (doc->>'state')::job_state, (doc->>'priority')::job_priority, doc->>'owner', doc->'data',
          (doc->>'total_steps')::smallint
   FROM input
-  RETURNING id, state, owner, started
+  RETURNING id, type, state, priority, owner, started
+), counted AS (
+  INSERT INTO job_count_change (type, new_state, owner, priority, jobs)
+  SELECT type, state, owner, priority, count(*) FROM made GROUP BY type, state, owner, priority
 ), planned AS (
   INSERT INTO step (job_id, number, description, executor, method, metadata, critical, cleanup,
                     waiting, waiting_parallel, unlocks, unlocks_parallel, needs)
@@ -97,7 +100,11 @@ WITH lead AS (
 ), dequeued AS (
   DELETE FROM job_queue q USING admitted a WHERE q.job_id = a.id
 ), started AS (
-  UPDATE job SET state = 'STARTED' FROM admitted a WHERE job.id = a.id RETURNING job.id
+  UPDATE job SET state = 'STARTED' FROM admitted a WHERE job.id = a.id
+  RETURNING job.id, job.type, job.owner, job.priority, a.state AS old
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, old, 'STARTED', owner, priority, count(*) FROM started GROUP BY type, old, owner, priority
 ), ready AS (
   UPDATE step s SET state = 'READY'
   FROM started j
@@ -188,7 +195,10 @@ WITH fact AS (
   UPDATE job j SET state = o.verdict, verdict = o.verdict, finished = date_trunc('milliseconds', clock_timestamp())
   FROM over o
   WHERE j.id = o.id
-  RETURNING j.id
+  RETURNING j.id, j.type, j.owner, j.priority, o.state AS old, j.state
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, old, state, owner, priority, count(*) FROM ended GROUP BY type, old, state, owner, priority
 ), freed AS (
   UPDATE slot SET job_id = NULL FROM ended e WHERE slot.job_id = e.id
 ), logged AS (
@@ -208,7 +218,10 @@ WITH parked AS (
     AND EXISTS (SELECT FROM step s WHERE s.job_id = j.id AND s.state = 'WAITING')
     AND NOT EXISTS (SELECT FROM lease l WHERE l.job_id = j.id)
     AND NOT EXISTS (SELECT FROM step_queue q WHERE q.job_id = j.id)
-  RETURNING j.id, old.state
+  RETURNING j.id, j.type, j.owner, j.priority, old.state
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, state, 'WAITING', owner, priority, count(*) FROM parked GROUP BY type, state, owner, priority
 ), freed AS (
   UPDATE slot SET job_id = NULL FROM parked p WHERE slot.job_id = p.id
 ), logged AS (
@@ -229,7 +242,10 @@ WITH target AS (
       data = CASE WHEN $6::text IS NULL THEN j.data ELSE j.data || jsonb_build_object('abortReason', jsonb_build_array($6::text)) END
   FROM target t
   WHERE j.id = t.id AND t.new IS NOT NULL
-  RETURNING j.id, t.state AS old, j.state
+  RETURNING j.id, j.type, j.owner, j.priority, t.state AS old, j.state
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, old, state, owner, priority, 1 FROM aborted
 ), dequeued AS (
   DELETE FROM job_queue q USING aborted a WHERE q.job_id = a.id
 ), logged AS (
@@ -244,7 +260,10 @@ WITH released AS (
   UPDATE job j SET state = 'READY'
   FROM job old
   WHERE j.id = $1::bigint AND old.id = j.id AND j.state = ANY ($2::text[]::job_state[])
-  RETURNING j.id, j.priority, old.state AS old
+  RETURNING j.id, j.type, j.owner, j.priority, old.state AS old
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, old, 'READY', owner, priority, 1 FROM released
 ), queued AS (
   INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM released
 ), logged AS (
@@ -255,7 +274,15 @@ SELECT id FROM released;
 -- name: prioritise(id, priority, actor) :none
 -- Give a job another priority, in the queues as well; needs the job locked.
 WITH changed AS (
-  UPDATE job SET priority = $2::text::job_priority WHERE id = $1::bigint AND finished IS NULL RETURNING id, state
+  UPDATE job j SET priority = $2::text::job_priority
+  FROM job old
+  WHERE j.id = $1::bigint AND old.id = j.id AND j.finished IS NULL
+  RETURNING j.id, j.type, j.owner, j.state, j.priority, old.priority AS old
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, state, NULL::job_state, owner, old, 1 FROM changed
+  UNION ALL
+  SELECT type, NULL, state, owner, priority, 1 FROM changed
 ), queue AS (
   UPDATE job_queue q SET priority = $2::text::job_priority FROM changed c WHERE q.job_id = c.id
 ), steps AS (
@@ -272,7 +299,10 @@ SELECT id, state::text, state::text, $3::text, 'priority ' || $2::text FROM chan
 -- name: delete(ids, actor) :many
 -- Delete ended jobs and every entry about them; one line of the event log stays. Needs the jobs locked.
 WITH gone AS (
-  DELETE FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL RETURNING id, state
+  DELETE FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL RETURNING id, type, state, owner, priority
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, owner, priority, jobs)
+  SELECT type, state, owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
 ), forgotten AS (
   DELETE FROM event e USING gone g WHERE e.job_id = g.id
 ), logged AS (
@@ -297,7 +327,10 @@ WITH old AS MATERIALIZED (
   FOR UPDATE SKIP LOCKED
 ), gone AS (
   -- By an array: a join may be planned as one with the whole table.
-  DELETE FROM job WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING id, state
+  DELETE FROM job WHERE id = ANY (ARRAY(SELECT id FROM old)) RETURNING id, type, state, owner, priority
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, owner, priority, jobs)
+  SELECT type, state, owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
 ), forgotten AS (
   DELETE FROM event WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), logged AS (

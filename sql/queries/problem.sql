@@ -71,7 +71,11 @@ WITH gone AS (
     AND NOT EXISTS (SELECT FROM problem_job p
                     WHERE p.job_id = j.id AND p.problem_id IS DISTINCT FROM $1::bigint)
 ), resumed AS (
-  UPDATE job j SET state = 'READY' FROM free f WHERE j.id = f.id RETURNING j.id
+  UPDATE job j SET state = 'READY' FROM free f WHERE j.id = f.id
+  RETURNING j.id, j.type, j.owner, j.priority, f.state AS old
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, old, 'READY', owner, priority, count(*) FROM resumed GROUP BY type, old, owner, priority
 ), queued AS (
   INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM free
 ), again AS (

@@ -21,7 +21,10 @@ WITH taken AS (
   FROM (SELECT DISTINCT ON (job_id) job_id, worker FROM taken ORDER BY job_id) t
   JOIN job old ON old.id = t.job_id
   WHERE j.id = t.job_id AND j.state = ANY ($2::text[]::job_state[])
-  RETURNING j.id, old.state, t.worker
+  RETURNING j.id, j.type, j.owner, j.priority, old.state, t.worker
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, state, 'VIDINET_JOB', owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
 )
 INSERT INTO event (job_id, old_state, new_state, actor)
 SELECT id, state::text, 'VIDINET_JOB', worker::text FROM gone;
@@ -35,7 +38,10 @@ WITH back AS (
     AND NOT EXISTS (SELECT FROM remote_call c
                     JOIN lease l ON l.job_id = c.job_id AND l.step = c.step AND l.number = c.lease
                     WHERE c.job_id = j.id AND c.taken_over)
-  RETURNING j.id, old.state
+  RETURNING j.id, j.type, j.owner, j.priority, old.state
+), counted AS (
+  INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
+  SELECT type, state, 'STARTED', owner, priority, count(*) FROM back GROUP BY type, state, owner, priority
 )
 INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, state::text, 'STARTED', 'scheduler' FROM back;
 

@@ -193,6 +193,14 @@ BUGS = [
         "step.end",
         (("SELECT job_id, number, old::text, state::text, worker::text, error FROM ended\n", "SELECT job_id, number, old::text, state::text, worker::text, error FROM ended WHERE state <> 'FAILED_RETRY'\n"),),
     ),
+    Bug("a new job is not counted", "job.submit", (("FROM made GROUP BY", "FROM made WHERE false GROUP BY"),)),
+    Bug("an admission is not counted", "job.admit", (("FROM started GROUP BY", "FROM started WHERE false GROUP BY"),)),
+    Bug("an end is not counted", "job.settle", (("FROM ended GROUP BY", "FROM ended WHERE false GROUP BY"),)),
+    Bug("a wait is not counted", "job.park", (("FROM parked GROUP BY", "FROM parked WHERE false GROUP BY"),)),
+    Bug("an abort is not counted", "job.abort", (("owner, priority, 1 FROM aborted", "owner, priority, 1 FROM aborted WHERE false"),)),
+    Bug("a job that goes on is not counted", "problem.release", (("FROM resumed GROUP BY", "FROM resumed WHERE false GROUP BY"),)),
+    Bug("another priority is counted on one side only", "job.prioritise", (("NULL::job_state, owner, old, 1 FROM changed", "NULL::job_state, owner, old, 1 FROM changed WHERE false"),)),
+    Bug("a change is folded that was not taken", "count.fold", (("LIMIT $1::integer", "LIMIT $1::integer - 1"), ("FROM taken t,", "FROM job_count_change t,"))),
 ]  # fmt: skip
 
 

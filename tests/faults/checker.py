@@ -27,6 +27,14 @@ _STEP_MOVES = {(old.value, new.value) for (old, _), new in STEP_TRANSITIONS.item
 _ENDED = frozenset(state.value for state in ENDED)
 _HELD = frozenset(state.value for state in HELD)
 _STEP_ENDED = frozenset({"FINISHED", "FAILED_FATAL"})
+#: What is counted of each kind of jobs, and how many there are.
+COUNTS = """
+SELECT concat_ws(' ', owner, type, state, priority) AS kind, coalesce(sum(counted), 0)::bigint, coalesce(sum(there), 0)::bigint
+FROM (SELECT owner, type, state, priority, jobs AS counted, 0 AS there FROM current_job_count
+      UNION ALL
+      SELECT owner, type, state, priority, 0, 1 FROM job) both_sides
+GROUP BY owner, type, state, priority HAVING sum(counted) <> sum(there)
+"""
 #: The names of the results of a real executor are under this key of the job's data.
 LEASE_KEY = "lease-{step}"
 
@@ -109,6 +117,8 @@ class Log:
     queued_steps: list[tuple[int, int]] = field(default_factory=list)
     leases: list[tuple[int, int]] = field(default_factory=list)
     slots: dict[int, int | None] = field(default_factory=dict)
+    #: Kinds of jobs of which another number is counted than there are: (kind, counted, there).
+    miscounts: list[tuple[str, int, int]] = field(default_factory=list)
 
 
 async def read(connection: Connection[Record]) -> Log:
@@ -139,6 +149,7 @@ async def read(connection: Connection[Record]) -> Log:
             queued_steps=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM step_queue")],
             leases=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM lease")],
             slots={row[0]: row[1] for row in await connection.fetch("SELECT number, job_id FROM slot")},
+            miscounts=[tuple(row) for row in await connection.fetch(COUNTS)],
         )
 
 
@@ -167,6 +178,7 @@ def breaches(
         *_verdicts(story),
         *_repairs(story),
         *_places(story),
+        *_miscounts(story),
     ]
     if limit is not None:
         found += _limit(story, limit)
@@ -395,6 +407,11 @@ def _places(story: _Story) -> Iterator[str]:
             yield f"step {place[1]} of job {place[0]} is {state} and nobody holds it"
     for job, step in set(story.log.leases) & set(story.log.queued_steps):
         yield f"step {step} of job {job} is held and queued"
+
+
+def _miscounts(story: _Story) -> Iterator[str]:
+    for kind, counted, there in story.log.miscounts:
+        yield f"{counted} jobs are counted of {kind}, and there are {there}"
 
 
 def _stale_results(story: _Story, journal: Collection[Begun]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from vidijob.errors import TransitionRefused
 from vidijob.jobs.model import JobId, Lease, Priority, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
-from vidijob.store import jobs, problems, slots, steps, workers
+from vidijob.store import counts, jobs, problems, slots, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
 from vidijob.store.steps import End, Held
@@ -53,7 +53,8 @@ ORDER BY s.job_id, s.number
 """
 _STEP_COLUMNS = ("state", "waiting", "queued", "lease", "expired", "stop", "tries", "vanished", "problem", "doomed")
 _CLEAR = (
-    "DELETE FROM event; DELETE FROM problem; DELETE FROM slot; DELETE FROM job; DELETE FROM leader; DELETE FROM worker"
+    "DELETE FROM event; DELETE FROM problem; DELETE FROM slot; DELETE FROM job; DELETE FROM leader; DELETE FROM worker;"
+    "DELETE FROM job_count; DELETE FROM job_count_change"
 )
 
 
@@ -313,6 +314,8 @@ class Driver:
             if all(job.state in ENDS for job in self._rules.jobs):
                 return
             await self._sql("UPDATE step_queue SET ready_at = clock_timestamp()")
+            # A few at a time: also what one statement wrote is divided.
+            await counts.fold(self._database, 5)
             await self._lead()
             for hold in list(self._holds):
                 await self._end(hold, "done")

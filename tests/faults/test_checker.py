@@ -154,6 +154,10 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
         lambda log: change(log, 120, id=105),
         "step 200 of job 1 ran while clean-up was called (event 110)",
     ),
+    "a count that is not right": (
+        lambda log: log.miscounts.append(("admin WORK READY LOW", 2, 1)),
+        "2 jobs are counted of admin WORK READY LOW, and there are 1",
+    ),
     "a repair": (lambda log: change(log, 70, remark="repaired"), "stood still until the sweeper found it"),
 }  # fmt: skip
 

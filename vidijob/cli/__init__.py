@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from vidijob.cli import demo, jobtype, migrate, preset, serve, user, worker
+from vidijob.cli import bench, demo, jobtype, migrate, preset, serve, user, worker
 from vidijob.errors import VidijobError
 
 
@@ -31,5 +31,6 @@ def commands() -> None:
     """A job server for media work that speaks the Vidispine job API."""
 
 
-for command in (serve.serve, worker.worker, demo.demo, migrate.migrate, preset.preset, user.user, jobtype.jobtype):
+_ALL = (serve.serve, worker.worker, demo.demo, migrate.migrate, preset.preset, user.user, jobtype.jobtype, bench.bench)
+for command in _ALL:
     commands.add_command(command)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Job, JobId, Priority, Waiting
-from vidijob.jobs.search import Cell, FacetField, FacetRequest, FacetResult, Filter, Order, facet, value_of
+from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
 from vidijob.store import configuration, jobs, jobtypes, search, slots, task_groups, users, workers
@@ -26,6 +26,8 @@ class Listing:
     number: int
     #: With where each job is, and its log.
     steps: bool = False
+    #: What follows this, in its order, instead of ``order`` and ``first``.
+    after: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Page:
     hits: int
     jobs: Sequence[Job]
     facets: Sequence[FacetResult] = ()
+    #: Where the next page begins; ``None``: nothing follows.
+    end: Position | None = None
 
 
 class Insights:
@@ -94,22 +98,38 @@ class Insights:
     async def search(self, wanted: Listing, filters: Sequence[FacetFilter], questions: Sequence[FacetQuestion]) -> Page:
         """Return a page of jobs with facets, which count all that is found, not the page (spec "Search and count")."""
         narrowed = replace(wanted, filter=_narrowed(wanted.filter, filters))
+        asked: list[tuple[FacetField | None, Filter]] = [
+            (one.request.field, _narrowed(Filter(), [each for each in filters if each.field not in one.excluded]))
+            for one in questions
+        ]
         async with self._database.snapshot() as session:
-            page = await self._page(session, narrowed)
-            cells = await search.cells(session, wanted.filter) if questions else []
-        facets = []
-        for question in questions:
-            counted = [cell for cell in cells if _passes(cell, filters, question.excluded)]
-            known = await self._known_values(question.request)
-            facets.append(facet(question.request, counted, known))
+            if not questions:
+                return await self._page(session, narrowed)
+            whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
+            total, *counted = await search.tallies(session, wanted.filter, [whole, *asked])
+            page = await self._page(session, narrowed, total.get("", 0))
+        facets = [
+            facet(one.request, counts, await self._known_values(one.request))
+            for one, counts in zip(questions, counted, strict=True)
+        ]
         return replace(page, facets=facets)
 
-    async def _page(self, session: Session, wanted: Listing) -> Page:
-        hits = await search.hits(session, wanted.filter)
-        if not wanted.number or wanted.first > hits:
+    async def _page(self, session: Session, wanted: Listing, hits: int | None = None) -> Page:
+        hits = await search.hits(session, wanted.filter) if hits is None else hits
+        if not wanted.number or not hits or (wanted.after is None and wanted.first > hits):
             return Page(hits, ())
-        found = await search.page(session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number)
-        return Page(hits, await jobs.with_steps(session, found) if wanted.steps else found)
+        if wanted.after is None:
+            found = await search.page(
+                session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number, hits=hits
+            )
+            more = wanted.first - 1 + len(found) < hits
+        else:
+            found = await search.page_after(session, wanted.filter, wanted.after, number=wanted.number + 1)
+            more = len(found) > wanted.number
+            found = found[: wanted.number]
+        order = wanted.order if wanted.after is None else wanted.after.order
+        end = Position.of(order, found[-1]) if more and found else None
+        return Page(hits, await jobs.with_steps(session, found) if wanted.steps else found, end=end)
 
     async def _known_values(self, request: FacetRequest) -> Sequence[str]:
         match request.field:
@@ -141,7 +161,3 @@ def _narrowed(wanted: Filter, filters: Sequence[FacetFilter]) -> Filter:
 
 def _both(before: Sequence[str] | None, values: frozenset[str]) -> list[str]:
     return sorted(values if before is None else values & set(before))
-
-
-def _passes(cell: Cell, filters: Sequence[FacetFilter], excluded: frozenset[FacetField]) -> bool:
-    return all(value_of(cell, one.field) in one.values for one in filters if one.field not in excluded)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from vidijob.jobs.model import Priority
+from vidijob.jobs.model import Job, Priority
 from vidijob.jobs.states import JobState
 
 
@@ -36,6 +36,12 @@ class Filter:
     finished_from: datetime | None = None
     finished_to: datetime | None = None
 
+    @property
+    def by_kind(self) -> bool:
+        """Whether it asks only for type, state, user and priority."""
+        bounds = (self.started_from, self.started_to, self.finished_from, self.finished_to)
+        return not self.data and all(bound is None for bound in bounds)
+
 
 class SortField(Enum):
     """What a list can be sorted by, as the wire spells it (spec "List all jobs")."""
@@ -57,6 +63,54 @@ class Order:
     field: SortField
     descending: bool = False
 
+    @property
+    def reversed(self) -> Order:
+        """The same field in the other direction."""
+        return Order(self.field, not self.descending)
+
+
+def complete(order: Sequence[Order]) -> tuple[Order, ...]:
+    """Return an order in which no two jobs are equal, so that pages never overlap: the id comes last, in the direction of
+    the first field.
+    """
+    fields = [one.field for one in order]
+    if SortField.ID in fields:
+        return tuple(order[: fields.index(SortField.ID) + 1])
+    return (*order, Order(SortField.ID, order[0].descending if order else False))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: an order, and what the last job has of each of its fields."""
+
+    order: tuple[Order, ...]
+    #: As in a ``Job``; only the time of the end may be ``None``.
+    values: tuple[str | int | datetime | None, ...]
+
+    @classmethod
+    def of(cls, order: Sequence[Order], job: Job) -> Position:
+        """Return the position just behind a job."""
+        order = complete(order)
+        return cls(order, tuple(_value(job, one.field) for one in order))
+
+
+def _value(job: Job, field: SortField) -> str | int | datetime | None:
+    match field:
+        case SortField.ID:
+            return int(job.id)
+        case SortField.TYPE:
+            return job.type
+        case SortField.STATE:
+            return job.state.value
+        case SortField.USER:
+            return job.user
+        case SortField.STARTED:
+            return job.started
+        case SortField.PRIORITY:
+            return job.priority.value
+        case SortField.FINISHED:
+            return job.finished
+
 
 class FacetField(Enum):
     """What can be counted (spec "Search and count jobs")."""
@@ -64,16 +118,6 @@ class FacetField(Enum):
     TYPE = "type"
     STATE = "state"
     USER = "user"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """How many jobs there are of one type, state and owner."""
-
-    type: str
-    state: JobState
-    owner: str
-    jobs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +141,15 @@ class FacetResult:
     counts: Sequence[tuple[str, int]]
 
 
-def facet(request: FacetRequest, cells: Sequence[Cell], known: Sequence[str]) -> FacetResult:
-    """Fold cells into the counts of one field: the most frequent first, then in the order of ``known``, then by name.
+def facet(request: FacetRequest, counted: Mapping[str, int], known: Sequence[str]) -> FacetResult:
+    """Make a facet of how many jobs there are of each value: the most frequent first, then in the order of ``known``, then
+    by name.
 
     ``known`` are the values that can occur; with a least count of 0 those that do not are listed as well.
     """
-    counts: dict[str, int] = {value: 0 for value in known} if request.least is not None and request.least <= 0 else {}
-    for cell in cells:
-        value = value_of(cell, request.field)
-        counts[value] = counts.get(value, 0) + cell.jobs
-    place: Mapping[str, int] = {value: place for place, value in enumerate(known)}
+    counts = {value: 0 for value in known} if request.least is not None and request.least <= 0 else {}
+    counts |= counted
+    place = {value: place for place, value in enumerate(known)}
     kept = [
         (value, count)
         for value, count in counts.items()
@@ -114,14 +157,3 @@ def facet(request: FacetRequest, cells: Sequence[Cell], known: Sequence[str]) ->
     ]
     kept.sort(key=lambda one: (-one[1], place.get(one[0], len(place)), one[0]))
     return FacetResult(request, kept if request.results is None else kept[: request.results])
-
-
-def value_of(cell: Cell, field: FacetField) -> str:
-    """Return what a cell counts under a field."""
-    match field:
-        case FacetField.TYPE:
-            return cell.type
-        case FacetField.STATE:
-            return cell.state.value
-        case FacetField.USER:
-            return cell.owner

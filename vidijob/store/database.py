@@ -10,11 +10,12 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import orjson
 
-from vidijob.errors import SetupError, Unavailable
+from vidijob.errors import SetupError, TookTooLong, Unavailable
 from vidijob.store.queries import Query, query
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _NOT_NOW_CODES = frozenset({"25006", "25P03", "40001", "40P01", "55P03"})
 COMMAND_TIMEOUT = 30.0
 #: A migration may take this long.
 _SCRIPT_TIMEOUT = 24 * 3600.0
+#: So many seconds after the database should have given a statement up itself, it is taken for dead.
+_SILENCE = 3.0
 #: What a process has locked that is stopped in the middle of a transaction is free again after this time.
 _LONGEST_PAUSE = "5s"
 #: Who reads from a snapshot has locked nothing, and may have to wait for whoever it reads to.
@@ -43,7 +46,8 @@ _RELEASE_TIMEOUT = 2.0
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn an error of the database into one of ours."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -59,10 +63,11 @@ def _translated() -> Iterator[None]:
 
 
 class Session:
-    """One connection, borrowed; runs queries."""
+    """One connection, borrowed; runs queries. ``longest`` is after how many seconds the database gives one up."""
 
-    def __init__(self, connection: PooledConnection) -> None:
+    def __init__(self, connection: PooledConnection, longest: float | None = None) -> None:
         self._connection = connection
+        self._longest = longest
 
     async def rows(self, name: str, *arguments: object) -> list[Record]:
         """Run a query and return its rows."""
@@ -80,20 +85,26 @@ class Session:
 
     async def script(self, sql: str) -> None:
         """Run the statements of a migration."""
-        with _translated():
+        with translated():
             await self._connection.execute(sql, timeout=_SCRIPT_TIMEOUT)
 
     async def run(self, query: Query, *arguments: object) -> list[Record]:
-        """Run a query that was put together, and return its rows."""
-        with _translated():
-            return await self._connection.fetch(query.sql, *arguments)
+        """Run a query that was put together, and return its rows; raises ``TookTooLong`` where the pool is strict."""
+        try:
+            with translated():
+                return await self._connection.fetch(query.sql, *arguments)
+        except Unavailable as error:
+            if self._longest is not None and isinstance(error.__cause__, asyncpg.QueryCanceledError):
+                raise TookTooLong(self._longest) from error
+            raise
 
 
 class Database:
     """A pool of connections to one database.
 
     ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port. ``patience`` is how
-    many seconds one waits for a free connection, ``longest`` how many a statement may take.
+    many seconds one waits for a free connection, ``longest`` how many a statement may take. Where that is ``strict`` the
+    database itself gives it up then, and it raises ``TookTooLong``.
     """
 
     def __init__(
@@ -104,8 +115,10 @@ class Database:
         application: str = "vidijob",
         patience: float = 5.0,
         longest: float = COMMAND_TIMEOUT,
+        strict: bool = False,
     ) -> None:
         self._url = url
+        self._strict = strict
         self._patience = patience
         self._longest = longest
         self._connections = connections
@@ -113,8 +126,16 @@ class Database:
         self._pool: asyncpg.Pool[Record] | None = None
 
     def sibling(self, *, connections: int, longest: float) -> Database:
-        """Return another pool on the same database, not opened yet."""
-        return Database(self._url, connections=connections, application=self._application, longest=longest)
+        """Return another pool on the same database, not opened yet, and strict."""
+        return Database(self._url, connections=connections, application=self._application, longest=longest, strict=True)
+
+    def neighbour(self, name: str) -> Database:
+        """Return a pool on another database of the same server, not opened yet."""
+
+        def url() -> str:
+            return urlunsplit(urlsplit(self._url())._replace(path=f"/{name}"))
+
+        return Database(url, connections=self._connections, application=self._application, longest=self._longest)
 
     async def open(self) -> None:
         """Open the pool; raises ``Unavailable`` when the database does not answer, ``SetupError`` when it never will."""
@@ -128,14 +149,14 @@ class Database:
             ) from error
 
     async def _open(self) -> None:
-        with _translated():
+        with translated():
             self._pool = await asyncpg.create_pool(
                 connect=self._connect,
                 # Nothing is left on a connection that would have to be reset: that would be a round trip for each use.
                 reset=_leave_as_it_is,
                 min_size=1,
                 max_size=self._connections,
-                command_timeout=self._longest,
+                command_timeout=self._timeout,
             )
 
     async def close(self) -> None:
@@ -148,6 +169,10 @@ class Database:
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             pool.terminate()
 
+    @property
+    def _timeout(self) -> float:
+        return self._longest + _SILENCE if self._strict else self._longest
+
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:
         settings = {
             "application_name": self._application,
@@ -155,12 +180,14 @@ class Database:
             "timezone": "UTC",
             "jit": "off",
         }
+        if self._strict:
+            settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
         connection: asyncpg.Connection[Record] = await asyncpg.connect(
             self._url(),
             timeout=10,
             server_settings=settings,
             **{key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")},
-            command_timeout=self._longest,
+            command_timeout=self._timeout,
         )
         try:
             await connection.set_type_codec(
@@ -181,12 +208,12 @@ class Database:
         pool = self._pool
         if pool is None:
             raise Unavailable("The database", "the connection pool is closed")
-        with _translated():
+        with translated():
             connection = await pool.acquire(timeout=self._patience)
         try:
-            yield Session(connection)
+            yield Session(connection, self._longest if self._strict else None)
         finally:
-            with _translated():
+            with translated():
                 # Gone already, when its backend was ended meanwhile.
                 with suppress(asyncpg.InterfaceError):
                     if not connection.is_closed() and connection.is_in_transaction():
@@ -197,7 +224,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Session]:
         """Borrow a connection and a transaction; committed at the end, rolled back on an error."""
         async with self.session() as session:
-            with _translated():
+            with translated():
                 transaction = session._connection.transaction()
                 await transaction.start()
             try:
@@ -206,14 +233,14 @@ class Database:
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
                     await transaction.rollback()
                 raise
-            with _translated():
+            with translated():
                 await transaction.commit()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
         """Borrow a connection whose reads all see the same moment; between two of them it may take its time."""
         async with self.session() as session:
-            with _translated():
+            with translated():
                 await session._connection.execute(_SNAPSHOT)
             try:
                 yield session
@@ -257,7 +284,7 @@ class Database:
         while True:
             connection = None
             try:
-                with _translated():
+                with translated():
                     connection = await self._connect()
                     for channel in channels:
                         await connection.add_listener(channel, told)

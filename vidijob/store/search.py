@@ -1,125 +1,121 @@
-"""Finds and counts jobs: puts a statement together from the parts in ``sql/parts/search.sql``, never from what a caller
-wrote. It knows no facets and no HTTP.
+"""Finds and counts jobs. It knows no facets and no HTTP.
+
+What asks only for type, state, user and priority is counted from the counts (``counts.py``), which are exact in the same
+snapshot; anything else from the jobs.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from vidijob.jobs.model import Job
-from vidijob.jobs.search import Cell, DataCondition, Filter, Order, SortField
-from vidijob.jobs.states import JobState
-from vidijob.store import jobs
+from vidijob.jobs.search import FacetField, Filter, Order, Position, complete
+from vidijob.store import jobs, walk
 from vidijob.store.database import Session
-from vidijob.store.queries import Query, parts
+from vidijob.store.keyset import Stretch, stretches
+from vidijob.store.search_statement import Statement
+from vidijob.store.walk import Piece
 
-if TYPE_CHECKING:
-    from asyncpg import Record
-
-_NAME = re.compile(r"\$([a-z_]+)")
-_ORDER = {
-    SortField.ID: "order_id",
-    SortField.TYPE: "order_type",
-    SortField.STATE: "order_state",
-    SortField.USER: "order_owner",
-    SortField.STARTED: "order_started",
-    SortField.FINISHED: "order_finished",
-    SortField.PRIORITY: "order_priority",
-}
+#: So few are all fetched and sorted, by whichever index finds them; the planner might look for them along the order.
+_FEW = 1000
 
 
-async def page(session: Session, wanted: Filter, order: Sequence[Order], *, first: int, number: int) -> list[Job]:
-    """Return a page of jobs; ``first`` counts from 1."""
-    statement = _Statement("page")
-    statement.where(wanted)
-    statement.order(order)
-    statement.end("page_end", offset=first - 1, limit=number)
-    return [jobs.from_row(row) for row in await statement.run(session)]
+async def page(
+    session: Session,
+    wanted: Filter,
+    order: Sequence[Order],
+    *,
+    first: int,
+    number: int,
+    hits: int | None = None,
+) -> list[Job]:
+    """Return a page of jobs; ``first`` counts from 1. ``hits`` is how many there are in all, where that is known."""
+    order, offset = complete(order), first - 1
+    if walk.is_shorter(wanted, order, offset):
+        pieces = await walk.pieces(session, wanted, order, offset=offset, number=number)
+        if pieces is not None:
+            return [job for piece in pieces for job in await _piece(session, piece)]
+    few = hits is not None and hits <= _FEW
+    return await _page(session, wanted, order, offset=offset, number=number, hits=hits, few=few)
+
+
+async def page_after(session: Session, wanted: Filter, after: Position, *, number: int) -> list[Job]:
+    """Return the jobs that follow a position in its order; it takes no longer the farther that is."""
+    if walk.is_shorter(wanted, after.order, 0):
+        pieces = await walk.pieces(session, wanted, after.order, offset=0, number=number, after=after)
+        if pieces is not None:
+            found: list[Job] = []
+            for piece in pieces:
+                if len(found) < number:
+                    found += await _piece(session, piece)
+            return found[:number]
+    found = []
+    for stretch in stretches(after):
+        if len(found) < number:
+            found += await _page(
+                session, wanted, after.order, offset=0, number=number - len(found), hits=None, beyond=stretch
+            )
+    return found
+
+
+async def _page(
+    session: Session,
+    wanted: Filter,
+    order: Sequence[Order],
+    *,
+    offset: int,
+    number: int,
+    hits: int | None,
+    few: bool = False,
+    among_owned: bool = False,
+    beyond: Stretch | None = None,
+) -> list[Job]:
+    backward = hits is not None and 0 < offset < hits and hits - offset - number < offset
+    if hits is not None and backward:
+        # It is nearer from the end.
+        number = min(number, hits - offset)
+        order, offset = [one.reversed for one in order], hits - offset - number
+    statement = Statement("page")
+    statement.page(wanted, order, offset=offset, number=number, few=few, among_owned=among_owned, beyond=beyond)
+    found = [jobs.from_row(row) for row in await statement.run(session)]
+    return found[::-1] if backward else found
+
+
+async def _piece(session: Session, piece: Piece) -> list[Job]:
+    beyond = None if piece.after is None else stretches(piece.after)[0]
+    among_owned = piece.wanted.owner is not None and piece.wanted.states is None
+    few = piece.far if among_owned else piece.hits is not None and piece.hits <= _FEW
+    return await _page(
+        session,
+        piece.wanted,
+        piece.order,
+        offset=piece.offset,
+        number=piece.number,
+        hits=piece.hits,
+        few=few,
+        among_owned=among_owned,
+        beyond=beyond,
+    )
 
 
 async def hits(session: Session, wanted: Filter) -> int:
     """Return how many jobs a filter finds."""
-    statement = _Statement("hits")
-    statement.where(wanted)
+    statement = Statement("hits")
+    statement.hits(wanted)
     (row,) = await statement.run(session)
     return int(row["hits"])
 
 
-async def cells(session: Session, wanted: Filter) -> list[Cell]:
-    """Return how many jobs a filter finds of each type, state and owner."""
-    statement = _Statement("cells")
-    statement.where(wanted)
-    statement.end("cells_end")
-    return [
-        Cell(row["type"], JobState(row["state"]), row["owner"], row["jobs"]) for row in await statement.run(session)
-    ]
-
-
-class _Statement:
-    """A statement that grows, and its arguments."""
-
-    def __init__(self, head: str) -> None:
-        self._parts = parts("search")
-        self._head = head
-        self._sql = [self._parts[head]]
-        self._arguments: list[object] = []
-
-    def where(self, wanted: Filter) -> None:
-        conditions = [
-            *self._plain(wanted),
-            *(self._on_data(condition) for condition in wanted.data),
-        ]
-        if conditions:
-            self._sql.append("WHERE " + " AND ".join(conditions))
-
-    def order(self, order: Sequence[Order]) -> None:
-        """Sort; the id comes last, in the direction of the first field, so that pages never overlap."""
-        fields = [*order]
-        if not any(one.field is SortField.ID for one in fields):
-            fields.append(Order(SortField.ID, fields[0].descending if fields else False))
-        terms = [self._parts[_ORDER[one.field]] + (" DESC" if one.descending else "") for one in fields]
-        self._sql.append("ORDER BY " + ", ".join(terms))
-
-    def end(self, part: str, **arguments: object) -> None:
-        self._sql.append(self._part(part, **arguments))
-
-    async def run(self, session: Session) -> list[Record]:
-        sql = "\n".join(self._sql)
-        return await session.run(Query(f"search.{self._head}", (), "many", "", sql), *self._arguments)
-
-    def _plain(self, wanted: Filter) -> list[str]:
-        given: dict[str, object] = {
-            "owner": wanted.owner,
-            "types": None if wanted.types is None else list(wanted.types),
-            "states": None if wanted.states is None else [state.value for state in wanted.states],
-            "priorities": None if wanted.priorities is None else [priority.value for priority in wanted.priorities],
-            "owners": None if wanted.owners is None else list(wanted.owners),
-            "started_from": wanted.started_from,
-            "started_to": wanted.started_to,
-            "finished_from": wanted.finished_from,
-            "finished_to": wanted.finished_to,
-        }
-        return [self._part(name, **{name: value}) for name, value in given.items() if value is not None]
-
-    def _on_data(self, condition: DataCondition) -> str:
-        if "*" in condition.value:
-            return self._part("pattern", key=condition.key, pattern=_like(condition.value))
-        # A key may have been given with its type (contract 2.8).
-        plain, string, string_array = (
-            {condition.key + suffix: [condition.value]} for suffix in ("", ":String", ":StringArray")
-        )
-        return self._part("value", plain=plain, string=string, string_array=string_array)
-
-    def _part(self, name: str, **arguments: object) -> str:
-        places: dict[str, int] = {}
-        for key, value in arguments.items():
-            self._arguments.append(value)
-            places[key] = len(self._arguments)
-        return _NAME.sub(lambda match: f"${places[match[1]]}", self._parts[name])
-
-
-def _like(pattern: str) -> str:
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%")
+async def tallies(
+    session: Session, wanted: Filter, asked: Sequence[tuple[FacetField | None, Filter]]
+) -> list[dict[str, int]]:
+    """Count what a filter finds several times over in one go: for each field and further filter, how many jobs there are
+    of each value; for no field, how many there are, under ``""``. The further filters know only types, states and owners.
+    """
+    statement = Statement("tallies")
+    statement.tallies(wanted, asked)
+    counted: list[dict[str, int]] = [{} for _ in asked]
+    for row in await statement.run(session):
+        if row["jobs"]:
+            counted[row["place"]][row["value"]] = row["jobs"]
+    return counted

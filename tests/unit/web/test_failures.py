@@ -36,6 +36,7 @@ SAMPLES: list[tuple[Exception, int]] = [
     (errors.RoleMissing("someone", "_job_read"), 403),
     (errors.NotReady("boom"), 503),
     (errors.Unavailable("The database", "connection refused"), 503),
+    (errors.TookTooLong(15), 503),
     (errors.OutOfStorage("There is no room."), 507),
     (errors.LeaseLost(1, 100, 7), 503),
     (errors.Unreachable("There is no connection."), 503),

@@ -19,7 +19,15 @@ from vidijob.access import User
 from vidijob.api.vidispine.translate import faults
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
-from vidijob.errors import Invalid, NotAuthenticated, NotImplementedHere, RoleMissing, Unreadable, VidijobError
+from vidijob.errors import (
+    Invalid,
+    NotAuthenticated,
+    NotImplementedHere,
+    RoleMissing,
+    TookTooLong,
+    Unreadable,
+    VidijobError,
+)
 from vidijob.web import addresses, auth, keys
 from vidijob.web.failures import status
 from vidijob.web.keys import Services
@@ -146,6 +154,8 @@ class Answer:
     form: Form | None = None
     #: Whether making it takes so long that it must not keep everybody else waiting.
     heavy: bool = False
+    #: Beside those that say what it is.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def _unread(error: Exception) -> Unreadable:
@@ -197,7 +207,9 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         _request=request,
     )
     answer = await route.handler(call)
-    return await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
+    response = await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
+    response.headers.update(answer.headers)
+    return response
 
 
 async def _user(request: web.Request, route: Route[Handler] | None, path: Mapping[str, str]) -> User:
@@ -266,7 +278,8 @@ def _failure(request: web.Request, error: Exception) -> web.Response:
         # The document of this error has no room for words.
         response.headers["Reason"] = error.reason
     if code == 503:
-        response.headers["Retry-After"] = "1"
+        # What took too long would do so again in a moment.
+        response.headers["Retry-After"] = "60" if isinstance(error, TookTooLong) else "1"
     if code == 413:
         response.force_close()
     return response

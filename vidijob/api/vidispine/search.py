@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vidijob.api.vidispine.call import Answer, Call
 from vidijob.api.vidispine.documents import JobSearchDocument
+from vidijob.api.vidispine.translate import cursor
 from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate import search as criteria
 from vidijob.binding import text
@@ -38,13 +39,16 @@ async def search(call: Call) -> Answer:
 
 def _wanted(call: Call, default: Sequence[Order]) -> Listing:
     given = call.parameters
+    order = criteria.order(given)
+    # Counted from 1; many clients begin with 0 (contract 7).
+    first = max(given.number("first", 1), 1)
     return Listing(
         filter=criteria.criteria(given, call.user),
-        order=criteria.order(given) or default,
-        # Counted from 1; many clients begin with 0 (contract 7).
-        first=max(given.number("first", 1), 1),
+        order=order or default,
+        first=first,
         number=given.number("number", _ALL if call.as_text else _PAGE, most=_ALL),
         steps=given.flag("step", False) and not call.as_text,
+        after=cursor.read(given.text("cursor"), order, first),
     )
 
 
@@ -56,4 +60,5 @@ def _answer(call: Call, page: Page) -> Answer:
         lambda: translate.job_list(call.site, page, metadata=metadata, fields=fields, id_only=id_only),
         lambda: text.lines([job_name(call.site, job.id) for job in page.jobs]),
         heavy=len(page.jobs) > _HEAVY,
+        headers={} if page.end is None else {cursor.HEADER: cursor.write(page.end)},
     )

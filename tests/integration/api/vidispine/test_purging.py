@@ -23,6 +23,8 @@ FILL = """
          LATERAL (SELECT now() - interval '30 days' + (n - 1000000) * interval '1 s' AS at) t
 """
 REST = """
+    INSERT INTO job_count_change (type, new_state, owner, priority, jobs)
+    SELECT type, state, owner, priority, count(*) FROM job WHERE id > 1000000 GROUP BY type, state, owner, priority;
     INSERT INTO step (job_id, number, description, executor, method, critical, cleanup, state)
     SELECT id, 100, 'A step', 'test', 'work', true, false, 'FINISHED' FROM job WHERE id > 1000000;
     INSERT INTO attempt (job_id, step, ordinal, state, worker)

@@ -53,6 +53,9 @@ _LISTED = (
     Parameter("sort", Kind.TEXT, "Fields to sort by, each with `asc` or `desc`.", example="priority desc, jobId"),
     Parameter("sort-order", Kind.TEXT, "The direction of fields without one.", "asc", values=("asc", "desc")),
     *PAGE,
+    Parameter(
+        "cursor", Kind.TEXT, "What follows the page whose header `Next-Cursor` said this, instead of `first` (ours)."
+    ),
     Parameter("step", Kind.FLAG, "Whether jobs are shown with the step that they are at.", False),
     Parameter("idonly", Kind.FLAG, "Whether of jobs only their ids are shown.", False),
     *_SHOWN,

@@ -37,6 +37,13 @@ def exception_document(error: BaseException, path: str) -> wire.ExceptionDocumen
             return wire.ExceptionDocument(
                 forbidden=wire.Forbidden(context="role", id=role, explanation=f"The user {user} lacks the role {role}.")
             )
+        case errors.TookTooLong(seconds=seconds):
+            return wire.ExceptionDocument(
+                internal_server=wire.InternalServer(
+                    message=f"This would take the database longer than {seconds:g} s; ask for less: of one user, of fewer "
+                    "types or states, of a shorter time, without * in job data."
+                )
+            )
         case errors.Unavailable(what=what):
             return wire.ExceptionDocument(
                 internal_server=wire.InternalServer(message=f"{what} is not available; try again in a moment.")

@@ -1,0 +1,29 @@
+-- What the benchmarks ask beside what the program asks anyway.
+
+-- name: next_ids(number) :many
+-- So many ids for new jobs, which nobody else gets.
+SELECT nextval('job_id') AS id FROM generate_series(1, $1::integer);
+
+-- name: tidy() :none
+-- Let every table be as it is some time after much was written to it.
+VACUUM (ANALYZE);
+
+-- name: group() :many
+-- The counts of each kind of jobs without those that are kept: by looking at every job.
+SELECT type, state, owner, count(*) AS jobs FROM job GROUP BY type, state, owner;
+
+-- name: last() :one_or_none
+-- The job that was submitted last.
+SELECT id FROM job ORDER BY id DESC LIMIT 1;
+
+-- name: server() :value
+-- Which Postgres it is.
+SELECT current_setting('server_version');
+
+-- name: make_second() :none
+-- A second database on the same server, for comparison.
+CREATE DATABASE vidijob_bench_second;
+
+-- name: drop_second() :none
+-- Take it out again.
+DROP DATABASE IF EXISTS vidijob_bench_second WITH (FORCE);

@@ -1,0 +1,73 @@
+"""``vidijob bench``: what it fills in is as if it had been run, and what it measures is what it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import asyncpg
+import pytest
+from click.testing import CliRunner
+
+from tests.faults import checker
+from vidijob.bench import filling
+from vidijob.bench.figures import by_turns
+from vidijob.cli import commands
+from vidijob.jobs.states import ENDED
+
+
+async def bench(*arguments: str, url: str) -> tuple[int, str]:
+    """Run the command; returns its exit code and what it printed."""
+    ended = await asyncio.to_thread(CliRunner().invoke, commands, ["bench", *arguments, "--database-url", url])
+    return ended.exit_code, ended.output
+
+
+async def test_a_filled_database_breaks_no_promise_and_can_be_measured(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(filling, "BATCH", 90)
+    code, words = await bench("search", url=url)
+    assert code == 1 and "fill the database first (vidijob bench fill 1000000)" in words
+    code, words = await bench("fill", "200", "--steps", "2", url=url)
+    assert code == 0 and words.startswith("200 jobs of 2 steps in "), words
+    connection = await asyncpg.connect(url)
+    try:
+        log = await checker.read(connection)
+        assert checker.breaches(log, limit=200) == []
+        assert {job.state for job in log.jobs} == {state.value for state in ENDED}
+        assert (len(log.jobs), len(log.steps), len(log.tries)) == (200, 400, 400)
+        owners = Counter(row["owner"] for row in await connection.fetch("SELECT owner FROM job"))
+        assert len(owners) > 20 and owners.most_common(1)[0][0] == "user0"
+        assert await connection.fetchval("SELECT count(*) FROM job_count_change") == 0
+        # What is there already stays, and new ids follow.
+        assert (await bench("fill", "10", "--steps", "0", url=url))[0] == 0
+        assert await connection.fetchval("SELECT count(*) FROM job WHERE total_steps = 0") == 10
+        assert await connection.fetch(checker.COUNTS) == []
+    finally:
+        await connection.close()
+    code, words = await bench("search", "--rounds", "1", "--small", "50", url=url)
+    assert code == 0, words
+    assert "equal to it" in words and "NOT" not in words
+    rows = {line.split("  ")[0].strip(): line.split() for line in words.splitlines()}
+    for name in ("hits and facets", "first page by startTime desc, all", "first page by finishTime, of user45",
+                 "page 1 by jobId desc"):  # fmt: skip
+        assert name in rows, words
+    assert "Medians of 1, by turns." in words and "fdatasync on" in words
+
+
+async def test_two_things_are_done_by_turns_and_their_medians_are_told() -> None:
+    done: list[str] = []
+
+    async def this() -> None:
+        done.append("this")
+        await asyncio.sleep(0.02 if done.count("this") == 1 else 0.002)
+
+    async def other() -> None:
+        done.append("other")
+
+    first, second = await by_turns(this, other, 3)
+    assert done == ["this", "other"] * 4
+    # The first time is not counted.
+    assert 2 <= first < 15 and second < first

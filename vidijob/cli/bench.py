@@ -1,0 +1,93 @@
+"""``vidijob bench``: figures of this program on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from vidijob import settings
+from vidijob.app import open_database
+from vidijob.bench.filling import fill as fill_database
+from vidijob.bench.machine import machine, sync_milliseconds
+from vidijob.bench.searching import SMALL, figures, second_database
+from vidijob.cli.options import setting
+from vidijob.store.bench import server
+
+#: A statement of a benchmark may take so long, in seconds: VACUUM is one.
+_LONGEST = 4 * 3600.0
+#: Of what is printed, also into a file.
+_WIDTH = 120
+
+
+@click.group()
+def bench() -> None:
+    """Figures of this program on this machine, as ratios; of a database that is there for that."""
+
+
+@bench.command()
+@click.argument("number", type=click.IntRange(min=1))
+@click.option(
+    "--steps",
+    type=click.IntRange(0, 40),
+    default=2,
+    show_default=True,
+    help="Steps of each job, with an attempt and three events each; 0: only the jobs.",
+)
+@setting("database_url", "data_dir")
+def fill(number: int, steps: int, **flags: Any) -> None:
+    """Add NUMBER jobs that have ended, of twelve types and fifty users, over three years."""
+    asyncio.run(_fill(settings.load(flags), number, steps))
+
+
+@bench.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="So often each is done.")
+@click.option(
+    "--small",
+    type=click.IntRange(min=1),
+    default=SMALL,
+    show_default=True,
+    help="How many jobs the database has that is filled for comparison.",
+)
+@setting("database_url", "data_dir")
+def search(rounds: int, small: int, **flags: Any) -> None:
+    """Hits, facets, first pages, deep pages and data filters of a database that was filled."""
+    asyncio.run(_search(settings.load(flags), rounds, small))
+
+
+async def _fill(chosen: settings.Settings, number: int, steps: int) -> None:
+    out = Console()
+    async with AsyncExitStack() as stack:
+        database = (await open_database(stack, chosen)).sibling(connections=2, longest=_LONGEST)
+        await database.open()
+        stack.push_async_callback(database.close)
+        begun = time.monotonic()
+        with out.status("") as status:
+            await fill_database(database, number, steps=steps, told=lambda there: status.update(f"{there:,} jobs"))
+        taken = time.monotonic() - begun
+    out.print(f"{number:,} jobs of {steps} steps in {taken:.1f} s, {number / taken:,.0f} a second")
+
+
+async def _search(chosen: settings.Settings, rounds: int, small_number: int) -> None:
+    out = Console()
+    async with AsyncExitStack() as stack:
+        database = (await open_database(stack, chosen)).sibling(connections=2, longest=_LONGEST)
+        await database.open()
+        stack.push_async_callback(database.close)
+        small = await stack.enter_async_context(second_database(database))
+        table = Table("figure", "ms", "beside", "ms", "ratio", "", box=None)
+        with out.status("filling a small database"):
+            async for one in figures(database, small, rounds=rounds, small_number=small_number):
+                table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
+        version = await server(database)
+    embedded = chosen.data_dir if chosen.database_url is None else None
+    out.width = max(out.width, _WIDTH)
+    out.print(table)
+    out.print(f"Medians of {rounds}, by turns. {machine()}, Postgres {version}.")
+    where = "its disk" if embedded is not None else "the disk for temporary files here"
+    out.print(f"fdatasync on {where}: {sync_milliseconds(embedded):.2f} ms")
