@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from vidijob.api.vidispine.call import Answer, Call
-from vidijob.api.vidispine.documents import SimpleMetadataDocument
+from vidijob.api.vidispine.documents import JobOrderListDocument, SimpleMetadataDocument
 from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate.notifications import additions
+from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid
 from vidijob.jobs.model import Priority
-from vidijob.jobs.notifications import NotificationRequest
+from vidijob.jobs.notifications import NotificationId, NotificationRequest
+from vidijob.web.parameters import one_of
 
 
 async def create(call: Call) -> Answer:
@@ -24,6 +26,30 @@ async def create(call: Call) -> Answer:
         call.user, type, priority, data, asked, hold=given.flag("holdJob", False), key=call.idempotency_key
     )
     return Answer(lambda: translate.created(call.site, job))
+
+
+async def create_all(call: Call) -> Answer:
+    """POST /job/bulk: start several jobs, all or none (ours)."""
+    given = await call.document(JobOrderListDocument)
+    notifications: dict[str | None, NotificationId | None] = {None: None}
+    orders = []
+    for place, wanted in enumerate(given.job if given is not None else ()):
+        named = wanted.notification or None
+        if named not in notifications and named is not None:
+            notifications[named] = await call.services.notifications.named(named)
+        orders.append(
+            Order(
+                wanted.type,
+                one_of(f"job[{place}].priority", wanted.priority, Priority)
+                if wanted.priority
+                else await call.services.configuration.default_priority(wanted.type),
+                translate.joined(wanted.data),
+                NotificationRequest(notifications[named], translate.joined(wanted.notification_data)),
+                bool(wanted.hold_job),
+            )
+        )
+    made = await call.services.commands.submit_all(call.user, orders, key=call.idempotency_key)
+    return Answer(lambda: translate.created_together(call.site, made))
 
 
 async def asked_of_notifications(call: Call) -> NotificationRequest:

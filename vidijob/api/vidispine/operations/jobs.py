@@ -14,6 +14,7 @@ from vidijob.api.vidispine.documents import (
     ExternalIdentifierListDocument,
     JobDocument,
     JobListDocument,
+    JobOrderListDocument,
     JobProblemListDocument,
     JobSearchDocument,
     NotificationDocument,
@@ -74,6 +75,19 @@ JOBS: Operations = {
         body=(SimpleMetadataDocument,),
         example={"field": [{"key": "sourceUri", "value": "file:///media/clip.mov"}]},
         answers=JobDocument,
+        refuses={404},
+    ),
+    jobs.create_all: Operation(
+        repeatable=True,
+        body=(JobOrderListDocument,),
+        needs_body=True,
+        example={
+            "job": [
+                {"type": "TRANSCODE", "data": [{"key": "sourceUri", "value": "file:///media/clip.mov"}]},
+                {"type": "COPY_FILE", "priority": "LOW", "holdJob": True},
+            ]
+        },
+        answers=JobListDocument,
         refuses={404},
     ),
     search.listing: Operation(takes=_LISTED, answers=JobListDocument),

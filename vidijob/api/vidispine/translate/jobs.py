@@ -66,10 +66,20 @@ def job_data(pairs: Sequence[str], document: wire.SimpleMetadataDocument | None)
     for pair in pairs:
         key, value = split_pair(pair)
         given.setdefault(key, []).append(value)
-    body: dict[str, list[str]] = {}
-    for field in document.field if document is not None else ():
-        body.setdefault(field.key, []).append(field.value)
-    return given | body
+    return given | joined(document.field if document is not None else ())
+
+
+def joined(pairs: Sequence[wire.KeyValue]) -> dict[str, list[str]]:
+    """Return pairs as job data: the values of a key that stands more than once in their order."""
+    data: dict[str, list[str]] = {}
+    for pair in pairs:
+        data.setdefault(pair.key, []).append(pair.value)
+    return data
+
+
+def created_together(site: str, jobs: Sequence[Job]) -> wire.JobListDocument:
+    """Return jobs as the POST of a list answers them."""
+    return wire.JobListDocument(hits=len(jobs), job=tuple(created(site, job) for job in jobs))
 
 
 def _document(site: str, job: Job, data: tuple[wire.KeyValue, ...]) -> wire.JobDocument:
