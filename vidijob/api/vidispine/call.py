@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -35,6 +35,7 @@ from vidijob.web.middleware import shown
 from vidijob.web.negotiate import Form, sent, wanted
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
+from vidijob.web.streaming import Streamed
 
 _log = logging.getLogger(__name__)
 
@@ -152,8 +153,8 @@ class Answer:
     content: Callable[[], bytes] | None = None
     #: Of the content, where it is not the form that was asked for first.
     form: Form | None = None
-    #: Whether making it takes so long that it must not keep everybody else waiting.
-    heavy: bool = False
+    #: What is too long to be held: its pieces, in the form that was asked for.
+    pieces: AsyncGenerator[bytes] | None = None
     #: Beside those that say what it is.
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -165,10 +166,10 @@ def _unread(error: Exception) -> Unreadable:
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
-def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the one handler behind a prefix: it finds the route, guards it, and turns answer or error into a response."""
 
-    async def dispatch(request: web.Request) -> web.Response:
+    async def dispatch(request: web.Request) -> web.StreamResponse:
         try:
             return await _answer(request, prefix, table)
         except Exception as error:
@@ -179,7 +180,7 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
     return dispatch
 
 
-async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.Response:
+async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.StreamResponse:
     where = target(request.rel_url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
     # Who has not logged in is not told what there is.
@@ -207,7 +208,7 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         _request=request,
     )
     answer = await route.handler(call)
-    response = await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
+    response = _response(answer, form) if answer.pieces is None else await _stream(request, answer.pieces, form)
     response.headers.update(answer.headers)
     return response
 
@@ -248,6 +249,13 @@ def _response(answer: Answer, form: Form | None) -> web.Response:
     if form is None or answer.document is None:
         return web.Response()
     return _body(answer.document(), form)
+
+
+async def _stream(request: web.Request, pieces: AsyncGenerator[bytes], form: Form | None) -> web.StreamResponse:
+    # The first one while there can still be an answer that says what is wrong.
+    first = await anext(pieces)
+    media = (form or Form.XML).value + ("; charset=utf-8" if form is Form.TEXT else "")
+    return Streamed(request, first, pieces, {"Content-Type": media})
 
 
 def _body(document: Document, form: Form, status: int = 200) -> web.Response:
