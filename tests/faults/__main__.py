@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tests.faults import cells
 from tests.faults.chaos import Storm
+from tests.faults.peers import PEERS
+from tests.faults.systems import Ours, System
 
 
 def main() -> int:
@@ -26,13 +28,16 @@ def main() -> int:
         "--cells",
         nargs="*",
         metavar="CELL",
-        help="instead: the chaos matrix, or some of its cells (" + "; ".join(cells.CELLS) + ")",
+        help="instead: the chaos matrix, or some of its cells (" + "; ".join(cells.KINDS) + ")",
     )
+    parser.add_argument("--peers", action="store_true", help="other job queues as well; needs the group peers")
+    parser.add_argument("--rate", type=float, default=20.0, help="how many jobs a cell is offered in a second")
     given = parser.parse_args()
     # Whoever ends this ends what it started: by the way of Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     if given.cells is not None:
-        return _matrix(given.cells or list(cells.CELLS), given.seconds or 10.0, given.lease)
+        systems: list[type[System]] = [Ours, *(PEERS if given.peers else ())]
+        return _matrix(given.cells or list(cells.KINDS), systems, given)
     with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:
         storm = Storm(
             Path(folder),
@@ -41,21 +46,36 @@ def main() -> int:
             seed=given.seed,
             seconds=given.seconds or float(given.faults),
             lease=given.lease,
+            say=_say,
         )
-        report = asyncio.run(storm.go())
-    sys.stdout.write("\n".join(report.lines()) + "\n")
-    return 0 if report.good else 1
+        try:
+            asyncio.run(storm.go())
+        finally:
+            # Also of a run that was broken off.
+            sys.stdout.write("\n".join(storm.report.lines()) + "\n")
+    return 0 if storm.report.good else 1
 
 
-def _matrix(names: list[str], seconds: float, lease: float) -> int:
-    good = True
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
+
+
+def _matrix(names: list[str], systems: list[type[System]], given: argparse.Namespace) -> int:
+    """Go through cells, one system after the other in each; only what vidijob does makes the exit code 1."""
+    found = []
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:
-            cell = asyncio.run(cells.run(name, Path(folder), seconds=seconds, lease=lease))
-        sys.stdout.write(cell.line() + "\n")
-        sys.stdout.flush()
-        good = good and cell.good
-    return 0 if good else 1
+        for system in systems:
+            if system is not Ours and cells.KINDS[name].server:
+                continue
+            with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:
+                one = system(Path(folder), given.lease)
+                cell = asyncio.run(cells.run(name, one, seconds=given.seconds or 10.0, rate=given.rate))
+            sys.stdout.write(cell.line() + "\n")
+            sys.stdout.flush()
+            found.append(cell)
+    sys.stdout.write(cells.table(found) + "\n")
+    return 0 if all(cell.good for cell in found if isinstance(cell.system, Ours)) else 1
 
 
 if __name__ == "__main__":

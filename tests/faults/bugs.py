@@ -7,7 +7,7 @@ is not there any more, the test of the bugs says so, and the bug has to be writt
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from tests.faults.rules import Bounds, JobRow, Rules, StepRow
@@ -26,6 +26,8 @@ class Bug:
     #: The statement, and in it (text, what stands there instead).
     query: str
     changes: tuple[tuple[str, str], ...]
+    #: What stands otherwise in other statements, where one alone would not do.
+    besides: tuple[Bug, ...] = ()
 
 
 BUGS = [
@@ -70,6 +72,13 @@ BUGS = [
         (
             ("JOIN job_queue q USING (job_id)\n", ""),
             ("AND j.state = ANY ($5::text[]::job_state[])", "AND $5::text[] IS NOT NULL"),
+        ),
+        (
+            Bug(
+                "a job is locked for admission that is not queued",
+                "lock.queued",
+                (("FROM job j JOIN job_queue q ON q.job_id = j.id\n", "FROM job j\n"), (" OF j SKIP LOCKED FOR UPDATE OF q", "")),
+            ),
         ),
     ),
     Bug(
@@ -233,7 +242,10 @@ def written_into(bug: Bug) -> Iterator[None]:
         sql = sql.replace(text, instead)
     known[bug.query] = replace(right, sql=sql)
     try:
-        yield
+        with ExitStack() as stack:
+            for other in bug.besides:
+                stack.enter_context(written_into(other))
+            yield
     finally:
         known[bug.query] = right
 

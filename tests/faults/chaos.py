@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,9 @@ FAULTS = {
     "a server is stopped for a while": 1, "all connections are cut": 2, "some connections are cut": 3,
     "Postgres crashes": 1,
 }  # fmt: skip
+#: Twice as long as planned, and ten minutes, it may take.
+_LONGEST = 2.0
+_NOW_AND_THEN = 15.0
 _ENDED = [state.value for state in ENDED]
 #: Where the receiver is told of every end.
 _STOPPED = "/stopped"
@@ -90,7 +94,19 @@ class Report:
 class Storm:
     """One run."""
 
-    def __init__(self, folder: Path, *, jobs: int, faults: int, seed: int, seconds: float, lease: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        jobs: int,
+        faults: int,
+        seed: int,
+        seconds: float,
+        lease: float,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``say`` is told now and then how far it is."""
+        self._say = say
         self._fleet = Fleet(folder, limit=32, lease=lease)
         self._jobs, self._faults, self._seconds = jobs, faults, seconds
         self._chance = random.Random(seed)
@@ -100,29 +116,50 @@ class Storm:
         self.report = Report(seed)
 
     async def go(self) -> Report:
-        """Start the fleet, let it all happen, read the log."""
+        """Start the fleet, let it all happen, read the log. It ends, whatever does not."""
         began = time.monotonic()
+        longest = _LONGEST * self._seconds + 600
+        telling = asyncio.create_task(self._tell(began))
         await self._fleet.start()
         try:
-            async with (
-                receiving() as receiver,
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
-            ):
-                await self._until_ready(session)
-                await self._notify(session, receiver)
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._hurt())
-                    for number in range(8):
-                        share = self._jobs // 8 + (number < self._jobs % 8)
-                        group.create_task(self._submit(session, share, number))
-                await self._until_over()
-                await self._until_told(receiver)
+            try:
+                async with asyncio.timeout(longest):
+                    await self._live()
+            except TimeoutError:
+                self.report.breaches.append(f"it was not over after {longest:.0f} s")
             await self._read()
         finally:
+            telling.cancel()
             await self._fleet.stop()
         self.report.exits = self._fleet.exits
         self.report.seconds = time.monotonic() - began
         return self.report
+
+    async def _live(self) -> None:
+        async with (
+            receiving() as receiver,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+        ):
+            await self._until_ready(session)
+            await self._notify(session, receiver)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._hurt())
+                for number in range(8):
+                    share = self._jobs // 8 + (number < self._jobs % 8)
+                    group.create_task(self._submit(session, share, number))
+            self._say("all are submitted; waiting for their ends")
+            await self._until_over()
+            self._say("waiting until the receiver was told of them")
+            await self._until_told(receiver)
+
+    async def _tell(self, began: float) -> None:
+        """Say now and then how far it is."""
+        while True:
+            await asyncio.sleep(_NOW_AND_THEN)
+            self._say(
+                f"{time.monotonic() - began:5.0f} s: {len(self._acknowledged)} of {self._jobs} jobs acknowledged, "
+                f"{self.report.faults.total()} of {self._faults} faults, {len(self._fleet.exits)} processes ended by themselves"
+            )
 
     async def _until_ready(self, session: aiohttp.ClientSession) -> None:
         async with asyncio.timeout(60):
@@ -244,7 +281,7 @@ class Storm:
         self.report.breaches += telling.breaches(ended, told)
 
     async def _read(self) -> None:
-        journal = [checker.Begun(*map(int, line.split())) for line in self._fleet.journal.read_text().splitlines()]
+        journal = [checker.Begun(one.job, one.step, one.lease) for one in self._fleet.begun()]
         connection = await asyncpg.connect(self._fleet.cluster.url)
         try:
             for kind in ("json", "jsonb"):

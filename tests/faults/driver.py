@@ -140,7 +140,7 @@ class Driver:
         assert term is not None
         before = self._rules.queue()
         admitted = await jobs.admit(self._database, self._schedulers[s], term, [Admission(self._ids[j], slot)])
-        self._same("admitted", admitted == [self._ids[j]], self._rules.admit(s, j, slot))
+        self._same("admitted", admitted.started == [self._ids[j]], self._rules.admit(s, j, slot))
         assert before <= self._rules.queue()
 
     async def claim(self, a: int, b: int) -> None:
@@ -193,11 +193,11 @@ class Driver:
         end = End(
             hold.held, _OUTCOMES[outcome], error=None if outcome == "done" else outcome, data=data, problem=problem
         )
-        accepted, over = await steps.end(self._database, [end])
+        ended = await steps.end(self._database, [end])
         before = {id for id, job in zip(self._ids, self._rules.jobs, strict=True) if job.state in ENDS}
-        self._same("accepted", accepted == {hold.held}, self._rules.end(hold.run, outcome))
+        self._same("accepted", ended.accepted == {hold.held}, self._rules.end(hold.run, outcome))
         after = {id for id, job in zip(self._ids, self._rules.jobs, strict=True) if job.state in ENDS}
-        self._same("ended", set(over), after - before)
+        self._same("ended", set(ended.over), after - before)
         self._drop(hold)
 
     async def hand_back(self, a: int, b: int = 0) -> None:
@@ -234,8 +234,8 @@ class Driver:
             await self._expire(hold, over=True)
         if self._rules.jobs[hold.run[0]].steps[hold.run[1]].vanished >= self._rules.most_vanished:
             end = End(hold.held, StepState.FAILED_FATAL, error="vanished")
-            accepted, _ = await steps.end(self._database, [end], expired_only=True)
-            self._same("given up", accepted == {hold.held}, self._rules.end(hold.run, "fail", expired_only=True))
+            ended = await steps.end(self._database, [end], expired_only=True)
+            self._same("given up", ended.accepted == {hold.held}, self._rules.end(hold.run, "fail", expired_only=True))
         else:
             back = await steps.give_back(self._database, [hold.held], None)
             self._same("given back", back == [hold.held], self._rules.give_back(hold.run))

@@ -113,14 +113,32 @@ class Member:
         return f"http://127.0.0.1:{self.port}/API"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A line of the journal: an attempt was begun."""
+
+    job: int
+    step: int
+    lease: int
+    pid: int
+    at: float
+
+
 class Fleet:
     """Servers (API and scheduler) and workers."""
 
-    def __init__(self, folder: Path, *, limit: int, lease: float, servers: int = 2, workers: int = 2) -> None:
+    #: The name that their connections have.
+    application = "vidijob"
+
+    def __init__(
+        self, folder: Path, *, limit: int, lease: float, servers: int = 2, workers: int = 2, slots: int = 8
+    ) -> None:
+        """``limit`` is how many jobs run at once, ``slots`` how many steps a worker takes."""
         self.folder = folder
         self.cluster = Cluster(folder)
         self.limit = limit
         self.lease = lease
+        self._slots = slots
         self._roles = ["api,scheduler"] * servers + ["worker"] * workers
         self.members: list[Member] = []
         #: Processes that ended though nobody ended them.
@@ -139,14 +157,21 @@ class Fleet:
     async def start(self) -> None:
         """Start all."""
         await self.cluster.start()
+        await self._prepare()
+        self.members = [self._launch(roles, free_port()) for roles in self._roles]
+
+    async def _prepare(self) -> None:
+        """Bring the database to where they can start."""
         url = self.cluster.url
         database = Database(lambda: url, connections=1)
         await database.open()
         await migrate(database)
         await JobTypes(database).ship()
-        await JobTypes(database).ship([child.TYPE])
+        await JobTypes(database).ship([child.TYPE, child.REST])
         await database.close()
-        self.members = [self._launch(roles, free_port()) for roles in self._roles]
+
+    def _command(self, roles: str) -> list[str]:
+        return ["-m", "tests.faults.child", roles, str(self.journal), str(self.lease)]
 
     def _launch(self, roles: str, port: int) -> Member:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDIJOB_")}
@@ -156,13 +181,13 @@ class Fleet:
             "VIDIJOB_PORT": str(port),
             "VIDIJOB_ADMIN_PASSWORD": PASSWORD,
             "VIDIJOB_CONCURRENT_JOBS": str(self.limit),
-            "VIDIJOB_WORKER_SLOTS": "8",
+            "VIDIJOB_WORKER_SLOTS": str(self._slots),
             "VIDIJOB_WEBHOOK_NETWORKS": "127.0.0.0/8",
             "PYTHONPATH": str(ROOT),
         }
         # Tied to this process: nothing of the fleet outlives it.
         tied = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
-        command = [*tied, sys.executable, "-m", "tests.faults.child", roles, str(self.journal), str(self.lease)]
+        command = [*tied, sys.executable, *self._command(roles)]
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -174,6 +199,20 @@ class Fleet:
     def journal(self) -> Path:
         """What was begun."""
         return self.folder / "journal"
+
+    def begun(self) -> list[Entry]:
+        """Read the journal."""
+        if not self.journal.exists():
+            return []
+        lines = (line.split() for line in self.journal.read_text().splitlines())
+        return [Entry(int(job), int(step), int(lease), int(pid), float(at)) for job, step, lease, pid, at in lines]
+
+    def done(self) -> dict[int, float]:
+        """Return when executors were done with which jobs, whether or not that was accepted."""
+        path = child.ends_of(self.journal)
+        if not path.exists():
+            return {}
+        return {int(job): float(at) for job, at in (line.split() for line in path.read_text().splitlines())}
 
     def kill(self, member: Member) -> None:
         """Kill a process without notice, and start another one in its place."""
@@ -203,10 +242,10 @@ class Fleet:
             connection = await asyncpg.connect(self.cluster.url)
             try:
                 await connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vidijob' AND random() < $1::float8"
-                    if share < 1
-                    else "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vidijob'",
-                    *([share] if share < 1 else []),
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = $1 AND random() < $2::float8",
+                    self.application,
+                    share,
                 )
             finally:
                 await connection.close()

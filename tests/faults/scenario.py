@@ -20,9 +20,10 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.worker import Worker
 from vidijob.errors import NotFound, TransitionRefused, Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, Wait
+from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import JobType, Priority, WorkerId
 from vidijob.jobs.states import ENDED
-from vidijob.store import steps
+from vidijob.store import jobs, steps
 from vidijob.store.database import Database
 
 Answer = TypeVar("Answer")
@@ -50,6 +51,8 @@ class Work:
         self.there = False
         #: Steps that are to last wait for it.
         self.go_on = asyncio.Event()
+        #: A step that is to end while somebody has locked its job waits for that.
+        self.is_locked = asyncio.Event()
 
     async def __call__(self, step: StepContext) -> Outcome:
         """Carry out a step."""
@@ -71,6 +74,8 @@ class Work:
             await asyncio.sleep(2.5)  # beats store it, though each statement of theirs goes wrong once
         if step.step == 200 and what == "last":
             await self.go_on.wait()
+        if step.step == 200 and what == "locked":
+            await self.is_locked.wait()
         return Done({f"lease-{step.step}": [str(step.lease)]})
 
 
@@ -127,6 +132,7 @@ class History:
         await self._resolve(waiting[1], fail=True)
         await persist(lambda: self._engine.commands.rerun(ADMIN, done[0], None))
         await self._repeat_and_release()
+        await self._end_while_locked()
         await self._delete(done[0])
         await self._over(done[1])
 
@@ -144,6 +150,24 @@ class History:
         job = await persist(lambda: self._engine.until(id))
         assert job.log is not None
 
+    async def _end_while_locked(self) -> None:
+        """A step ends whose job somebody has locked."""
+        id = await self._submit(what="locked")
+        await self._until_begun(id)
+        async with self._sound.transaction() as session:
+            await jobs.lock(session, [parse_job("VX", id)])
+            self._work.is_locked.set()
+            await asyncio.sleep(0.3)  # somebody tries meanwhile to store that it has ended
+        await self._over(id)
+
+    async def _until_begun(self, *ids: str) -> None:
+        """Wait until the second step of jobs was begun."""
+        async with asyncio.timeout(20):
+            while len([begun for begun in self._work.journal if f"VX-{begun.job}" in ids and begun.step == 200]) < len(
+                ids
+            ):
+                await asyncio.sleep(0.01)
+
     async def _vanish(self, rescuer: Rescuer, *, vanished: int) -> None:
         """Some worker, not of this engine, takes a step and is never heard of again."""
         await self._sql("UPDATE step_queue SET ready_at = clock_timestamp()")
@@ -159,9 +183,7 @@ class History:
     async def _ends(self, worker: Worker, executor: ScriptedExecutor) -> None:
         """The worker stops in the middle of its work, others vanish, a last one does the rest."""
         last = [await self._submit(what="last") for _ in range(2)]
-        async with asyncio.timeout(20):
-            while len([begun for begun in self._work.journal if f"VX-{begun.job}" in last and begun.step == 200]) < 2:
-                await asyncio.sleep(0.01)
+        await self._until_begun(*last)
         await asyncio.sleep(1.1)  # a beat stores what they noted
         with suppress(Unavailable):
             await worker.stop()

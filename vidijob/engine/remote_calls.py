@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between two looks while a remote engine works; the bell makes it sooner.
 _POLL = 2.0
+#: And while a take-over is to be told of a job that somebody has locked.
+_SOON = 0.1
 _ASLEEP = 3600.0
 
 
@@ -96,16 +98,16 @@ class RemoteCalls:
         """Tell which steps were taken over, and hand on what remote engines have told since the last look."""
         due = {digest: callback for digest, callback in self._open.items() if callback.due}
         if due:
-            await remote_calls.take_over(self._database, {digest: callback.job for digest, callback in due.items()})
-            for callback in due.values():
-                callback.due = False
+            calls = {digest: callback.job for digest, callback in due.items()}
+            for digest in await remote_calls.take_over(self._database, calls):
+                due.pop(digest).due = False
         if not self._open:
             return _ASLEEP
         known = {digest: callback.version for digest, callback in self._open.items()}
         for news in await remote_calls.news(self._database, known):
             if (told := self._open.get(news.digest)) is not None:
                 told.hear(news)
-        return _POLL
+        return _SOON if due else _POLL
 
 
 class _Callback:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import uuid4
 
@@ -36,6 +36,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: So soon it looks again whether jobs are still locked by somebody else, in seconds.
+_BUSY = 0.5
 
 
 class Scheduler:
@@ -95,20 +97,25 @@ class Scheduler:
 
     async def tick(self) -> float:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
+        #: Jobs that somebody else has locked: the others go on.
+        busy: set[JobId] = set()
         while True:
             term = self._term
             if term is None:
                 return _RENEWAL
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
-            chosen = await self._choose(await self._free(term))
+            chosen = await self._choose(await self._free(term), busy)
             if not chosen:
+                if busy:
+                    return _BUSY
                 return _IDLE if current and self._bell.hears else _ARRANGED
             admitted = await jobs.admit(self._database, self._id, term, chosen)
-            if admitted:
+            if admitted.started:
                 self._bell.ring("vidijob_step")
-            if len(admitted) < len(chosen):
+            if len(admitted.started) + len(admitted.busy) < len(chosen):
                 return 0.2
+            busy |= admitted.busy
 
     async def _free(self, term: int) -> Sequence[Slot]:
         """Return the slots that may be filled, after they were brought to what is configured.
@@ -130,18 +137,20 @@ class Scheduler:
         self._arrange_at = now + _ARRANGED if change.settled else 0.0
         return change.free
 
-    async def _choose(self, free: Sequence[Slot]) -> list[Admission]:
+    async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
+        """Return who is to be admitted, of those that are not busy."""
         if self._paused:
             return []
         if not any(group.limited for group in self._groups):
-            return policy.admissions(await self._head(len(free) + _LOOK_AHEAD), free)
+            head = await self._head(len(free) + _LOOK_AHEAD + len(busy))
+            return policy.admissions([one for one in head if one[0] not in busy], free)
         selection = Selection(self._groups, free, await slots.places(self._database))
         # Without ageing one priority after the other; with it all that can grow into each other at once.
         others = [priority for priority in reversed(Priority) if priority is not Priority.IMMEDIATE]
         rounds = [others] if self._ageing is not None else [[priority] for priority in others]
-        await self._offer(selection, [Priority.IMMEDIATE])
+        await self._offer(selection, [Priority.IMMEDIATE], busy)
         for priorities in rounds:
-            await self._offer(selection, priorities)
+            await self._offer(selection, priorities, busy)
         return selection.chosen
 
     async def _head(self, limit: int) -> list[tuple[JobId, Priority]]:
@@ -150,7 +159,7 @@ class Scheduler:
         ordered = policy.in_order(await jobs.heads(self._database, limit), self._ageing)
         return [(job.job, job.priority) for job in ordered]
 
-    async def _offer(self, selection: Selection, priorities: Sequence[Priority]) -> None:
+    async def _offer(self, selection: Selection, priorities: Sequence[Priority], busy: Collection[JobId]) -> None:
         """Offer the queued jobs of some priorities, as long as there is room for them."""
         keys = data_keys(self._groups)
         after = dict.fromkeys(priorities, JobId(0))
@@ -168,4 +177,5 @@ class Scheduler:
                     after[priority] = page[-1].job
                 found += page
             for job in policy.in_order(found, self._ageing):
-                selection.offer(job)
+                if job.job not in busy:
+                    selection.offer(job)

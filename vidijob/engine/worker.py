@@ -1,8 +1,8 @@
 """Carries steps out: claims them, keeps their leases, runs the executor, reports the outcome. It knows no ffmpeg and no
 HTTP.
 
-Three loops share the runs: *claims* fills free slots, *beats* keeps leases and tells progress, *reports* ends what has
-ended, many in one transaction. A slot is free again only when the report was taken.
+Three loops share the runs: *claims* fills free slots, *beats* keeps leases and tells progress, *reports* (in ``reports.py``)
+ends what has ended, many in one transaction. A slot is free again only when the report was taken.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from uuid import uuid4
 
 from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop, promptly
+from vidijob.engine.reports import Reports
 from vidijob.engine.run import Fate, Run, checked
 from vidijob.engine.telling import store_told
 from vidijob.engine.traces import traces
-from vidijob.errors import Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
 from vidijob.executors.registry import Registry
 from vidijob.jobs import policy, resources
@@ -47,7 +47,6 @@ _CHECK = 15.0
 _SELDOM = 3600.0
 #: How long an executor has to end when its worker stops, in seconds.
 _FAREWELL = 10.0
-_UNSTORABLE = "The outcome of the step could not be stored; the worker's log says why."
 #: Urgent steps (clean-up, IMMEDIATE) are taken beyond the slots, up to so many at once.
 _URGENT = 64
 
@@ -81,13 +80,11 @@ class Worker:
         self._grace = grace.total_seconds()
         self._drained = False
         self._runs: dict[Held, Run] = {}
-        self._ends: dict[Held, End] = {}
-        self._one_by_one = 0
+        self._reports = Reports(database, bell, self._forget, look_again=look_again)
         self._entered = False
         self._next_presence = 0.0
         self._claims = Loop("claims", self.claim)
         self._beats = Loop("beats", self.beat)
-        self._reports = Loop("reports", self.report)
         self._checks = Loop("checks", self.check)
         bell.on("vidijob_step", self._claims.wake)
         bell.on("vidijob_stop", self._beats.wake)
@@ -96,8 +93,8 @@ class Worker:
 
     def start(self) -> None:
         """Begin to take steps."""
-        for loop in (self._beats, self._reports, self._claims, self._checks):
-            loop.start()
+        for part in (self._beats, self._reports, self._claims, self._checks):
+            part.start()
 
     async def stop(self) -> None:
         """Take no more, let what runs finish for as long as the grace lasts, and hand back the rest for others to run."""
@@ -114,7 +111,6 @@ class Worker:
                 _log.error("%s: a bug in its executor: it does not let itself be cancelled", task.get_name())
         await self._reports.stop()
         await self._beats.stop()
-        await self.report()
         if self._runs:
             await steps.give_back(self._database, list(self._runs), self.id)
             self._bell.ring("vidijob_step")
@@ -162,16 +158,16 @@ class Worker:
 
     async def beat(self) -> float:
         """Extend the leases, store progress and notes, and act on what the answer says."""
-        running = {held: run for held, run in self._runs.items() if held not in self._ends}
+        running = {held: run for held, run in self._runs.items() if not self._reports.takes(held)}
         if running:
             told = {held: run.told() for held, run in running.items()}
             kept = await promptly(steps.extend(self._database, told, LEASE))
             for held, run in running.items():
-                if held not in kept and held not in self._ends:
+                if held not in kept:
                     run.cancel(Fate.LOST)
                 elif kept.get(held):
                     run.cancel(Fate.STOPPED)
-            mine = {held: run for held, run in running.items() if held in kept}
+            mine = {held: run for held, run in running.items() if held in kept and held not in self._reports}
             if await promptly(store_told(self._database, mine)):
                 self._bell.ring("vidijob_step")
         await self._be_present()
@@ -199,48 +195,7 @@ class Worker:
             if word.ready:
                 self._claims.wake()
 
-    async def report(self) -> float:
-        """End all attempts that have ended, in one transaction."""
-        while self._ends:
-            ends = list(self._ends.values())[: 1 if self._one_by_one else 200]
-            try:
-                accepted, over = await steps.end(self._database, ends, check_again=self._look_again)
-            except Unavailable:
-                raise
-            except Exception:
-                self._isolate(ends)
-                continue
-            self._one_by_one = max(self._one_by_one - 1, 0)
-            for end in ends:
-                if end.held not in accepted:
-                    _log.warning("step %d of job %d: the lease was lost; its outcome does not count", *_name(end.held))
-                self._forget(end.held)
-            self._bell.ring("vidijob_step")
-            # A critical failure stops the steps beside it; clean-up and the next jobs are due.
-            self._bell.ring("vidijob_stop")
-            if over or any(end.state is StepState.WAITING for end in ends):
-                self._bell.ring("vidijob_job")
-            for delay in {end.delay for end in ends if end.delay}:
-                asyncio.get_running_loop().call_later(delay.total_seconds(), self._bell.ring, "vidijob_step")
-        return 3600
-
-    def _isolate(self, ends: list[End]) -> None:
-        """Find the one end of a batch that cannot be stored, and end its attempt in words of our own."""
-        if len(ends) > 1:
-            self._one_by_one = len(ends)
-            return
-        (end,) = ends
-        _log.exception("step %d of job %d: its outcome cannot be stored", *_name(end.held))
-        if end.error == _UNSTORABLE:
-            # Not even that: the lease runs out, and another tries.
-            self._forget(end.held)
-        else:
-            self._ends[end.held] = End(
-                end.held, StepState.FAILED_FATAL, error=_UNSTORABLE, data={"errorMessage": [_UNSTORABLE]}
-            )
-
     def _forget(self, held: Held) -> None:
-        self._ends.pop(held, None)
         self._runs.pop(held, None)
 
     async def check(self) -> float:
@@ -266,7 +221,7 @@ class Worker:
         outcome = await self._outcome(run)
         match run.fate:
             case Fate.LOST:
-                _log.warning("step %d of job %d: the lease was lost; given up", *_name(held))
+                _log.warning("step %d of job %d: the lease was lost; given up", held.step, held.job)
                 self._runs.pop(held, None)
                 self._claims.wake()
             case Fate.HAND_BACK:
@@ -331,20 +286,17 @@ class Worker:
         divided = run.sub_tasks
         if divided is not None:
             divided.close(state)
-        self._ends[held] = End(
-            held,
-            state,
-            error=reason,
-            data={**run.said(), **data, **traces(run, state, reason)},
-            delay=delay,
-            problem=problem,
-            progress=run.told(),
-            notes=run.take_notes(),
-            total_sub_tasks=divided.total if divided is not None else None,
-            sub_tasks=divided.told() if divided is not None else (),
+        self._reports.put(
+            End(
+                held,
+                state,
+                error=reason,
+                data={**run.said(), **data, **traces(run, state, reason)},
+                delay=delay,
+                problem=problem,
+                progress=run.told(),
+                notes=run.take_notes(),
+                total_sub_tasks=divided.total if divided is not None else None,
+                sub_tasks=divided.told() if divided is not None else (),
+            )
         )
-        self._reports.wake()
-
-
-def _name(held: Held) -> tuple[int, int]:
-    return held.step, held.job

@@ -37,6 +37,10 @@ COMMAND_TIMEOUT = 30.0
 _SCRIPT_TIMEOUT = 24 * 3600.0
 #: So many seconds after the database should have given a statement up itself, it is taken for dead.
 _SILENCE = 3.0
+#: What a process has locked that is stopped in the middle of a transaction is free again after this time.
+_LONGEST_PAUSE = "5s"
+#: Who reads from a snapshot has locked nothing, and may have to wait for whoever it reads to.
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '30s'"
 #: A connection that does not let itself be given back within so many seconds is cut.
 _RELEASE_TIMEOUT = 2.0
 
@@ -172,7 +176,7 @@ class Database:
     async def _connect(self, *_: object, **options: Any) -> asyncpg.Connection[Record]:
         settings = {
             "application_name": self._application,
-            "idle_in_transaction_session_timeout": "30s",
+            "idle_in_transaction_session_timeout": _LONGEST_PAUSE,
             "timezone": "UTC",
             "jit": "off",
         }
@@ -234,16 +238,15 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """Borrow a connection whose reads all see the same moment."""
+        """Borrow a connection whose reads all see the same moment; between two of them it may take its time."""
         async with self.session() as session:
             with translated():
-                transaction = session._connection.transaction(isolation="repeatable_read", readonly=True)
-                await transaction.start()
+                await session._connection.execute(_SNAPSHOT)
             try:
                 yield session
             finally:
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
-                    await transaction.rollback()
+                    await session._connection.execute("ROLLBACK")
 
     async def rows(self, name: str, *arguments: object) -> list[Record]:
         """Run one query on a connection of its own and return its rows."""

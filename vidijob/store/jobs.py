@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -125,10 +125,24 @@ def _texts(data: JobData) -> dict[str, list[str]]:
 
 async def lock(session: Session, jobs: Sequence[JobId]) -> dict[JobId, tuple[JobState, Priority]]:
     """Lock jobs for a change until the transaction ends; returns those that exist."""
-    return {
-        JobId(row["id"]): (JobState(row["state"]), Priority(row["priority"]))
-        for row in await session.rows("job.lock", sorted(set(jobs)))
-    }
+    return _locked(await session.rows("job.lock", sorted(set(jobs))))
+
+
+async def lock_free(session: Session, jobs: Sequence[JobId]) -> dict[JobId, tuple[JobState, Priority]]:
+    """Lock jobs as ``lock`` does, but wait for nobody; returns those that exist and that nobody else has locked.
+
+    For what is done to many jobs at once: one client that goes to sleep in a transaction must not keep all of them waiting.
+    """
+    return _locked(await session.rows("lock.free", sorted(set(jobs))))
+
+
+async def known(session: Session, jobs: Collection[JobId]) -> set[JobId]:
+    """Return those of some jobs that are there."""
+    return {JobId(row["id"]) for row in await session.rows("lock.known", list(jobs))} if jobs else set()
+
+
+def _locked(rows: Sequence[Record]) -> dict[JobId, tuple[JobState, Priority]]:
+    return {JobId(row["id"]): (JobState(row["state"]), Priority(row["priority"])) for row in rows}
 
 
 async def conclude(session: Session, jobs: Sequence[JobId]) -> list[JobId]:
@@ -194,21 +208,34 @@ async def heads(database: Database, limit: int) -> list[Queued]:
     ]
 
 
-async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> list[JobId]:
-    """Start queued jobs if the caller still leads; returns those that started."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What has become of an attempt to start jobs."""
+
+    started: list[JobId]
+    #: Those that somebody else had locked just now, or that are not queued any more.
+    busy: frozenset[JobId]
+
+
+async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> Admitted:
+    """Start queued jobs if the caller still leads. It waits for nobody who has locked some of them: one client that goes to
+    sleep in a transaction must not keep all others' jobs from starting.
+    """
     async with database.transaction() as session:
-        await lock(session, [admission.job for admission in admissions])
+        wanted = [admission.job for admission in admissions]
+        free = {JobId(row["id"]) for row in await session.rows("lock.queued", wanted)}
+        mine = [admission for admission in admissions if admission.job in free]
         rows = await session.rows(
             "job.admit",
             holder,
             term,
-            [admission.job for admission in admissions],
-            [admission.slot for admission in admissions],
+            [admission.job for admission in mine],
+            [admission.slot for admission in mine],
             [state.value for state in job_sources(JobEvent.ADMIT)],
-            [admission.task_group for admission in admissions],
-            [admission.place for admission in admissions],
+            [admission.task_group for admission in mine],
+            [admission.place for admission in mine],
         )
-    return [JobId(row["id"]) for row in rows]
+    return Admitted([JobId(row["id"]) for row in rows], frozenset(wanted) - free)
 
 
 async def stray(database: Database) -> list[JobId]:

@@ -53,12 +53,17 @@ async def close(database: Database, digest: bytes) -> None:
     await database.rows("remote_call.close", digest)
 
 
-async def take_over(database: Database, calls: Mapping[bytes, JobId]) -> None:
-    """Tell that remote engines have taken steps over: their jobs are VIDINET_JOB now."""
+async def take_over(database: Database, calls: Mapping[bytes, JobId]) -> list[bytes]:
+    """Tell that remote engines have taken steps over: their jobs are VIDINET_JOB now.
+
+    Returns those that it was told of; the jobs of the others are locked by somebody just now.
+    """
     async with database.transaction() as session:
-        await jobs.lock(session, list(calls.values()))
+        locked = await jobs.lock_free(session, list(calls.values()))
+        told = [digest for digest, job in calls.items() if job in locked]
         sources = [state.value for state in job_sources(JobEvent.GO_REMOTE)]
-        await session.rows("remote_call.take_over", list(calls), sources)
+        await session.rows("remote_call.take_over", told, sources)
+    return told
 
 
 async def come_back(session: Session, locked: Mapping[JobId, tuple[JobState, Priority]]) -> None:

@@ -60,6 +60,18 @@ class End:
     sub_tasks: Sequence[SubTask] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What has become of ends."""
+
+    #: What is in neither had lost its lease and changed nothing.
+    accepted: set[Held]
+    #: Those of jobs that somebody else had locked just now: to be told again.
+    busy: set[Held]
+    #: Jobs that ended by it.
+    over: list[JobId]
+
+
 async def claim(
     database: Database,
     worker: WorkerId,
@@ -149,22 +161,13 @@ async def tell(database: Database, told: Mapping[Held, Mapping[str, Sequence[str
 
 async def end(
     database: Database, ends: Sequence[End], *, expired_only: bool = False, check_again: timedelta = CHECK_AGAIN
-) -> tuple[set[Held], list[JobId]]:
-    """End attempts and move their jobs on, in one transaction; returns what was accepted and the jobs that ended.
-
-    With ``expired_only`` a lease that was extended meanwhile stays. An end that is not accepted had lost its lease and changed nothing.
-    """
-    documents = [
-        name(end.held)
-        | {"state": end.state.value, "error": end.error, "data": _data(end.data), "delay": end.delay.total_seconds()}
-        | sub_tasks.progress(end.progress)
-        | {"notes": _notes(end.notes), "total_sub_tasks": end.total_sub_tasks}
-        | {"sub_tasks": [sub_tasks.document(sub_task) for sub_task in end.sub_tasks]}
-        for end in ends
-    ]
+) -> Ended:
+    """End attempts and move their jobs on, in one transaction. With ``expired_only`` a lease that was extended meanwhile stays."""
     numbers = {(end.held.job, end.held.step): end.held for end in ends}
     async with database.transaction() as session:
-        locked = await jobs.lock(session, [end.held.job for end in ends])
+        locked = await jobs.lock_free(session, [end.held.job for end in ends])
+        busy = await jobs.known(session, {end.held.job for end in ends} - locked.keys())
+        documents = [_document(end) for end in ends if end.held.job in locked]
         rows = await session.rows("step.end", documents, expired_only)
         await remote_calls.come_back(session, locked)
         taken = {(row["job_id"], row["step"]) for row in rows}
@@ -173,7 +176,17 @@ async def end(
             await session.rows("problem.join", waits, check_again.total_seconds())
         decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
         over = await jobs.conclude(session, decisive) if decisive else []
-    return {numbers[row["job_id"], row["step"]] for row in rows}, over
+    return Ended({numbers[step] for step in taken}, {end.held for end in ends if end.held.job in busy}, over)
+
+
+def _document(end: End) -> dict[str, Any]:
+    return (
+        name(end.held)
+        | {"state": end.state.value, "error": end.error, "data": _data(end.data), "delay": end.delay.total_seconds()}
+        | sub_tasks.progress(end.progress)
+        | {"notes": _notes(end.notes), "total_sub_tasks": end.total_sub_tasks}
+        | {"sub_tasks": [sub_tasks.document(sub_task) for sub_task in end.sub_tasks]}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +250,15 @@ async def strand(database: Database, demand: Demand, type: str, data: Mapping[st
 
 
 async def give_back(database: Database, leases: Sequence[Held], worker: WorkerId | None) -> list[Held]:
-    """Queue steps again whose leases ran out, or that their own worker hands back; returns those it was so for."""
+    """Queue steps again whose leases ran out, or that their own worker hands back; returns those it was so for.
+
+    Leases that ran out of jobs that somebody has locked stay for the next time.
+    """
     numbers = {(held.job, held.step): held for held in leases}
     async with database.transaction() as session:
-        locked = await jobs.lock(session, [held.job for held in leases])
-        rows = await session.rows("step.give_back", [name(held) for held in leases], worker)
+        lock = jobs.lock_free if worker is None else jobs.lock
+        locked = await lock(session, [held.job for held in leases])
+        rows = await session.rows("step.give_back", [name(held) for held in leases if held.job in locked], worker)
         await remote_calls.come_back(session, locked)
         decisive = sorted({JobId(row["job_id"]) for row in rows if row["decisive"]})
         if decisive:
@@ -252,9 +269,9 @@ async def give_back(database: Database, leases: Sequence[Held], worker: WorkerId
 async def repair(database: Database, strays: Sequence[JobId]) -> list[str]:
     """Move jobs on that stand still though nothing holds them; returns what was repaired, in words."""
     async with database.transaction() as session:
-        await jobs.lock(session, strays)
+        locked = await jobs.lock_free(session, strays)
         # Looked at again under the lock: most of what looked astray was between two statements of somebody else.
-        still = {JobId(row["id"]) for row in await session.rows("job.stray")} & set(strays)
+        still = {JobId(row["id"]) for row in await session.rows("job.stray")} & locked.keys()
         queued = await session.rows("step.repair", sorted(still)) if still else []
         over = await jobs.conclude(session, sorted(still)) if still else []
         released = await problems.release_strays(session, sorted(still)) if still else []

@@ -33,7 +33,8 @@ LEASE = timedelta(seconds=1.5)
 
 def kill(part: object) -> None:
     """End a part as kill -9 does: nothing is handed back, nobody is told."""
-    for thing in vars(part).values():
+    loops = [*vars(part).values(), *(vars(part._reports).values() if isinstance(part, Worker) else ())]
+    for thing in loops:
         if isinstance(thing, Loop) and thing._task is not None:
             thing._task.cancel()
     if isinstance(part, Worker):
@@ -41,6 +42,7 @@ def kill(part: object) -> None:
             if run.task is not None:
                 run.task.cancel()
         part._runs.clear()
+        part._reports._ends.clear()
     if isinstance(part, Scheduler):
         part._term = None
 

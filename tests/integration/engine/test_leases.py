@@ -82,15 +82,13 @@ async def test_a_late_result_does_not_count(engine: Engine) -> None:
     fresh = await claim_one(engine, LONG)
     assert fresh.step == stale.step and fresh.number > stale.number
     before = await engine.events()
-    accepted, over = await steps.end(
-        engine.database, [End(held(stale), StepState.FINISHED, data={"by": ["the stale one"]})]
-    )
-    assert (accepted, over) == (set(), [])
+    ended = await steps.end(engine.database, [End(held(stale), StepState.FINISHED, data={"by": ["the stale one"]})])
+    assert (ended.accepted, ended.busy, ended.over) == (set(), set(), [])
     assert await steps.extend(engine.database, {held(stale): None}, LONG) == {}
     assert await steps.give_back(engine.database, [held(stale)], None) == []
     assert await engine.events() == before
-    accepted, _ = await steps.end(engine.database, [End(held(fresh), StepState.FINISHED, data={"by": ["fresh"]})])
-    assert accepted == {held(fresh)}
+    ended = await steps.end(engine.database, [End(held(fresh), StepState.FINISHED, data={"by": ["fresh"]})])
+    assert ended.accepted == {held(fresh)}
     assert (await engine.insights.job(id)).data == {"by": ["fresh"]}
 
 
@@ -100,7 +98,7 @@ async def test_ending_twice_counts_once(engine: Engine) -> None:
     lease = await claim_one(engine, LONG)
     end = End(held(lease), StepState.FINISHED)
     results = await asyncio.gather(*(steps.end(engine.database, [end]) for _ in range(5)))
-    assert sorted(len(accepted) for accepted, _ in results) == [0, 0, 0, 0, 1]
+    assert sorted(len(ended.accepted) for ended in results) == [0, 0, 0, 0, 1]
 
 
 async def test_a_worker_that_lost_its_lease_gives_up(engine: Engine) -> None:

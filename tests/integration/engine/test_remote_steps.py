@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tests.acceptance.remote_engine import Order, RemoteEngine
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
+from tests.integration.engine.test_locks import ROWS, locked
 from vidijob.engine.remote_calls import Reception, RemoteCalls
 from vidijob.engine.worker import Worker
 from vidijob.errors import NotFound
@@ -234,6 +235,26 @@ async def test_what_an_engine_says_in_the_end(setting: Setting) -> None:
         await session._connection.execute("UPDATE remote_call SET at = at - interval '1 hour'")
     await remote_calls.forget(setting.here.database, timedelta(minutes=10))
     assert await setting.addresses() == 0 and not await setting.is_known(order)
+
+
+async def test_a_take_over_waits_for_its_job_alone(setting: Setting, url: str) -> None:
+    go_on = asyncio.Event()
+
+    async def act(order: Order) -> web.Response:
+        await go_on.wait()
+        return answer(202)
+
+    setting.there.act = act
+    setting.define(setting.step())
+    setting.worker()
+    ids = [await setting.here.submit() for _ in range(2)]
+    for _ in ids:
+        await setting.there.order()
+    async with locked(url, ROWS, ids[0]):
+        go_on.set()
+        await setting.here.until(ids[1], JobState.VIDINET_JOB)
+        assert (await setting.here.insights.job(ids[0])).state is JobState.STARTED
+    await setting.here.until(ids[0], JobState.VIDINET_JOB, seconds=5)
 
 
 async def test_an_abort_leaves_a_dead_address(setting: Setting) -> None:

@@ -279,7 +279,7 @@ async def test_a_connection_is_set_up_for_us(database: Database) -> None:
         assert await show("SHOW timezone") == "UTC"
         assert await show("SHOW jit") == "off"
         assert await show("SHOW application_name") == "vidijob"
-        assert await show("SHOW idle_in_transaction_session_timeout") == "30s"
+        assert await show("SHOW idle_in_transaction_session_timeout") == "5s"
         values: list[object] = [{"a": ["x", "ä 🔑", None]}, [], "text", 1.5, None, {"deep": [[{}]]}]
         for value in values:
             assert await show("SELECT $1::jsonb", value) == value

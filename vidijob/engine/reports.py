@@ -1,0 +1,128 @@
+"""Reports how attempts ended, many in one transaction, and again until each report was taken. It knows no executor.
+
+An end whose job somebody else has locked is left for a little later: the others do not wait with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from vidijob.engine.bell import Bell
+from vidijob.engine.loop import Loop
+from vidijob.errors import Unavailable
+from vidijob.jobs.states import StepState
+from vidijob.store import steps
+from vidijob.store.database import Database
+from vidijob.store.steps import End, Held
+
+_log = logging.getLogger(__name__)
+
+_MOST = 200
+#: Before another attempt for those whose jobs are locked, in seconds; it doubles.
+_FIRST_PATIENCE = 0.01
+_LONGEST_PATIENCE = 0.5
+#: How long a worker that stops goes on with it.
+_LAST_PATIENCE = 2.0
+_ASLEEP = 3600.0
+_UNSTORABLE = "The outcome of the step could not be stored; the worker's log says why."
+
+
+class Reports:
+    """What has ended and is not stored yet; ``over`` is called for each that was, or that does not count."""
+
+    def __init__(self, database: Database, bell: Bell, over: Callable[[Held], None], *, look_again: timedelta) -> None:
+        self._database = database
+        self._bell = bell
+        self._over = over
+        self._look_again = look_again
+        self._ends: dict[Held, End] = {}
+        #: Those of jobs that were locked.
+        self._busy: set[Held] = set()
+        self._patience = _FIRST_PATIENCE
+        self._one_by_one = 0
+        self._loop = Loop("reports", self.tick)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._loop.start()
+
+    async def stop(self) -> None:
+        """Report what is left, but for what stays locked."""
+        await self._loop.stop()
+        now = asyncio.get_running_loop().time
+        end = now() + _LAST_PATIENCE
+        while True:
+            pause = await self.tick()
+            if pause >= _ASLEEP or now() > end:
+                return
+            await asyncio.sleep(pause)
+
+    def put(self, end: End) -> None:
+        """Have an end reported."""
+        self._ends[end.held] = end
+        self._loop.wake()
+
+    def __contains__(self, held: Held) -> bool:
+        """Tell whether an end is not stored yet."""
+        return held in self._ends
+
+    def takes(self, held: Held) -> bool:
+        """Tell whether an end is about to be stored; the lease of one that is put off has to be kept."""
+        return held in self._ends and held not in self._busy
+
+    async def tick(self) -> float:
+        """Report all that can be; returns the seconds until it is worth another attempt."""
+        busy: set[Held] = set()
+        while free := [end for held, end in self._ends.items() if held not in busy]:
+            ends = free[: 1 if self._one_by_one else _MOST]
+            try:
+                ended = await steps.end(self._database, ends, check_again=self._look_again)
+            except Unavailable:
+                raise
+            except Exception:
+                self._isolate(ends)
+                continue
+            self._one_by_one = max(self._one_by_one - 1, 0)
+            busy |= ended.busy
+            for end in ends:
+                if end.held in ended.busy:
+                    continue
+                if end.held not in ended.accepted:
+                    _log.warning("step %d of job %d: the lease was lost; its outcome does not count", *_name(end.held))
+                self._forget(end.held)
+            self._bell.ring("vidijob_step")
+            # A critical failure stops the steps beside it; clean-up and the next jobs are due.
+            self._bell.ring("vidijob_stop")
+            if ended.over or any(end.state is StepState.WAITING for end in ends):
+                self._bell.ring("vidijob_job")
+            for delay in {end.delay for end in ends if end.delay}:
+                asyncio.get_running_loop().call_later(delay.total_seconds(), self._bell.ring, "vidijob_step")
+        self._patience = min(2 * self._patience, _LONGEST_PATIENCE) if busy else _FIRST_PATIENCE
+        self._busy = busy
+        return self._patience if busy else _ASLEEP
+
+    def _isolate(self, ends: list[End]) -> None:
+        """Find the one end of a batch that cannot be stored, and end its attempt in words of our own."""
+        if len(ends) > 1:
+            self._one_by_one = len(ends)
+            return
+        (end,) = ends
+        _log.exception("step %d of job %d: its outcome cannot be stored", *_name(end.held))
+        if end.error == _UNSTORABLE:
+            # Not even that: the lease runs out, and another tries.
+            self._forget(end.held)
+        else:
+            self._ends[end.held] = End(
+                end.held, StepState.FAILED_FATAL, error=_UNSTORABLE, data={"errorMessage": [_UNSTORABLE]}
+            )
+
+    def _forget(self, held: Held) -> None:
+        self._ends.pop(held, None)
+        self._over(held)
+
+
+def _name(held: Held) -> tuple[int, int]:
+    return held.step, held.job
