@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
@@ -85,6 +86,10 @@ class Insights:
         if job is None:
             raise NotFound("Job", text)
         return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
+
+    async def ended(self, text: str) -> datetime | None:
+        """Return when a job ended; ``None`` for one that has not, or is not there."""
+        return await jobs.ended(self._database, parse_job(self._site, text))
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""

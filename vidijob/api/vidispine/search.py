@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vidijob.api.vidispine import long_lists
 from vidijob.api.vidispine.call import Answer, Call
@@ -25,7 +26,7 @@ _OLDEST_FIRST = (Order(SortField.ID),)
 async def listing(call: Call) -> Answer:
     """GET /job: a page of jobs (spec "List all jobs"); the newest first, as text the oldest (contract 10.6)."""
     page = await call.services.insights.page(_wanted(call, _OLDEST_FIRST if call.as_text else _NEWEST_FIRST))
-    return _answer(call, page)
+    return replace(_answer(call, page), tagged=True)
 
 
 async def search(call: Call) -> Answer:
