@@ -107,7 +107,7 @@ class Load:
             )
             state = StepState.WAITING if problem else self._chance.choice([StepState.FINISHED, StepState.FAILED_FATAL])
             ends.append(End(held, state, error="why", problem=problem))
-        return ends and (await steps.end(self._database, ends))[1]
+        return ends and (await steps.end(self._database, ends)).over
 
     async def abort(self) -> object:
         found = await self.some("READY HOLD STARTED WAITING")

@@ -98,7 +98,7 @@ async def test_a_job_that_is_gone_or_another_is_not_answered_from_memory(
     await plant(engine, **ended("FINISHED", "2024-02-29T12:00:00Z"))
     path = "/API/job/VX-1"
     first = await get(api, path)
-    assert api._client.app is not None and api._client.app[keys.KEPT].held > 0
+    assert api._client.app[keys.KEPT].held > 0
     assert (await get(api, path)).body == first.body
     # As after another database was put in the place of this one.
     await execute(database, "UPDATE job SET finished = '2024-02-29T12:00:01Z', type = 'OTHER'")
