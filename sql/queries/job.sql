@@ -353,6 +353,14 @@ RETURNING id;
 -- One job.
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = $1::bigint;
 
+-- name: ended(id) :value_or_none
+-- When a job ended, if it has.
+SELECT finished FROM job WHERE id = $1::bigint AND finished IS NOT NULL;
+
+-- name: some(ids) :many
+-- Jobs, in whatever order; those that there are.
+SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = ANY ($1::bigint[]);
+
 -- name: current(ids) :many
 -- Where jobs are: the last of their steps that has begun, and its place among all.
 SELECT DISTINCT ON (s.job_id) s.job_id, s.description, s.state,

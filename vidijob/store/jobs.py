@@ -255,6 +255,12 @@ async def get(database: Database, job: JobId) -> Job | None:
     return found
 
 
+async def ended(database: Database, job: JobId) -> datetime | None:
+    """Return when a job ended; ``None`` for one that has not, or is not there."""
+    at: datetime | None = await database.value("job.ended", job)
+    return at
+
+
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
     """Return the jobs with where they are, their logs, and what their running steps tell in their data."""
     ids = [job.id for job in found]

@@ -65,9 +65,19 @@ async def asked_of_notifications(call: Call) -> NotificationRequest:
 async def get(call: Call) -> Answer:
     """GET /job/{id}: one job; as text only its state (spec "Retrieve a job")."""
     metadata, fields = call.parameters.flag("metadata", False), call.parameters.list("field")
-    job = await call.services.insights.job(call.path["id"])
+    id, insights = call.path["id"], call.services.insights
+    key = (id, call.form, metadata, None if fields is None else tuple(fields))
+    # A job that has ended is never another; whether it is still there is asked.
+    if call.kept.version(key) is not None:
+        made = call.kept.get(key, await insights.ended(id))
+        if made is not None:
+            return Answer(made=made, tagged=True)
+    job = await insights.job(id)
     return Answer(
-        lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields), lambda: job.state.value
+        lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields),
+        lambda: job.state.value,
+        tagged=True,
+        keep=(key, job.finished) if job.finished is not None else None,
     )
 
 

@@ -90,7 +90,7 @@ JOBS: Operations = {
         answers=JobListDocument,
         refuses={404},
     ),
-    search.listing: Operation(takes=_LISTED, answers=JobListDocument),
+    search.listing: Operation(takes=_LISTED, tagged=True, answers=JobListDocument),
     search.search: Operation(
         takes=_LISTED,
         body=(JobSearchDocument,),
@@ -102,7 +102,7 @@ JOBS: Operations = {
         takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
         refuses={404},
     ),
-    jobs.get: Operation(takes=_SHOWN, answers=JobDocument),
+    jobs.get: Operation(takes=_SHOWN, tagged=True, answers=JobDocument),
     jobs.change: Operation(
         takes=(Parameter("priority", Kind.CHOICE, "Another priority.", "MEDIUM", values=PRIORITIES),)
     ),
