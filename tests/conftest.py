@@ -4,10 +4,11 @@ names. One migrated template; each test gets a copy of its own, dropped when it 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -30,6 +31,14 @@ settings.load_profile("untimed")
 
 _TEMPLATE = f"vidijob_template_{os.getpid()}"
 _number = count(1)
+
+# What is started as a process takes the best loop that there is; the tests themselves run on Python's own.
+if os.environ.get("VIDIJOB_TEST_LOOP") == "uvloop":
+    import uvloop
+
+    def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+        """Give each test a loop of libuv."""
+        return {"uvloop": uvloop.new_event_loop}
 
 
 def database_url(server: str, name: str) -> str:
@@ -66,8 +75,6 @@ def _in_memory() -> Path | None:
 
 
 def _embedded(folder: Path) -> Iterator[str]:
-    import asyncio
-
     with asyncio.Runner() as runner:
         server = EmbeddedPostgres(folder)
         runner.run(server.start())
@@ -83,7 +90,6 @@ def _embedded(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(postgres: str) -> Iterator[str]:
     """The name of a migrated database to copy."""
-    import asyncio
 
     async def make() -> None:
         await _administer(postgres, f'CREATE DATABASE "{_TEMPLATE}"')

@@ -116,11 +116,15 @@ class Part(Protocol):
 
 
 class Server:
-    """One process in one or several roles. ``start`` once, ``stop`` once."""
+    """One process in one or several roles. ``start`` once, ``stop`` once.
 
-    def __init__(self, settings: Settings, roles: Collection[Role] = ROLES) -> None:
+    ``beside`` are roles that other processes of the same server have, on this machine and with these settings.
+    """
+
+    def __init__(self, settings: Settings, roles: Collection[Role] = ROLES, beside: Collection[Role] = ()) -> None:
         self._settings = settings
         self._roles = frozenset(roles)
+        self._beside = frozenset(beside)
         self._stack = AsyncExitStack()
         #: Where the API can be reached, once it is started.
         self.address: str | None = None
@@ -253,7 +257,7 @@ class Server:
                 cors_origins=settings.cors_origins,
                 keep_jobs=settings.keep_jobs_time,
             ),
-            health=_health(database, settings, self._roles),
+            health=_health(database, settings, self._roles | self._beside),
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
@@ -261,7 +265,7 @@ class Server:
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)
         try:
             await site.start()
         except OSError as error:
@@ -273,7 +277,7 @@ class Server:
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:
-    """Return the tests of a process: files and ffmpeg are the business of one that works."""
+    """Return the tests of a server with these roles: files and ffmpeg are the business of one that works."""
     if "worker" not in roles:
         return Health(database)
     return Health(database, storage_roots=settings.roots, find_ffmpeg=ffmpeg.find)
@@ -311,7 +315,9 @@ def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     return found
 
 
-async def run(settings: Settings, roles: Collection[Role], announce: Callable[[Server], None]) -> None:
+async def run(
+    settings: Settings, roles: Collection[Role], announce: Callable[[Server], None], beside: Collection[Role] = ()
+) -> None:
     """Run until SIGTERM or SIGINT; ``announce`` is called when everything has started. A second signal ends it at once."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -323,7 +329,7 @@ async def run(settings: Settings, roles: Collection[Role], announce: Callable[[S
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    server = Server(settings, roles)
+    server = Server(settings, roles, beside)
     starting = asyncio.create_task(server.start())
     await _first(starting, stopping.wait())
     if not starting.done():

@@ -28,9 +28,12 @@ from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
 from vidijob.store.database import Database
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
+from vidijob.web.kept import Kept
 
 #: A body beyond this is refused with 413.
 LARGEST_BODY = 10 * 1024 * 1024
+#: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again.
+KEPT_BYTES = 16 * 1024 * 1024
 
 
 def build_application(
@@ -70,6 +73,7 @@ def build_application(
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
+    application[keys.KEPT] = Kept(KEPT_BYTES)
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())

@@ -39,6 +39,13 @@ SELECT job.id, type, owner, state, priority, started, finished, data, total_step
 -- part: page_of_found
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM found
 
+-- part: and_places_of_found
+, place AS (
+SELECT id FROM found
+
+-- part: ids_of_places
+SELECT coalesce(string_agg(int8send(id), ''::bytea), ''::bytea) AS ids FROM place
+
 -- part: hits
 SELECT count(*) AS hits FROM job
 

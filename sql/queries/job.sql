@@ -44,11 +44,11 @@ WITH given AS MATERIALIZED (
 )
 SELECT made.id, made.started FROM given LEFT JOIN made USING (id) ORDER BY given.place;
 
--- name: submitted(owner, key) :one_or_none
--- The job that a user submitted with a key, and the digest of what it ordered.
-SELECT j.id, j.type, j.state, j.priority, j.owner, j.started, j.finished, j.data, j.total_steps, s.digest
+-- name: submitted(owner, keys) :many
+-- The jobs that a user submitted with some keys, and the digests of what they ordered.
+SELECT s.key, j.id, j.type, j.state, j.priority, j.owner, j.started, j.finished, j.data, j.total_steps, s.digest
 FROM submission s JOIN job j ON j.id = s.job_id
-WHERE s.owner = $1 AND s.key = $2;
+WHERE s.owner = $1 AND s.key = ANY ($2::text[]);
 
 -- name: wanting(key, uris) :many
 -- Those of some uploads that a job which has not ended names under a key of its data.
@@ -351,6 +351,14 @@ RETURNING id;
 -- name: get(id) :one_or_none
 -- One job.
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = $1::bigint;
+
+-- name: ended(id) :value_or_none
+-- When a job ended, if it has.
+SELECT finished FROM job WHERE id = $1::bigint AND finished IS NOT NULL;
+
+-- name: some(ids) :many
+-- Jobs, in whatever order; those that there are.
+SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = ANY ($1::bigint[]);
 
 -- name: current(ids) :many
 -- Where jobs are: the last of their steps that has begun, and its place among all.

@@ -48,6 +48,7 @@ METADATA, NOTIFICATION, DEFINITION = "SimpleMetadataDocument", "NotificationDocu
 #: Which documents an operation expects; one that is not named here gets any.
 EXPECTED: Mapping[str, Sequence[str]] = {
     "POST /job": (METADATA,),
+    "POST /job/bulk": ("JobOrderListDocument",),
     "PUT /job/search": ("JobSearchDocument",),
     **{
         f"{method}/notification{one}": (NOTIFICATION,)

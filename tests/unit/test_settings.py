@@ -78,6 +78,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ),
     ("allow_scheme", 'allow_scheme = ["ftp"]', "http, https", ("s3",), (("ftp",), ("http", "https"), ("s3",))),
     ("remote_options", 'remote_options = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
+    ("processes", "processes = 2", "3", 4, (2, 3, 4)),
     ("concurrent_jobs", "concurrent_jobs = 11", "12", 13, (11, 12, 13)),
     ("ageing", "ageing = 1", "2.5", 3, (1, 2.5, 3)),
     ("keep_jobs", "keep_jobs = 1", "2", 3, (1, 2, 3)),
@@ -95,6 +96,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ("problem_interval", "problem_interval = 1", "2", 3, (1, 2, 3)),
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("preset_dir", 'preset_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
+    ("event_loop", 'event_loop = "asyncio"', "uvloop", "asyncio", ("asyncio", "uvloop", "asyncio")),
     ("log_level", 'log_level = "debug"', "error", "warning", ("debug", "error", "warning")),
     (
         "storage_roots",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from rich.table import Table
 
 from vidijob import settings
 from vidijob.app import open_database
-from vidijob.bench.figures import Size
+from vidijob.bench import reading
+from vidijob.bench.figures import Figure, Size
 from vidijob.bench.filling import fill as fill_database
 from vidijob.bench.machine import machine, sync_milliseconds
 from vidijob.bench.peers import quiet
@@ -24,6 +25,7 @@ from vidijob.bench.rates import FIGURES
 from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli.options import setting
 from vidijob.store.bench import server
+from vidijob.store.database import Database
 from vidijob.store.migrate import migrate
 
 #: A statement of a benchmark may take so long, in seconds: VACUUM is one.
@@ -82,12 +84,18 @@ def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
     asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
 
 
+@bench.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="So often each is done.")
+@setting("database_url", "data_dir")
+def read(rounds: int, **flags: Any) -> None:
+    """A job that has ended and pages of jobs, as they are read and written, without HTTP."""
+    asyncio.run(_read(settings.load(flags), rounds))
+
+
 async def _fill(chosen: settings.Settings, number: int, steps: int) -> None:
     out = Console()
     async with AsyncExitStack() as stack:
-        database = (await open_database(stack, chosen)).sibling(connections=2, longest=_LONGEST)
-        await database.open()
-        stack.push_async_callback(database.close)
+        database = await _opened(stack, chosen)
         begun = time.monotonic()
         with out.status("") as status:
             await fill_database(database, number, steps=steps, told=lambda there: status.update(f"{there:,} jobs"))
@@ -96,17 +104,35 @@ async def _fill(chosen: settings.Settings, number: int, steps: int) -> None:
 
 
 async def _search(chosen: settings.Settings, rounds: int, small_number: int) -> None:
-    out = Console()
     async with AsyncExitStack() as stack:
-        database = (await open_database(stack, chosen)).sibling(connections=2, longest=_LONGEST)
-        await database.open()
-        stack.push_async_callback(database.close)
+        database = await _opened(stack, chosen)
         small = await stack.enter_async_context(second_database(database))
-        table = Table("figure", "ms", "beside", "ms", "ratio", "", box=None)
-        with out.status("filling a small database"):
-            async for one in figures(database, small, rounds=rounds, small_number=small_number):
-                table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
-        version = await server(database)
+        measured = figures(database, small, rounds=rounds, small_number=small_number)
+        await _print(chosen, database, rounds, measured, "filling a small database")
+
+
+async def _read(chosen: settings.Settings, rounds: int) -> None:
+    async with AsyncExitStack() as stack:
+        database = await _opened(stack, chosen)
+        await _print(chosen, database, rounds, reading.figures(database, rounds=rounds), "reading")
+
+
+async def _opened(stack: AsyncExitStack, chosen: settings.Settings) -> Database:
+    database = (await open_database(stack, chosen)).sibling(connections=2, longest=_LONGEST)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _print(
+    chosen: settings.Settings, database: Database, rounds: int, measured: AsyncIterator[Figure], meanwhile: str
+) -> None:
+    out = Console()
+    table = Table("figure", "ms", "beside", "ms", "ratio", "", box=None)
+    with out.status(meanwhile):
+        async for one in measured:
+            table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
+    version = await server(database)
     embedded = chosen.data_dir if chosen.database_url is None else None
     _tell(out, table, rounds, version, embedded)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.logging import RichHandler
 
 from vidijob import settings
 from vidijob.app import ROLES, Role, Server, run
+from vidijob.cli import loops, processes
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.engine.first_user import password_file
@@ -35,25 +35,59 @@ def serve(roles: tuple[str, ...], **flags: Any) -> None:
 
 
 def run_as(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
-    """Run a process in these roles until it is told to stop."""
+    """Run a process in these roles, or several that share them, until it is told to stop."""
     chosen = settings.load(flags)
+    several = chosen.processes > 1 and "api" in roles
     give_back()
     console = Console(stderr=True)
     logging.basicConfig(
         level=chosen.log_level.upper(),
-        format="%(name)s: %(message)s",
+        format=("%(process)d " if several else "") + "%(name)s: %(message)s",
         handlers=[RichHandler(console=console, show_path=False, rich_tracebacks=False)],
     )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    if several:
+        _run_several(chosen, roles)
+        return
 
     def announce(server: Server) -> None:
-        out = Console(soft_wrap=True, highlight=False)
-        if server.first_password is not None:
-            out.print(f"First start: the user [bold]admin[/] has the password [bold]{server.first_password}[/]")
-            out.print(f"             (kept in {password_file(chosen)}; change it with: vidijob user password admin)")
-        if server.address is not None:
-            out.print(f"vidijob serves [bold]{server.address}/API[/] as {', '.join(roles)}; stop with Ctrl-C.")
-        else:
-            out.print(f"vidijob runs as {', '.join(roles)}; stop with Ctrl-C.")
+        _tell_password(chosen, server)
+        _tell_where(server.address, roles)
 
-    asyncio.run(run(chosen, roles, announce))
+    loops.run(chosen.event_loop, run(chosen, roles, announce))
+
+
+def _run_several(chosen: settings.Settings, roles: tuple[Role, ...]) -> None:
+    port, kept = processes.reserve(chosen.host, chosen.port)
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    address = f"http://{host}:{port}"
+    # In this order: what follows runs in each child, and in the parent never.
+    share = processes.Family(
+        processes.shares(roles, chosen.processes),
+        lambda: _tell_where(address, roles, f" in {chosen.processes} processes that answer requests"),
+    ).run()
+    for one in kept:
+        one.close()
+
+    def announce(server: Server) -> None:
+        _tell_password(chosen, server)
+        share.is_ready()
+
+    own = chosen.model_copy(update={"port": port, "api_url": chosen.api_url or address})
+    mine = [role for role in roles if role in share.roles]
+    loops.run(own.event_loop, run(own, mine, announce, beside=roles))
+
+
+def _tell_password(chosen: settings.Settings, server: Server) -> None:
+    if server.first_password is not None:
+        out = Console(soft_wrap=True, highlight=False)
+        out.print(f"First start: the user [bold]admin[/] has the password [bold]{server.first_password}[/]")
+        out.print(f"             (kept in {password_file(chosen)}; change it with: vidijob user password admin)")
+
+
+def _tell_where(address: str | None, roles: tuple[Role, ...], how: str = "") -> None:
+    out = Console(soft_wrap=True, highlight=False)
+    if address is not None:
+        out.print(f"vidijob serves [bold]{address}/API[/] as {', '.join(roles)}{how}; stop with Ctrl-C.")
+    else:
+        out.print(f"vidijob runs as {', '.join(roles)}; stop with Ctrl-C.")

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 
 from vidijob.access import User
-from vidijob.engine.batch import Batch
 from vidijob.engine.bell import Bell
-from vidijob.errors import Conflict, Invalid, NotFound, TransitionRefused, Unavailable
+from vidijob.engine.submissions import Order, Submissions
+from vidijob.errors import Invalid, NotFound, TransitionRefused, Unavailable
 from vidijob.jobs.catalogue import is_result
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name, parse_job
@@ -28,6 +27,7 @@ from vidijob.store.jobs import NewJob
 _LONGEST_KEY = 1000
 _MOST_KEYS = 10_000
 _MOST_DELETED = 10_000
+_MOST_TOGETHER = 1000
 _LONGEST_SUBMISSION_KEY = 255
 #: A deletion waits so long for what is to be told of the jobs, in seconds.
 _UNTOLD_WAIT = 3.0
@@ -45,7 +45,7 @@ class Commands:
         self._bell = bell
         self._site = site
         self._plan = plan
-        self._submissions = Batch(self._store)
+        self._submissions = Submissions(database, site)
 
     async def submit(
         self,
@@ -67,6 +67,26 @@ class Commands:
         role (spec "Job priority"), ``Conflict`` when the key stands for another order.
         """
         return await self._submit(user, type, priority, data, asked, None, hold, key)
+
+    async def submit_all(self, user: User, orders: Sequence[Order], *, key: str | None = None) -> list[Job]:
+        """Accept several jobs, all or none, each as ``submit`` would; returns them in this order.
+
+        The key stands for all of them: a repetition has to have the same orders. Errors as for ``submit``; ``Invalid`` says
+        which of the orders it means, counted from 0.
+        """
+        if not 0 < len(orders) <= _MOST_TOGETHER:
+            raise Invalid("job", f"A list has 1 to {_MOST_TOGETHER} jobs; this one has {len(orders)}.")
+        news = []
+        for place, order in enumerate(orders):
+            try:
+                steps = await self.check(user, order.type, order.priority, order.data, order.asked, key)
+            except Invalid as error:
+                raise Invalid(error.context, f"job[{place}]: {error.explanation}", value=error.value) from error
+            state = JobState.HOLD if order.hold else JobState.READY
+            news.append(NewJob(order.type, state, order.priority, user.name, order.data, steps, asked=order.asked))
+        made = await self._submissions.add_all(news, key)
+        self._bell.ring("vidijob_job")
+        return made
 
     async def rerun(
         self, user: User, text: str, priority: Priority | None, *, hold: bool = False, key: str | None = None
@@ -178,23 +198,9 @@ class Commands:
     ) -> Job:
         steps = await self.check(user, type, priority, data, asked, key)
         state = JobState.HOLD if hold else JobState.READY
-        new = NewJob(type, state, priority, user.name, data, steps, remark, asked, key)
-        stored = await self._submissions.add(new)
-        if stored is None:
-            return await self._submitted(new)
+        job = await self._submissions.add(NewJob(type, state, priority, user.name, data, steps, remark, asked, key))
         self._bell.ring("vidijob_job")
-        id, started = stored
-        return Job(
-            id=id,
-            type=type,
-            user=user.name,
-            state=state,
-            priority=priority,
-            started=started,
-            finished=None,
-            data=data,
-            total_steps=sum(not step.task.cleanup for step in steps),
-        )
+        return job
 
     async def check(
         self,
@@ -216,21 +222,6 @@ class Commands:
                 "Idempotency-Key", f"A key is 1 to {_LONGEST_SUBMISSION_KEY} printable characters.", value=key
             )
         return steps
-
-    async def _submitted(self, new: NewJob) -> Job:
-        """Return the job that was submitted before under the key of a new one."""
-        key = new.key or ""
-        found = await jobs.submitted(self._database, new.owner, key)
-        if found is None:
-            raise Unavailable("The job of this Idempotency-Key", "it was deleted a moment ago")
-        job, digest = found
-        if digest != new.digest:
-            name = job_name(self._site, job.id)
-            raise Conflict("Idempotency-Key", key, f"The key was used for another order, that of the job {name}.")
-        return job
-
-    async def _store(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
-        return await jobs.submit(self._database, new)
 
 
 def _one(found: Mapping[JobId, tuple[JobState, Priority]], job: JobId, text: str) -> tuple[JobState, Priority]:

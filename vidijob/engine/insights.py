@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
@@ -11,8 +13,18 @@ from vidijob.jobs.model import Job, JobId, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
-from vidijob.store import configuration, jobs, jobtypes, search, slots, task_groups, users, workers
-from vidijob.store.database import Database, Session
+from vidijob.store import configuration, jobs, jobtypes, places, search, slots, task_groups, users, workers
+from vidijob.store.database import Database, Session, until_available
+from vidijob.store.places import Places
+
+#: A page of more jobs than this is read and written in parts.
+LONG = 500
+#: So many jobs are read at once for a long page: few, since others wait while they are rendered.
+_PART = 50
+#: Of the parts of all long pages, so many are read at a time, that they hold up no short question.
+_READERS = 1
+#: A part may be waited for so long, in seconds, while the database is away.
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ class Page:
     facets: Sequence[FacetResult] = ()
     #: Where the next page begins; ``None``: nothing follows.
     end: Position | None = None
+    #: Where there are too many to be read at once: which they are, and ``jobs`` is empty; see ``Insights.parts``.
+    places: Places | None = None
 
 
 class Insights:
@@ -64,6 +78,7 @@ class Insights:
     def __init__(self, database: Database, site: str) -> None:
         self._database = database
         self._site = site
+        self._readers = asyncio.Semaphore(_READERS)
 
     async def job(self, text: str) -> Job:
         """Return one job with its log; raises ``NotFound``."""
@@ -71,6 +86,10 @@ class Insights:
         if job is None:
             raise NotFound("Job", text)
         return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
+
+    async def ended(self, text: str) -> datetime | None:
+        """Return when a job ended; ``None`` for one that has not, or is not there."""
+        return await jobs.ended(self._database, parse_job(self._site, text))
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""
@@ -114,10 +133,30 @@ class Insights:
         ]
         return replace(page, facets=facets)
 
+    async def parts(self, listed: Places, *, steps: bool) -> AsyncIterator[Sequence[Job]]:
+        """Yield the jobs of a long page, some at a time, each as it is when its part is read.
+
+        No connection is held while nobody asks for more. Those that were deleted meanwhile are left out.
+        """
+        for start in range(0, len(listed), _PART):
+            ids = listed.part(start, _PART)
+
+            async def attempt(ids: Sequence[JobId] = ids) -> list[Job]:
+                async with self._database.session() as session:
+                    return await places.read(session, ids, steps=steps)
+
+            async with self._readers:
+                found = await until_available(attempt, seconds=_PATIENCE)
+            yield found
+
     async def _page(self, session: Session, wanted: Listing, hits: int | None = None) -> Page:
         hits = await search.hits(session, wanted.filter) if hits is None else hits
         if not wanted.number or not hits or (wanted.after is None and wanted.first > hits):
             return Page(hits, ())
+        if min(wanted.number, hits - wanted.first + 1) > LONG:
+            page = await self._long(session, wanted, hits)
+            if page is not None:
+                return page
         if wanted.after is None:
             found = await search.page(
                 session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number, hits=hits
@@ -130,6 +169,21 @@ class Insights:
         order = wanted.order if wanted.after is None else wanted.after.order
         end = Position.of(order, found[-1]) if more and found else None
         return Page(hits, await jobs.with_steps(session, found) if wanted.steps else found, end=end)
+
+    async def _long(self, session: Session, wanted: Listing, hits: int) -> Page | None:
+        """Return which jobs a page has; ``None``: it is not long after all, since its cursor is near the end."""
+        order = wanted.order if wanted.after is None else wanted.after.order
+        if wanted.after is None:
+            found = await places.find(session, wanted.filter, order, first=wanted.first, number=wanted.number)
+            more = wanted.first - 1 + len(found) < hits
+        else:
+            found = await places.find_after(session, wanted.filter, wanted.after, number=wanted.number + 1)
+            more = len(found) > wanted.number
+            found = found.until(wanted.number)
+        if len(found) <= LONG:
+            return None
+        last = await places.read(session, found.part(len(found) - 1, 1), steps=False) if more else ()
+        return Page(hits, (), end=Position.of(order, last[0]) if last else None, places=found)
 
     async def _known_values(self, request: FacetRequest) -> Sequence[str]:
         match request.field:

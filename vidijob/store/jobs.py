@@ -52,6 +52,8 @@ class NewJob:
     asked: NotificationRequest = NOTHING_ASKED
     #: Under this key its owner submits it at most once.
     key: str | None = None
+    #: Of a job that is one of several under one key: the SHA-256 of all that was ordered.
+    among: bytes | None = None
 
     @property
     def digest(self) -> bytes:
@@ -59,10 +61,10 @@ class NewJob:
         # Where an upload has landed is new each time; its checksum tells whether it is the same.
         data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
         order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
-        return sha256(json.dumps(order, sort_keys=True).encode()).digest()
+        return sha256(json.dumps(order, sort_keys=True).encode() + (self.among or b"")).digest()
 
 
-async def submit(database: Database, jobs: Sequence[NewJob]) -> list[tuple[JobId, datetime] | None]:
+async def submit(database: Database | Session, jobs: Sequence[NewJob]) -> list[tuple[JobId, datetime] | None]:
     """Store jobs, all or none, in one round trip; returns id and time of each, ``None`` for one whose owner has submitted
     its key before: see ``submitted``.
     """
@@ -70,10 +72,10 @@ async def submit(database: Database, jobs: Sequence[NewJob]) -> list[tuple[JobId
     return [(JobId(row["id"]), row["started"]) if row["id"] is not None else None for row in rows]
 
 
-async def submitted(database: Database, owner: str, key: str) -> tuple[Job, bytes] | None:
-    """Return the job that a user submitted with a key, if it is still there, and the digest of the order."""
-    row = await database.row("job.submitted", owner, key)
-    return (from_row(row), row["digest"]) if row is not None else None
+async def submitted(database: Database | Session, owner: str, keys: Sequence[str]) -> dict[str, tuple[Job, bytes]]:
+    """Return the jobs that a user submitted with some keys, as far as they are still there, and the digests of the orders."""
+    rows = await database.rows("job.submitted", owner, list(keys))
+    return {row["key"]: (from_row(row), row["digest"]) for row in rows}
 
 
 async def wanting(database: Database, uploads: Sequence[str]) -> set[str]:
@@ -251,6 +253,12 @@ async def get(database: Database, job: JobId) -> Job | None:
             return None
         (found,) = await with_steps(session, [from_row(row)])
     return found
+
+
+async def ended(database: Database, job: JobId) -> datetime | None:
+    """Return when a job ended; ``None`` for one that has not, or is not there."""
+    at: datetime | None = await database.value("job.ended", job)
+    return at
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:

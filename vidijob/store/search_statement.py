@@ -114,6 +114,32 @@ class Statement:
         self._order(order)
         self._head("page_end", offset=offset, limit=number)
 
+    def ids(
+        self,
+        wanted: Filter,
+        order: Sequence[Order],
+        *,
+        offset: int,
+        number: int,
+        beyond: Stretch | None = None,
+    ) -> None:
+        """Ask for the ids of a long page, packed together."""
+        if wanted.data:
+            self._head("begin_found")
+            self._head("page")
+            self._where(wanted, beyond)
+            self._head("no_detour")
+            self._head("end")
+            self._head("and_places_of_found")
+        else:
+            self._head("begin_places")
+            self._head("places")
+            self._where(wanted, beyond)
+        self._order(order)
+        self._head("page_end", offset=offset, limit=number)
+        self._head("end")
+        self._head("ids_of_places")
+
     def tallies(self, wanted: Filter, asked: Sequence[tuple[FacetField | None, Filter]]) -> None:
         """Ask for several counts of what is found, in one go."""
         self._head("begin_cells")

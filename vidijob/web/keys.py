@@ -21,6 +21,7 @@ from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
+from vidijob.web.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +49,6 @@ SERVICES = web.AppKey("services", Services)
 SITE = web.AppKey("site", str)
 #: What URLs in answers begin with; empty: what the client wrote.
 PUBLIC_URL = web.AppKey("public_url", str)
+#: Documents of jobs that have ended.
+KEPT = web.AppKey("kept", Kept)
 REQUEST_ID = web.RequestKey("request_id", str)

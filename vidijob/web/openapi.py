@@ -123,6 +123,8 @@ class _Described:
         parameters += [_parameter(one) for one in said.takes]
         if said.repeatable:
             parameters.append(_IDEMPOTENCY_KEY)
+        if said.tagged:
+            parameters.append(_IF_NONE_MATCH)
         return {
             "operationId": self.route.method.lower() + "".join(_words(part) for part in self.path.split("/")),
             "tags": [self.route.segments[0] if self.route.segments else "initialise"],
@@ -134,6 +136,7 @@ class _Described:
             **({"requestBody": _FILE} if said.takes_file else {}),
             "responses": {
                 "200": self._answer(said),
+                **({"304": _NOT_MODIFIED} if said.tagged else {}),
                 **{
                     str(code): {"$ref": f"#/components/responses/{_phrase(code)}"}
                     for code in sorted(self._refusals(said))
@@ -213,6 +216,16 @@ _FILE: Object = {
     "required": True,
     "description": "The file, of whatever type.",
     "content": {"application/octet-stream": {"schema": {}}},
+}
+_IF_NONE_MATCH: Object = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an answer that the client has: while nothing has changed, it is not sent again.",
+    "schema": {"type": "string"},
+}
+_NOT_MODIFIED: Object = {
+    "description": "The client has it already.",
+    "headers": {"ETag": {"description": "Which version it is.", "required": True, "schema": {"type": "string"}}},
 }
 _IDEMPOTENCY_KEY: Object = {
     "name": "Idempotency-Key",

@@ -62,6 +62,8 @@ class Operation:
     takes: Sequence[Parameter] = ()
     #: Whether a repeated request can be told by a key, in the header ``Idempotency-Key``; 409 for one of another order.
     repeatable: bool = False
+    #: Whether its answers have an ``ETag``, so that one which the client has already is not sent again (304).
+    tagged: bool = False
     #: What the body may be: a document in XML or JSON, or text; ``Form.JSON`` for an object that is no document. None: the body does not matter.
     body: Sequence[type[Document] | Form] = ()
     #: Whether the body is a file, of any type, which is written as it comes and never held as a whole.

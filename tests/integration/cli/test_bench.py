@@ -56,6 +56,10 @@ async def test_a_filled_database_breaks_no_promise_and_can_be_measured(
                  "page 1 by jobId desc"):  # fmt: skip
         assert name in rows, words
     assert "Medians of 1, by turns." in words and "fdatasync on" in words
+    code, words = await bench("read", "--rounds", "1", url=url)
+    assert code == 0 and "20 times a job that has ended, kept" in words and "written too (json, with data)" in words, (
+        words
+    )
 
 
 async def test_jobs_are_submitted_and_run_beside_what_they_are_compared_with(

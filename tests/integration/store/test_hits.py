@@ -17,7 +17,7 @@ import pytest
 from vidijob.jobs.model import Priority
 from vidijob.jobs.search import DataCondition, FacetField, Filter, Order, Position, SortField, complete
 from vidijob.jobs.states import ENDED, JobState
-from vidijob.store import search
+from vidijob.store import places, search
 from vidijob.store.database import Database
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
@@ -150,6 +150,8 @@ async def test_hits_are_what_counting_by_hand_finds(database: Database, url: str
             assert await search.hits(session, wanted) == len(expected), wanted
             page = await search.page(session, wanted, [Order(SortField.ID)], first=1, number=1000)
             assert [job.id for job in page] == [row.id for row in expected], wanted
+            listed = await places.find(session, wanted, [Order(SortField.ID, True)], first=3, number=100)
+            assert listed.part(0, 1000) == [row.id for row in expected][::-1][2:102], wanted
             further = some_further(chance)
             asked = [(None, further), *((field, further) for field in FacetField), (FacetField.TYPE, Filter())]
             tallies = await search.tallies(session, wanted, asked)
@@ -238,6 +240,11 @@ async def test_cursors_lead_through_a_list_in_any_order(database: Database, url:
                 page = await search.page_after(session, wanted, Position.of(order, page[-1]), number=3)
                 found += [job.id for job in page]
             assert found == expected, order
+            listed = await places.find(session, wanted, order, first=1, number=1000)
+            assert listed.part(0, 1000) == expected, order
+            third = (await places.read(session, listed.part(2, 1), steps=False))[0]
+            later = await places.find_after(session, wanted, Position.of(order, third), number=5)
+            assert later.part(0, 1000) == expected[3:8], order
 
 
 async def test_nothing_is_found_where_nothing_is(database: Database) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -28,13 +28,15 @@ from vidijob.errors import (
     Unreadable,
     VidijobError,
 )
-from vidijob.web import addresses, auth, keys
+from vidijob.web import addresses, auth, keys, versions
 from vidijob.web.failures import status
+from vidijob.web.kept import Kept
 from vidijob.web.keys import Services
 from vidijob.web.middleware import shown
 from vidijob.web.negotiate import Form, sent, wanted
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
+from vidijob.web.streaming import Streamed
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,8 @@ class Call:
     path: Mapping[str, str]
     parameters: Parameters
     services: Services
+    #: Documents that need not be made again.
+    kept: Kept
     site: str
     #: Whether the answer is wanted as plain text.
     as_text: bool
@@ -152,8 +156,14 @@ class Answer:
     content: Callable[[], bytes] | None = None
     #: Of the content, where it is not the form that was asked for first.
     form: Form | None = None
-    #: Whether making it takes so long that it must not keep everybody else waiting.
-    heavy: bool = False
+    #: What is too long to be held: its pieces, in the form that was asked for.
+    pieces: AsyncGenerator[bytes] | None = None
+    #: What was made before, in the form that was asked for.
+    made: bytes | None = None
+    #: Whether it has an ``ETag``, so that who has it already is not sent it again.
+    tagged: bool = False
+    #: Under which key, and as which version, its bytes are kept once they are made.
+    keep: tuple[Hashable, object] | None = None
     #: Beside those that say what it is.
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -165,10 +175,10 @@ def _unread(error: Exception) -> Unreadable:
 Handler = Callable[[Call], Awaitable[Answer]]
 
 
-def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the one handler behind a prefix: it finds the route, guards it, and turns answer or error into a response."""
 
-    async def dispatch(request: web.Request) -> web.Response:
+    async def dispatch(request: web.Request) -> web.StreamResponse:
         try:
             return await _answer(request, prefix, table)
         except Exception as error:
@@ -179,7 +189,7 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
     return dispatch
 
 
-async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.Response:
+async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.StreamResponse:
     where = target(request.rel_url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
     # Who has not logged in is not told what there is.
@@ -200,6 +210,7 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         path=await _resolved(request, route, names),
         parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
         services=request.app[keys.SERVICES],
+        kept=request.app[keys.KEPT],
         site=request.app[keys.SITE],
         as_text=form is Form.TEXT,
         form=form,
@@ -207,9 +218,25 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         _request=request,
     )
     answer = await route.handler(call)
-    response = await asyncio.to_thread(_response, answer, form) if answer.heavy else _response(answer, form)
+    if answer.pieces is not None:
+        streamed = await _stream(request, answer.pieces, form)
+        streamed.headers.update(answer.headers)
+        return streamed
+    response = _response(answer, form)
     response.headers.update(answer.headers)
-    return response
+    if answer.keep is not None and isinstance(response.body, bytes):
+        call.kept.put(*answer.keep, response.body)
+    return _unless_known(request, response) if answer.tagged else response
+
+
+def _unless_known(request: web.Request, response: web.Response) -> web.Response:
+    """Give an answer its version, and leave all else out where the client has that."""
+    tag = versions.tag(response.body if isinstance(response.body, bytes) else b"")
+    response.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"})
+    if not versions.known(request.headers.get("If-None-Match"), tag):
+        return response
+    kept = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
+    return web.Response(status=304, headers=kept)
 
 
 async def _user(request: web.Request, route: Route[Handler] | None, path: Mapping[str, str]) -> User:
@@ -238,6 +265,8 @@ async def _resolved(request: web.Request, route: Route[Handler], names: Mapping[
 
 
 def _response(answer: Answer, form: Form | None) -> web.Response:
+    if answer.made is not None:
+        return web.Response(body=answer.made, headers={"Content-Type": _media(form)})
     # What is only text is text for those as well who asked for a document and would take none.
     only_text = answer.document is None and answer.content is None
     if answer.text is not None and (form is Form.TEXT or only_text):
@@ -248,6 +277,16 @@ def _response(answer: Answer, form: Form | None) -> web.Response:
     if form is None or answer.document is None:
         return web.Response()
     return _body(answer.document(), form)
+
+
+async def _stream(request: web.Request, pieces: AsyncGenerator[bytes], form: Form | None) -> web.StreamResponse:
+    # The first one while there can still be an answer that says what is wrong.
+    first = await anext(pieces)
+    return Streamed(request, first, pieces, {"Content-Type": _media(form)})
+
+
+def _media(form: Form | None) -> str:
+    return (form or Form.XML).value + ("; charset=utf-8" if form is Form.TEXT else "")
 
 
 def _body(document: Document, form: Form, status: int = 200) -> web.Response:

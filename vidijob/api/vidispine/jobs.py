@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from vidijob.api.vidispine.call import Answer, Call
-from vidijob.api.vidispine.documents import SimpleMetadataDocument
+from vidijob.api.vidispine.documents import JobOrderListDocument, SimpleMetadataDocument
 from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate.notifications import additions
+from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid
 from vidijob.jobs.model import Priority
-from vidijob.jobs.notifications import NotificationRequest
+from vidijob.jobs.notifications import NotificationId, NotificationRequest
+from vidijob.web.parameters import one_of
 
 
 async def create(call: Call) -> Answer:
@@ -26,6 +28,30 @@ async def create(call: Call) -> Answer:
     return Answer(lambda: translate.created(call.site, job))
 
 
+async def create_all(call: Call) -> Answer:
+    """POST /job/bulk: start several jobs, all or none (ours)."""
+    given = await call.document(JobOrderListDocument)
+    notifications: dict[str | None, NotificationId | None] = {None: None}
+    orders = []
+    for place, wanted in enumerate(given.job if given is not None else ()):
+        named = wanted.notification or None
+        if named not in notifications and named is not None:
+            notifications[named] = await call.services.notifications.named(named)
+        orders.append(
+            Order(
+                wanted.type,
+                one_of(f"job[{place}].priority", wanted.priority, Priority)
+                if wanted.priority
+                else await call.services.configuration.default_priority(wanted.type),
+                translate.joined(wanted.data),
+                NotificationRequest(notifications[named], translate.joined(wanted.notification_data)),
+                bool(wanted.hold_job),
+            )
+        )
+    made = await call.services.commands.submit_all(call.user, orders, key=call.idempotency_key)
+    return Answer(lambda: translate.created_together(call.site, made))
+
+
 async def asked_of_notifications(call: Call) -> NotificationRequest:
     """Read what a new job asks of notifications."""
     given = call.parameters
@@ -39,9 +65,19 @@ async def asked_of_notifications(call: Call) -> NotificationRequest:
 async def get(call: Call) -> Answer:
     """GET /job/{id}: one job; as text only its state (spec "Retrieve a job")."""
     metadata, fields = call.parameters.flag("metadata", False), call.parameters.list("field")
-    job = await call.services.insights.job(call.path["id"])
+    id, insights = call.path["id"], call.services.insights
+    key = (id, call.form, metadata, None if fields is None else tuple(fields))
+    # A job that has ended is never another; whether it is still there is asked.
+    if call.kept.version(key) is not None:
+        made = call.kept.get(key, await insights.ended(id))
+        if made is not None:
+            return Answer(made=made, tagged=True)
+    job = await insights.job(id)
     return Answer(
-        lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields), lambda: job.state.value
+        lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields),
+        lambda: job.state.value,
+        tagged=True,
+        keep=(key, job.finished) if job.finished is not None else None,
     )
 
 

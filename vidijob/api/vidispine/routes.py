@@ -95,6 +95,7 @@ def _task_definitions() -> list[Route[Handler]]:
 TABLE: RouteTable[Handler] = RouteTable(
     [
         Route("POST", "/job", jobs.create, "_job_write", _DOCUMENT),
+        Route("POST", "/job/bulk", jobs.create_all, "_job_write", _DOCUMENT),
         Route("POST", "/import/raw", imports.raw, "_job_write", _DOCUMENT),
         Route("GET", "/job", search.listing, "_job_read", _ALSO_TEXT),
         Route("PUT", "/job/search", search.search, "_job_search", _ALSO_TEXT),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from vidijob.api.vidispine import long_lists
 from vidijob.api.vidispine.call import Answer, Call
-from vidijob.api.vidispine.documents import JobSearchDocument
+from vidijob.api.vidispine.documents import JobDocument, JobSearchDocument
 from vidijob.api.vidispine.translate import cursor
 from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate import search as criteria
 from vidijob.binding import text
 from vidijob.engine.insights import Listing, Page
 from vidijob.jobs.identity import job_name
+from vidijob.jobs.model import Job
 from vidijob.jobs.search import Order, SortField
 
 _PAGE = 100
 _ALL = 2**31 - 1
-#: Jobs beyond this are written by a thread.
-_HEAVY = 500
 _NEWEST_FIRST = (Order(SortField.ID, descending=True),)
 _OLDEST_FIRST = (Order(SortField.ID),)
 
@@ -25,7 +26,7 @@ _OLDEST_FIRST = (Order(SortField.ID),)
 async def listing(call: Call) -> Answer:
     """GET /job: a page of jobs (spec "List all jobs"); the newest first, as text the oldest (contract 10.6)."""
     page = await call.services.insights.page(_wanted(call, _OLDEST_FIRST if call.as_text else _NEWEST_FIRST))
-    return _answer(call, page)
+    return replace(_answer(call, page), tagged=True)
 
 
 async def search(call: Call) -> Answer:
@@ -47,7 +48,7 @@ def _wanted(call: Call, default: Sequence[Order]) -> Listing:
         order=order or default,
         first=first,
         number=given.number("number", _ALL if call.as_text else _PAGE, most=_ALL),
-        steps=given.flag("step", False) and not call.as_text,
+        steps=_steps(call),
         after=cursor.read(given.text("cursor"), order, first),
     )
 
@@ -56,9 +57,20 @@ def _answer(call: Call, page: Page) -> Answer:
     given = call.parameters
     metadata, id_only = given.flag("metadata", False), given.flag("idonly", False)
     fields = given.list("field")
+
+    def show(job: Job) -> JobDocument:
+        return translate.shown(call.site, job, metadata=metadata, fields=fields, id_only=id_only)
+
+    headers = {} if page.end is None else {cursor.HEADER: cursor.write(page.end)}
+    if page.places is not None:
+        empty = translate.job_list(page, ())
+        return Answer(pieces=long_lists.pieces(call, empty, page.places, show, steps=_steps(call)), headers=headers)
     return Answer(
-        lambda: translate.job_list(call.site, page, metadata=metadata, fields=fields, id_only=id_only),
+        lambda: translate.job_list(page, map(show, page.jobs)),
         lambda: text.lines([job_name(call.site, job.id) for job in page.jobs]),
-        heavy=len(page.jobs) > _HEAVY,
-        headers={} if page.end is None else {cursor.HEADER: cursor.write(page.end)},
+        headers=headers,
     )
+
+
+def _steps(call: Call) -> bool:
+    return call.parameters.flag("step", False) and not call.as_text

@@ -38,7 +38,8 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
     assert said is not None, f"{where} is not in the OpenAPI document"
     if "$ref" in said:
         said = _document()["components"]["responses"][said["$ref"].rpartition("/")[2]]
-    assert set(said.get("headers", ())) <= set(headers), where
+    # Names of headers are the same in any letter case.
+    assert {name.lower() for name in said.get("headers", ())} <= {name.lower() for name in headers}, where
     media = headers.get("Content-Type", "").partition(";")[0]
     if method == "HEAD" or ("content" not in said and not body):
         return

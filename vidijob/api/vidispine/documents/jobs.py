@@ -122,3 +122,23 @@ class JobListDocument(VidispineDocument):
     #: From API 5.2 on.
     facet: tuple[Facet, ...] = ()
     not_found: tuple[NotFoundEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrder:
+    """What is to be one job: the words of POST /job, with data as jobs show it."""
+
+    type: str
+    priority: PriorityName | None = None
+    hold_job: bool | None = None
+    #: A placeholder notification, by its id, an external one or its URL.
+    notification: str | None = None
+    data: tuple[KeyValue, ...] = ()
+    notification_data: tuple[KeyValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrderListDocument(VidispineDocument):
+    """Ours: jobs to be submitted, all or none."""
+
+    job: tuple[JobOrder, ...] = ()

@@ -14,6 +14,7 @@ from vidijob.api.vidispine.documents import (
     ExternalIdentifierListDocument,
     JobDocument,
     JobListDocument,
+    JobOrderListDocument,
     JobProblemListDocument,
     JobSearchDocument,
     NotificationDocument,
@@ -76,7 +77,20 @@ JOBS: Operations = {
         answers=JobDocument,
         refuses={404},
     ),
-    search.listing: Operation(takes=_LISTED, answers=JobListDocument),
+    jobs.create_all: Operation(
+        repeatable=True,
+        body=(JobOrderListDocument,),
+        needs_body=True,
+        example={
+            "job": [
+                {"type": "TRANSCODE", "data": [{"key": "sourceUri", "value": "file:///media/clip.mov"}]},
+                {"type": "COPY_FILE", "priority": "LOW", "holdJob": True},
+            ]
+        },
+        answers=JobListDocument,
+        refuses={404},
+    ),
+    search.listing: Operation(takes=_LISTED, tagged=True, answers=JobListDocument),
     search.search: Operation(
         takes=_LISTED,
         body=(JobSearchDocument,),
@@ -88,7 +102,7 @@ JOBS: Operations = {
         takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
         refuses={404},
     ),
-    jobs.get: Operation(takes=_SHOWN, answers=JobDocument),
+    jobs.get: Operation(takes=_SHOWN, tagged=True, answers=JobDocument),
     jobs.change: Operation(
         takes=(Parameter("priority", Kind.CHOICE, "Another priority.", "MEDIUM", values=PRIORITIES),)
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from vidijob.api.vidispine import documents as wire
 from vidijob.api.vidispine.translate.search import facet_document, split_pair
@@ -40,23 +40,19 @@ def listed(site: str, job: Job, *, metadata: bool, fields: Collection[str] | Non
     return _document(site, job, _pairs(job.data, fields) if metadata or fields is not None else ())
 
 
-def named(site: str, job: Job) -> wire.JobDocument:
-    """Return no more of a job than the schema requires: what ``idonly`` asks for."""
+def shown(site: str, job: Job, *, metadata: bool, fields: Collection[str] | None, id_only: bool) -> wire.JobDocument:
+    """Return a job as a list shows it; where only ids are asked for, no more of it than the schema requires."""
+    if not id_only:
+        return listed(site, job, metadata=metadata, fields=fields)
     return wire.JobDocument(
         job_id=job_name(site, job.id), status=job.state.value, type=job.type, priority=job.priority.value
     )
 
 
-def job_list(
-    site: str, page: Page, *, metadata: bool, fields: Collection[str] | None, id_only: bool
-) -> wire.JobListDocument:
-    """Return a page of jobs, with the number of all hits, and the facets that were asked for."""
+def job_list(page: Page, jobs: Iterable[wire.JobDocument]) -> wire.JobListDocument:
+    """Return a page with some jobs, with the number of all hits, and the facets that were asked for."""
     return wire.JobListDocument(
-        hits=page.hits,
-        job=tuple(
-            named(site, job) if id_only else listed(site, job, metadata=metadata, fields=fields) for job in page.jobs
-        ),
-        facet=tuple(facet_document(result) for result in page.facets),
+        hits=page.hits, job=tuple(jobs), facet=tuple(facet_document(result) for result in page.facets)
     )
 
 
@@ -66,10 +62,20 @@ def job_data(pairs: Sequence[str], document: wire.SimpleMetadataDocument | None)
     for pair in pairs:
         key, value = split_pair(pair)
         given.setdefault(key, []).append(value)
-    body: dict[str, list[str]] = {}
-    for field in document.field if document is not None else ():
-        body.setdefault(field.key, []).append(field.value)
-    return given | body
+    return given | joined(document.field if document is not None else ())
+
+
+def joined(pairs: Sequence[wire.KeyValue]) -> dict[str, list[str]]:
+    """Return pairs as job data: the values of a key that stands more than once in their order."""
+    data: dict[str, list[str]] = {}
+    for pair in pairs:
+        data.setdefault(pair.key, []).append(pair.value)
+    return data
+
+
+def created_together(site: str, jobs: Sequence[Job]) -> wire.JobListDocument:
+    """Return jobs as the POST of a list answers them."""
+    return wire.JobListDocument(hits=len(jobs), job=tuple(created(site, job) for job in jobs))
 
 
 def _document(site: str, job: Job, data: tuple[wire.KeyValue, ...]) -> wire.JobDocument:

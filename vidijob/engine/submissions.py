@@ -1,0 +1,100 @@
+"""New jobs on their way into the database: single ones share a commit with whoever submits at the same moment, those of one
+list are stored together, all or none. What may be submitted is checked before, in ``commands.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from vidijob.engine.batch import Batch
+from vidijob.errors import Conflict, Unavailable
+from vidijob.jobs.identity import job_name
+from vidijob.jobs.model import Job, JobData, JobId, Priority
+from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
+from vidijob.store import jobs
+from vidijob.store.database import Database, Session
+from vidijob.store.jobs import NewJob
+
+#: Between the key of a list and the place of a job in it. Nobody's key has one: only printable characters are taken.
+_SEPARATOR = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One job of several that are submitted together."""
+
+    type: str
+    priority: Priority
+    data: JobData
+    asked: NotificationRequest = NOTHING_ASKED
+    hold: bool = False
+
+
+class Submissions:
+    """The way in, for one site. A job whose key is known already is answered as it is now, and not stored again."""
+
+    def __init__(self, database: Database, site: str) -> None:
+        self._database = database
+        self._site = site
+        self._batch = Batch(self._store)
+
+    async def add(self, new: NewJob) -> Job:
+        """Store a job, in one statement with others that come now."""
+        stored = await self._batch.add(new)
+        return _job(new, *stored) if stored is not None else (await self._known(self._database, [new]))[new.key or ""]
+
+    async def add_all(self, news: Sequence[NewJob], key: str | None) -> list[Job]:
+        """Store jobs in one transaction of their own, which holds up nobody else's; returns them in this order.
+
+        The key stands for the list as a whole: each job is entered under it and its place, with all that was ordered.
+        """
+        if key is not None:
+            ordered = sha256(b"".join(new.digest for new in news)).digest()
+            news = [replace(new, key=_place(key, place), among=ordered) for place, new in enumerate(news)]
+        async with self._database.transaction() as session:
+            stored = await jobs.submit(session, news)
+            # Refused in here, or a list that is longer than the first one of its key would be stored in part.
+            known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
+        return [
+            _job(new, *one) if one is not None else known[new.key or ""] for new, one in zip(news, stored, strict=True)
+        ]
+
+    async def _known(self, session: Database | Session, news: Sequence[NewJob]) -> dict[str, Job]:
+        """Return the jobs that were submitted before under the keys of new ones, by these."""
+        if not news:
+            return {}
+        found = await jobs.submitted(session, news[0].owner, [new.key or "" for new in news])
+        for new in news:
+            key, _, _ = (new.key or "").partition(_SEPARATOR)
+            if new.key not in found:
+                raise Unavailable("The job of this Idempotency-Key", "it was deleted a moment ago")
+            job, digest = found[new.key]
+            if digest != new.digest:
+                name = job_name(self._site, job.id)
+                raise Conflict("Idempotency-Key", key, f"The key was used for another order, that of the job {name}.")
+        return {key: job for key, (job, _) in found.items()}
+
+    async def _store(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
+        return await jobs.submit(self._database, new)
+
+
+def _place(key: str, place: int) -> str:
+    """Return the key of one job of a list; that of the first is the list's own, which no single job can have then."""
+    return f"{key}{_SEPARATOR}{place}" if place else key
+
+
+def _job(new: NewJob, id: JobId, started: datetime) -> Job:
+    return Job(
+        id=id,
+        type=new.type,
+        user=new.owner,
+        state=new.state,
+        priority=new.priority,
+        started=started,
+        finished=None,
+        data=new.data,
+        total_steps=sum(not step.task.cleanup for step in new.steps),
+    )
