@@ -105,8 +105,9 @@ class Uploads:
             raise NotImplementedHere("This process has no storage; send files to one that has.")
         if announced is not None:
             await self._require_room(field, announced, announced)
-        landing = await _on_storage(lambda: Landing(field))
+        landing = Landing(field)
         try:
+            await _on_storage(landing.open)
             size = 0
             looked = 0
             async for piece in _gathered(pieces):

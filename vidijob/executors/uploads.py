@@ -38,14 +38,20 @@ class Landed:
 
 
 class Landing:
-    """One file on its way. It is written by one after the other, and in the end completed or removed."""
+    """One file on its way. It is opened, written by one after the other, and in the end completed or removed."""
 
     def __init__(self, field: LandingField) -> None:
         self._field = field
         self._token = secrets.token_hex(16)
         self._digest = hashlib.sha256()
         self._size = 0
-        with field.enter(make=True) as at:
+        self._descriptor = -1
+        self._made = False
+
+    def open(self) -> None:
+        """Make the file."""
+        with self._field.enter(make=True) as at:
+            self._made = True
             self._descriptor = os.open(
                 f"{self._token}.part", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=at
             )
@@ -68,7 +74,9 @@ class Landing:
         return Landed(uri_of(self._field.folder / self._token), self._digest.hexdigest(), self._size)
 
     def remove(self) -> None:
-        """Take it away, whole or not."""
+        """Take it away, whole or not, where it was made."""
+        if not self._made:
+            return
         self._close()
         with contextlib.suppress(FileNotFoundError), self._field.enter() as at:
             for name in (f"{self._token}.part", self._token):

@@ -382,6 +382,7 @@ async def test_odd_names_are_names(ingest: IngestExecutor, root: Path, place: Pl
 async def test_an_upload_is_taken_over_without_being_copied(ingest: IngestExecutor, root: Path, clips: Path) -> None:
     field = LandingField(ingest._storage)
     landing = Landing(field)
+    landing.open()
     landing.write((clips / "tone.wav").read_bytes())
     landed = landing.complete()
     upload = next((root / ".vidijob-uploads").iterdir())
