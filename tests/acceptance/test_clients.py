@@ -243,6 +243,15 @@ def _jobs_in_xml(send: StrictClient, storage: Path) -> None:
     found = send("PUT", "/job/search?user=false", search)
     assert found.find("hits") == ["1"] and found.find("facet/count") == ["1", "1"]
 
+    orders = (
+        "<JobOrderListDocument><job><type>COPY_FILE</type><holdJob>true</holdJob></job>"
+        "<job><type>COPY_FILE</type><priority>LOW</priority><holdJob>true</holdJob></job></JobOrderListDocument>"
+    )
+    together = send("POST", "/job/bulk", orders)
+    assert (together.find("job/status"), together.find("job/priority")) == (["HOLD"] * 2, ["MEDIUM", "LOW"])
+    for one in together.find("job/jobId"):
+        assert send("DELETE", f"/job/{one}?cleanup=false").status == 200
+
     large, source, target = source_and_target(storage, "b.bin", too_large(storage))
     body = (
         f"<SimpleMetadataDocument><field><key>sourceUri</key><value>{source}</value></field>"
