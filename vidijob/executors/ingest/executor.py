@@ -30,7 +30,7 @@ from vidijob.executors.ingest.places import (
     products,
 )
 from vidijob.executors.ingest.products import Components, check_products, require_possible, run_for
-from vidijob.executors.ingest.taking import SIDECAR_CHECKSUMS, Taking
+from vidijob.executors.ingest.taking import SIDECAR_CHECKSUMS, Taking, facts
 from vidijob.executors.making import RECEIPT
 from vidijob.executors.media import ffmpeg, running
 from vidijob.executors.media.checking import results
@@ -121,13 +121,14 @@ class IngestExecutor(Taking):
 
     async def _prepare(self, step: StepContext) -> Done:
         wanted = await in_thread(lambda stop: self._products(step, self.taken(step)))
+        # It may run beside the media check, whose findings are not known here then. They are told here as well, because the
+        # scripts that sites put after this step count on them.
         if not wanted:
-            return Done()
-        # It may run beside the media check, whose findings are not known here then.
+            return Done({} if "mediaInfo" in step.data else facts(await self.found(step)))
         files = await in_thread(lambda stop: self.files(step))
         found = [await probe(file, "sourceUri", shown(original.name)) for original, file in files]
         require_possible(found, wanted)
-        return Done({_PARTS: [Components.of(found).text()]})
+        return Done({**facts(found), _PARTS: [Components.of(found).text()]})
 
     async def _transcode(self, step: StepContext) -> Outcome:
         noted = jobdata.optional(step.data, _PARTS)

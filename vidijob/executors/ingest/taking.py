@@ -164,6 +164,10 @@ class Taking(Making):
         return [known]
 
     async def _media_check(self, step: StepContext) -> Done:
+        return Done(facts(await self.found(step)))
+
+    async def found(self, step: StepContext) -> list[MediaInfo]:
+        """Look at what has come in; raises ``Invalid`` for what is no media, unless the job says that it may be."""
         found: list[MediaInfo] = []
         for original, file in await in_thread(lambda stop: self.files(step)):
             try:
@@ -172,14 +176,7 @@ class Taking(Making):
                 if not _is_lenient(step):
                     raise
                 step.note(f"{error} It is kept as it is.")
-        lasting = [info for info in found if info.duration is not None]
-        longest = max(lasting, key=lambda info: info.duration or 0.0, default=None)
-        return Done(
-            {
-                "mediaInfo": [info.text() for info in found] or None,
-                "duration": None if longest is None else seconds(longest),
-            }
-        )
+        return found
 
     async def _analyze(self, step: StepContext) -> Done:
         again = transferring.checksum_mode(step.data) == transferring.VERIFY
@@ -189,6 +186,16 @@ class Taking(Making):
 
     def _sources(self, step: StepContext) -> list[Path]:
         return [self._storage.source(original.uri) for original in self.originals(step)]
+
+
+def facts(found: Sequence[MediaInfo]) -> dict[str, list[str] | None]:
+    """Return what a job tells of its sources: ``mediaInfo`` of each and the longest ``duration``."""
+    lasting = [info for info in found if info.duration is not None]
+    longest = max(lasting, key=lambda info: info.duration or 0.0, default=None)
+    return {
+        "mediaInfo": [info.text() for info in found] or None,
+        "duration": None if longest is None else seconds(longest),
+    }
 
 
 def _is_lenient(step: StepContext) -> bool:
