@@ -32,7 +32,8 @@ from vidijob.web.kept import Kept
 
 #: A body beyond this is refused with 413.
 LARGEST_BODY = 10 * 1024 * 1024
-#: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again.
+#: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again, and as many of
+#: jobs in lists.
 KEPT_BYTES = 16 * 1024 * 1024
 
 
@@ -74,6 +75,7 @@ def build_application(
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
     application[keys.KEPT] = Kept(KEPT_BYTES)
+    application[keys.FRAGMENTS] = Kept(KEPT_BYTES)
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())

@@ -26,7 +26,8 @@ _SITE = "VX"
 _CLIENTS = 32
 #: So long is each asked in a round.
 _SECONDS = 2.0
-_XML = "application/xml"
+_XML, _JSON = "application/xml", "application/json"
+_LIST_CLIENTS = 16
 #: Jobs that are asked for in turn, and those of which what they are is kept.
 _JOBS = 1000
 
@@ -47,6 +48,22 @@ async def one_job(database: Database, rounds: int, seconds: float) -> AsyncItera
                 )
                 name = f"GET /job/{{id}}, {clients} client{'s' if clients > 1 else ''}"
                 yield Figure(name, this, other, f"a static answer of {len(body)} bytes", unit="/s")
+
+
+async def page(database: Database, rounds: int, seconds: float) -> AsyncIterator[Figure]:
+    """The newest hundred jobs, of which nothing has changed, beside the same of a server that writes each anew."""
+    async with (
+        _login(database) as headers,
+        serving(Wanted(database.url)) as ours,
+        serving(Wanted(database.url, kept=0)) as forgetful,
+    ):
+        for media, name in ((_XML, "XML"), (_JSON, "JSON"), (_XML, "XML, with data")):
+            query = "/API/job?number=100&user=false" + ("&metadata=true" if "data" in name else "")
+            asked = [[Asked.of(f"{one.address}{query}", {**headers, "Accept": media})] for one in (ours, forgetful)]
+            this, other = await _by_turns([(one, _LIST_CLIENTS) for one in asked], rounds, seconds)
+            yield Figure(
+                f"GET /job of 100, {name}, {_LIST_CLIENTS} clients", this, other, "each job written anew", unit="/s"
+            )
 
 
 async def _newest(database: Database) -> list[str]:
@@ -87,4 +104,4 @@ async def _by_turns(variants: Sequence[tuple[Sequence[Asked], int]], rounds: int
 
 
 #: All figures, by the names that they are asked for.
-FIGURES: dict[str, Callable[[Database, int, float], AsyncIterator[Figure]]] = {"job": one_job}
+FIGURES: dict[str, Callable[[Database, int, float], AsyncIterator[Figure]]] = {"job": one_job, "page": page}

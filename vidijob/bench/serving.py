@@ -76,6 +76,7 @@ async def _application(stack: AsyncExitStack, wanted: Wanted) -> web.Application
     application = build_application(database, bell, Accounts(database), site="VX")
     if wanted.kept is not None:
         application[keys.KEPT] = Kept(wanted.kept)
+        application[keys.FRAGMENTS] = Kept(wanted.kept)
     return application
 
 

@@ -101,7 +101,8 @@ def read(rounds: int, **flags: Any) -> None:
 def over_http(figure: tuple[str, ...], rounds: int, seconds: float, **flags: Any) -> None:
     """The API over HTTP, from a database that was filled, by servers of their own that are asked by turns.
 
-    job: one job by its id beside an answer that is always the same. Without a FIGURE all of them.
+    job: one job by its id beside an answer that is always the same; page: a hundred jobs beside a server that writes each
+    anew. Without a FIGURE all of them.
     """
     loops.run("auto", _http(settings.load(flags), figure or tuple(http.FIGURES), rounds, seconds))
 

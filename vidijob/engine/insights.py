@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from vidijob.jobs.task_groups import data_keys, group_of, in_order
 from vidijob.store import configuration, jobs, jobtypes, places, search, slots, task_groups, users, workers
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
+from vidijob.store.search import Version
 
 #: A page of more jobs than this is read and written in parts.
 LONG = 500
@@ -76,6 +77,14 @@ class Page:
     end: Position | None = None
     #: Where there are too many to be read at once: which they are, and ``jobs`` is empty; see ``Insights.parts``.
     places: Places | None = None
+    #: Where not all had to be read: which they are, and ``jobs`` is those that were read. ``end`` is missing then, if the
+    #: last one was not read, although something ``follows``.
+    versions: Sequence[Version] | None = None
+    follows: bool = False
+
+
+#: Told which jobs a page has and whether more follow: those that have to be read. The others are known.
+Unknown = Callable[[Sequence[Version], bool], Collection[JobId]]
 
 
 class Insights:
@@ -125,12 +134,18 @@ class Insights:
             return None
         return Waiting("task-group", f"The task group {group.name} runs at most {group.max_concurrency} jobs at once.")
 
-    async def page(self, wanted: Listing) -> Page:
-        """Return a page of jobs and how many there are, both of the same moment."""
+    async def page(self, wanted: Listing, unknown: Unknown | None = None) -> Page:
+        """Return a page of jobs and how many there are, both of the same moment; only what is ``unknown`` may be read."""
         async with self._database.snapshot() as session:
-            return await self._page(session, wanted)
+            return await self._page(session, wanted, unknown=unknown)
 
-    async def search(self, wanted: Listing, filters: Sequence[FacetFilter], questions: Sequence[FacetQuestion]) -> Page:
+    async def search(
+        self,
+        wanted: Listing,
+        filters: Sequence[FacetFilter],
+        questions: Sequence[FacetQuestion],
+        unknown: Unknown | None = None,
+    ) -> Page:
         """Return a page of jobs with facets, which count all that is found, not the page (spec "Search and count")."""
         narrowed = replace(wanted, filter=_narrowed(wanted.filter, filters))
         asked: list[tuple[FacetField | None, Filter]] = [
@@ -139,10 +154,10 @@ class Insights:
         ]
         async with self._database.snapshot() as session:
             if not questions:
-                return await self._page(session, narrowed)
+                return await self._page(session, narrowed, unknown=unknown)
             whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
             total, *counted = await search.tallies(session, wanted.filter, [whole, *asked])
-            page = await self._page(session, narrowed, total.get("", 0))
+            page = await self._page(session, narrowed, total.get("", 0), unknown)
         facets = [
             facet(one.request, counts, await self._known_values(one.request))
             for one, counts in zip(questions, counted, strict=True)
@@ -165,7 +180,9 @@ class Insights:
                 found = await until_available(attempt, seconds=_PATIENCE)
             yield found
 
-    async def _page(self, session: Session, wanted: Listing, hits: int | None = None) -> Page:
+    async def _page(
+        self, session: Session, wanted: Listing, hits: int | None = None, unknown: Unknown | None = None
+    ) -> Page:
         hits = await search.hits(session, wanted.filter) if hits is None else hits
         if not wanted.number or not hits or (wanted.after is None and wanted.first > hits):
             return Page(hits, ())
@@ -173,6 +190,8 @@ class Insights:
             page = await self._long(session, wanted, hits)
             if page is not None:
                 return page
+        if unknown is not None and wanted.after is None and not wanted.steps:
+            return await self._known(session, wanted, hits, unknown)
         if wanted.after is None:
             found = await search.page(
                 session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number, hits=hits
@@ -185,6 +204,17 @@ class Insights:
         order = wanted.order if wanted.after is None else wanted.after.order
         end = Position.of(order, found[-1]) if more and found else None
         return Page(hits, await jobs.with_steps(session, found) if wanted.steps else found, end=end)
+
+    async def _known(self, session: Session, wanted: Listing, hits: int, unknown: Unknown) -> Page:
+        """Return which jobs a page has, and those of them that are not known."""
+        versions = await search.versions(
+            session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number, hits=hits
+        )
+        follows = bool(versions) and wanted.first - 1 + len(versions) < hits
+        read = await jobs.some(session, unknown(versions, follows))
+        last = read.get(versions[-1][0]) if follows else None
+        end = None if last is None else Position.of(wanted.order, last)
+        return Page(hits, list(read.values()), end=end, versions=versions, follows=follows)
 
     async def _long(self, session: Session, wanted: Listing, hits: int) -> Page | None:
         """Return which jobs a page has; ``None``: it is not long after all, since its cursor is near the end."""

@@ -51,4 +51,6 @@ SITE = web.AppKey("site", str)
 PUBLIC_URL = web.AppKey("public_url", str)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
+#: Jobs as lists show them.
+FRAGMENTS = web.AppKey("fragments", Kept)
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -67,6 +67,8 @@ class Call:
     services: Services
     #: Documents that need not be made again.
     kept: Kept
+    #: Jobs as lists show them, likewise.
+    fragments: Kept
     site: str
     #: Whether the answer is wanted as plain text.
     as_text: bool
@@ -216,6 +218,7 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
         services=services,
         kept=application[keys.KEPT],
+        fragments=application[keys.FRAGMENTS],
         site=application[keys.SITE],
         as_text=form is Form.TEXT,
         form=form,
