@@ -31,6 +31,9 @@ Answer = TypeVar("Answer")
 #: SQLSTATE classes and codes that mean "not now": connection, resources, operator, read-only, deadlock, serialisation.
 _NOT_NOW_CLASSES = ("08", "53", "57", "58")
 _NOT_NOW_CODES = frozenset({"25006", "25P03", "40001", "40P01", "55P03"})
+#: How statements are planned, whatever the server is set to otherwise. All of ours follow an index in its order; with the
+#: default, which is that of a disk that turns, the planner would rather read five times as much and sort it.
+PLANNING = {"jit": "off", "random_page_cost": "1.1"}
 #: A statement may take this long, in seconds, before it is given up.
 COMMAND_TIMEOUT = 30.0
 #: A migration may take this long.
@@ -183,7 +186,7 @@ class Database:
             "application_name": self._application,
             "idle_in_transaction_session_timeout": _LONGEST_PAUSE,
             "timezone": "UTC",
-            "jit": "off",
+            **PLANNING,
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"

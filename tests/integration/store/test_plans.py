@@ -14,7 +14,7 @@ import pytest
 
 from vidijob.jobs.states import StepEvent, step_sources
 from vidijob.store import jobs
-from vidijob.store.database import Database
+from vidijob.store.database import PLANNING, Database
 from vidijob.store.queries import query
 
 WAITING = 20_000
@@ -56,7 +56,7 @@ async def connection(
     request: pytest.FixtureRequest, database: Database, url: str
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection to a database with full queues, and statistics of some age."""
-    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    connection = await asyncpg.connect(url, server_settings=PLANNING)
     try:
         for table in TABLES:
             await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
