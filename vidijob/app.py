@@ -153,6 +153,7 @@ class Server:
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
+        scheduler: Scheduler | None = None
         if "scheduler" in self._roles:
             scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
@@ -176,6 +177,8 @@ class Server:
                 look_again=timedelta(seconds=settings.problem_interval),
             )
             self._run(stack, worker)
+            if scheduler is not None:
+                scheduler.employ(worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
             api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)

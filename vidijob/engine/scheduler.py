@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Protocol
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop, promptly
 from vidijob.jobs import policy, pools
-from vidijob.jobs.model import JobId, Priority
+from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
 from vidijob.jobs.task_groups import Selection, TaskGroup, data_keys
-from vidijob.store import configuration, jobs, slots, task_groups, workers
+from vidijob.store import admissions, configuration, slots, task_groups, workers
 from vidijob.store.database import Database
+from vidijob.store.direct import NO_OFFER, Offer
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +41,16 @@ _PAGE = 1000
 _ARRANGED = 0.75
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
+
+
+class Hands(Protocol):
+    """A worker of the same process."""
+
+    def offering(self) -> AbstractContextManager[Offer]:
+        """Offer to take steps, and keep the room for them meanwhile."""
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        """Carry out steps that it was given."""
 
 
 class Scheduler:
@@ -58,9 +71,15 @@ class Scheduler:
         self._arrange_at = 0.0
         self._pulse_at = 0.0
         self._groups: list[TaskGroup] = []
+        self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
+        self._begin: Callable[[Sequence[Lease]], None] = lambda _: None
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
+
+    def employ(self, hands: Hands) -> None:
+        """Give steps that begin to a worker of this process at once, as far as it offers to take them."""
+        self._offers, self._begin = hands.offering, hands.begin
 
     @property
     def leads(self) -> bool:
@@ -115,9 +134,14 @@ class Scheduler:
                 if busy:
                     return _BUSY
                 return _IDLE if current and self._bell.hears else _ARRANGED
-            admitted = await jobs.admit(self._database, self._id, term, chosen)
-            if admitted.started:
+            with self._offers() as offer:
+                admitted = await admissions.admit(self._database, self._id, term, chosen, offer)
+                self._begin(admitted.leases)
+            if admitted.queued:
                 self._bell.ring("vidijob_step")
+            if admitted.leases:
+                # That steps have begun may be told to somebody.
+                self._bell.ring("vidijob_event")
             if len(admitted.started) + len(admitted.busy) < len(chosen):
                 return 0.2
             busy |= admitted.busy
@@ -167,8 +191,8 @@ class Scheduler:
 
     async def _head(self, limit: int) -> list[tuple[JobId, Priority]]:
         if self._ageing is None:
-            return await jobs.head(self._database, limit)
-        ordered = policy.in_order(await jobs.heads(self._database, limit), self._ageing)
+            return await admissions.head(self._database, limit)
+        ordered = policy.in_order(await admissions.heads(self._database, limit), self._ageing)
         return [(job.job, job.priority) for job in ordered]
 
     async def _offer(self, selection: Selection, priorities: Sequence[Priority], busy: Collection[JobId]) -> None:
