@@ -187,6 +187,9 @@ class Database:
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
+        else:
+            # What the engine asks, it asks again and again, of few rows by their keys: planning would be most of the work.
+            settings |= {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
         connection: asyncpg.Connection[Record] = await asyncpg.connect(
             self._url(),
             timeout=10,
