@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from vidijob.engine.batch import Batch
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Job, JobId, Origin, Priority, Waiting
@@ -23,6 +24,11 @@ LONG = 500
 _PART = 50
 #: Of the parts of all long pages, so many are read at a time, that they hold up no short question.
 _READERS = 1
+#: So many single jobs are read together, of those that are asked for at the same moment, and whether so many have ended.
+_TOGETHER = 20
+_ENDED_TOGETHER = 200
+#: A question that hangs holds up no others.
+_LANES = 3
 #: A part may be waited for so long, in seconds, while the database is away.
 _PATIENCE = 30.0
 
@@ -79,10 +85,12 @@ class Insights:
         self._database = database
         self._site = site
         self._readers = asyncio.Semaphore(_READERS)
+        self._singles = Batch(self._read, most=_TOGETHER, lanes=_LANES)
+        self._ends = Batch(self._ended, most=_ENDED_TOGETHER, lanes=_LANES)
 
     async def job(self, text: str) -> Job:
         """Return one job with its log; raises ``NotFound``."""
-        job = await jobs.get(self._database, parse_job(self._site, text))
+        job = await self._singles.add(parse_job(self._site, text))
         if job is None:
             raise NotFound("Job", text)
         return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
@@ -93,7 +101,15 @@ class Insights:
 
     async def ended(self, text: str) -> datetime | None:
         """Return when a job ended; ``None`` for one that has not, or is not there."""
-        return await jobs.ended(self._database, parse_job(self._site, text))
+        return await self._ends.add(parse_job(self._site, text))
+
+    async def _read(self, wanted: Sequence[JobId]) -> list[Job | None]:
+        found = await jobs.read(self._database, set(wanted))
+        return [found.get(id) for id in wanted]
+
+    async def _ended(self, wanted: Sequence[JobId]) -> list[datetime | None]:
+        found = await jobs.ended(self._database, set(wanted))
+        return [found.get(id) for id in wanted]
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""

@@ -28,8 +28,9 @@ class Problems:
     async def of_job(self, text: str) -> list[Problem]:
         """Return the problems of one job (spec "List all problems for a job"); raises ``NotFound``."""
         job = parse_job(self._site, text)
-        if await jobs.get(self._database, job) is None:
-            raise NotFound("Job", text)
+        async with self._database.session() as session:
+            if not await jobs.known(session, [job]):
+                raise NotFound("Job", text)
         return await problems.listing(self._database, job)
 
     async def retry(self, user: User, text: str, job: str | None = None) -> None:
