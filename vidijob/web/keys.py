@@ -11,6 +11,7 @@ from vidijob.engine.accounts import Accounts
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.feed import Feed
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
 from vidijob.engine.history import History
@@ -36,6 +37,7 @@ class Services:
     commands: Commands
     configuration: Configuration
     external_ids: ExternalIds
+    feed: Feed
     groups: Groups
     health: Health
     history: History
