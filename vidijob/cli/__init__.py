@@ -15,9 +15,10 @@ from click.shell_completion import CompletionItem
 
 from vidijob.errors import VidijobError
 
-#: Each is in the file of its name.
+#: Each is in the file of its name, under that name.
 _COMMANDS = (
-    "serve", "worker", "demo", "migrate", "job", "problem", "jobtype", "preset", "user", "bench", "completion",
+    "serve", "worker", "demo", "migrate", "postgres", "job", "problem", "jobtype", "preset", "user", "bench", "help",
+    "completion",
 )  # fmt: skip
 
 

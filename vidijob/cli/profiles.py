@@ -31,6 +31,8 @@ from vidijob.cli.exits import Exit, Failure
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FILE = "profiles.toml"
+#: What a shell may set for the commands, without the prefix.
+VARIABLES = ("url", "user", "password", "token", "ca", "profile", "new_password")
 _KEYS = frozenset({"url", "user", "password", "token", "ca"})
 NOWHERE = (
     "No server is named: give --url https://host:8080, or set VIDIJOB_URL (with VIDIJOB_USER and VIDIJOB_PASSWORD, or "
