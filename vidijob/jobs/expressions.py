@@ -7,11 +7,11 @@ characters, and only the letters A to Z have two cases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 
@@ -123,3 +123,65 @@ def kind_of(expression: Expression) -> Kind:
             return RESULTS[function]
         case Comparison() | Junction() | Negation():
             return Kind.TRUTH
+
+
+Value: TypeAlias = str | float | datetime | bool | UUID | None
+_LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
+_UPPER = {small: letter for letter, small in _LOWER.items()}
+
+
+def evaluate(expression: Expression, row: Mapping[str, Any]) -> Value:
+    """Return what an expression gives for a row that is at hand; the database gives the same."""
+    match expression:
+        case Literal(value=value):
+            return value
+        case Field(name=name):
+            return cast(Value, row[name])
+        case Applied(function=function, texts=texts):
+            return _applied(function, [evaluate(text, row) for text in texts])
+        case Comparison(sign=sign, left=left, right=right):
+            return _stands(sign, evaluate(left, row), evaluate(right, row))
+        case Junction(all=True, parts=parts):
+            return all(evaluate(part, row) is True for part in parts)
+        case Junction(parts=parts):
+            return any(evaluate(part, row) is True for part in parts)
+        case Negation(of=of):
+            return evaluate(of, row) is not True
+
+
+def _applied(function: Function, given: Sequence[Value]) -> Value:
+    if any(not isinstance(one, str) for one in given):
+        return False if RESULTS[function] is Kind.TRUTH else None
+    text, sought = cast(str, given[0]), cast(str, given[-1])
+    match function:
+        case Function.STARTS:
+            return text.startswith(sought)
+        case Function.ENDS:
+            return text.endswith(sought)
+        case Function.HOLDS:
+            return sought in text
+        case Function.LOWER:
+            return text.translate(_LOWER)
+        case Function.UPPER:
+            return text.translate(_UPPER)
+        case Function.LENGTH:
+            return float(len(text))
+
+
+def _stands(sign: Sign, left: Any, right: Any) -> bool:
+    match sign:
+        case Sign.EQUAL:
+            return bool(left == right)
+        case Sign.UNEQUAL:
+            return bool(left != right)
+    if left is None or right is None:
+        return False
+    match sign:
+        case Sign.LESS:
+            return bool(left < right)
+        case Sign.AT_MOST:
+            return bool(left <= right)
+        case Sign.MORE:
+            return bool(left > right)
+        case Sign.AT_LEAST:
+            return bool(left >= right)

@@ -6,7 +6,7 @@ import random
 
 from tests.unit.api.azure.filters import FIELDS, a_filter, a_row
 from vidijob.api.azure.odata import read_filter
-from vidijob.jobs.expressions import Field, Kind
+from vidijob.jobs.expressions import Field, Kind, evaluate
 from vidijob.store.database import Database
 from vidijob.store.expressions import write
 from vidijob.store.queries import Query
@@ -32,11 +32,13 @@ async def test_ten_thousand_filters_find_what_an_evaluator_in_python_finds(datab
         for _ in range(FILTERS // AT_ONCE):
             filters = [a_filter(chance) for _ in range(AT_ONCE)]
             arguments: list[object] = [sent]
-            conditions = [write(read_filter(text, FIELDS), column, arguments) for text, _ in filters]
+            trees = [read_filter(text, FIELDS) for text, _ in filters]
+            conditions = [write(tree, column, arguments) for tree in trees]
             found = await session.run(Query("test", (), "many", "", f"SELECT {', '.join(conditions)} {table}"), *arguments)
             for row, answers in zip(rows, found, strict=True):
-                for (text, meaning), answer in zip(filters, answers.values(), strict=True):
+                for (text, meaning), tree, answer in zip(filters, trees, answers.values(), strict=True):
                     assert answer is bool(meaning(row)), (text, row)
+                    assert evaluate(tree, row) is answer, (text, row)
                     told += answer
     # Neither always true nor always false.
     assert 0.2 < told / (FILTERS * ROWS) < 0.8
