@@ -24,7 +24,10 @@ def column(field: Field) -> str:
 async def test_ten_thousand_filters_find_what_an_evaluator_in_python_finds(database: Database) -> None:
     chance = random.Random(20130420)
     rows = [a_row(chance) for _ in range(ROWS)]
-    sent = [{name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()} for row in rows]
+    sent = [
+        {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
+        for row in rows
+    ]
     columns = ", ".join(f'"{name}" {TYPES[kind]}' for name, kind in FIELDS.items())
     table = f"FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS ({columns})) WITH ORDINALITY AS r ORDER BY r.ordinality"
     told = 0
@@ -34,7 +37,9 @@ async def test_ten_thousand_filters_find_what_an_evaluator_in_python_finds(datab
             arguments: list[object] = [sent]
             trees = [read_filter(text, FIELDS) for text, _ in filters]
             conditions = [write(tree, column, arguments) for tree in trees]
-            found = await session.run(Query("test", (), "many", "", f"SELECT {', '.join(conditions)} {table}"), *arguments)
+            found = await session.run(
+                Query("test", (), "many", "", f"SELECT {', '.join(conditions)} {table}"), *arguments
+            )
             for row, answers in zip(rows, found, strict=True):
                 for (text, meaning), tree, answer in zip(filters, trees, answers.values(), strict=True):
                     assert answer is bool(meaning(row)), (text, row)

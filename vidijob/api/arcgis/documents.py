@@ -36,7 +36,7 @@ class CustomAttributes(TypedDict):
 
 
 class Job(TypedDict):
-    """``jobs/job/<id>``."""
+    """One job: ``jobs/job/<id>``."""
 
     jobId: str
     inputs: Inputs
@@ -63,7 +63,7 @@ class Submitted(TypedDict):
 
 
 class Registered(TypedDict):
-    """``uploads/register``."""
+    """A file that has an id: ``uploads/register``."""
 
     #: In milliseconds.
     date: int
@@ -87,7 +87,7 @@ class Error(TypedDict):
 
 
 class Token(TypedDict):
-    """``generateToken``."""
+    """A token: ``generateToken``."""
 
     token: str
     #: In milliseconds.

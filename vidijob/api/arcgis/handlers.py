@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from aiohttp import web
 
 from vidijob.access import ADMINISTRATOR, User
 from vidijob.api.arcgis import documents, token, translate
-from vidijob.engine.commands import Origin
 from vidijob.engine.insights import LONG, Listing
 from vidijob.engine.records import NewRecord, Record
+from vidijob.engine.submissions import Order as Submission
 from vidijob.errors import Invalid, NotFound, NotImplementedHere
 from vidijob.executors.names import uri_of
-from vidijob.jobs.identity import job_name, job_uuid, parse_uuid
-from vidijob.jobs.model import JobData, Priority
+from vidijob.jobs.identity import job_name
+from vidijob.jobs.model import JobData, Origin, Priority
 from vidijob.jobs.search import Filter, Order, SortField
 from vidijob.web import addresses, keys
 from vidijob.web.keys import Services
@@ -61,7 +60,7 @@ class Call:
     @property
     def root(self) -> Path:
         """Return the folder that files of this face lie in, or raise ``NotImplementedHere``."""
-        root = self._request.app[keys.STORAGE_ROOT]
+        root = self._request.app.get(keys.STORAGE_ROOT)
         if root is None:
             raise NotImplementedHere("This server has no storage root, so there is no place for layers.")
         return root
@@ -100,21 +99,22 @@ async def jobs(call: Call) -> documents.Jobs:
     first, number = call.given.number("start", 1, least=1), call.given.number("num", _SOME, least=1, most=LONG)
     newest = [Order(SortField.ID, descending=True)]
     page = await call.services.insights.page(Listing(Filter(), newest, first, number))
-    ids = [translate.job_id(job_uuid(call.site, job.id)) for job in page.jobs]
+    uuids = await call.services.identities.uuids()
+    ids = [translate.job_id(uuids.of_job(job.id)) for job in page.jobs]
     return documents.Jobs(asyncJobs=ids, jobs=ids)
 
 
 async def job(call: Call) -> documents.Job:
     """Show one job."""
     uuid = translate.parse_id(call.path["id"], "j", "Job")
-    number = parse_uuid(call.site, uuid)
+    number = (await call.services.identities.uuids()).job(uuid)
     if number is None:
         raise NotFound("Job", call.path["id"])
     try:
         found = await call.services.insights.job(job_name(call.site, number))
     except NotFound:
         raise NotFound("Job", call.path["id"]) from None
-    origin = await call.services.insights.origin(number)
+    origin = (await call.services.insights.origins([found])).get(number)
     kept = origin.document if origin is not None and origin.face == FACE else {}
     return translate.job_document(found, uuid, kept)
 
@@ -125,11 +125,15 @@ async def register(call: Call) -> documents.Registered:
     if name is None:
         raise Invalid("fileName", "fileName names the file: file:///… below a storage root, or a name it will have.")
     id = uuid4()
-    uri = name if ":" in name else uri_of(call.root / "uploads" / translate.file_id(id) / translate.named(name, "fileName"))
+    uri = (
+        name
+        if ":" in name
+        else uri_of(call.root / "uploads" / translate.file_id(id) / translate.named(name, "fileName"))
+    )
     kept = {"uri": uri, "description": call.given.text("description") or ""}
-    await call.services.records.add(NewRecord(FACE, _FILE, name, call.user.name, kept, id=id))
+    added = await call.services.records.add_all([NewRecord(FACE, _FILE, name, call.user.name, kept, id=id)])
     return documents.Registered(
-        date=int(time.time() * 1000), fileName=name, committed=":" in name, fileId=translate.file_id(id)
+        date=int(added[0].created.timestamp() * 1000), fileName=name, committed=":" in name, fileId=translate.file_id(id)
     )
 
 
@@ -199,8 +203,7 @@ async def _layer(call: Call, service: str, wanted: Mapping[str, Any], kept: Mapp
 
 
 async def _submit(call: Call, type: str, data: JobData, kept: Mapping[str, Any]) -> documents.Submitted:
-    made = await call.services.commands.submit(
-        call.user, type, Priority.MEDIUM, data, origin=Origin(FACE, kept)
-    )
-    uuid: UUID = job_uuid(call.site, made.id)
-    return documents.Submitted(jobId=translate.job_id(uuid), success=True)
+    order = Submission(type, Priority.MEDIUM, data, origin=Origin(FACE, kept))
+    (made,) = await call.services.commands.submit_all(call.user, [order])
+    uuids = await call.services.identities.uuids()
+    return documents.Submitted(jobId=translate.job_id(uuids.of_job(made.id)), success=True)

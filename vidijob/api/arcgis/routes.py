@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from vidijob.access import User
 from vidijob.api.arcgis import documents, handlers, token, translate
@@ -26,6 +27,11 @@ _log = logging.getLogger(__name__)
 
 PREFIX = "/arcgis"
 _FORMATS = ("html", "json", "pjson")
+#: What a form raises that is none, or in no charset that there is.
+_UNREADABLE = (
+    *(ValueError, LookupError, AssertionError, RuntimeError, ConnectionResetError),
+    *(HttpProcessingError, web.RequestPayloadError),
+)
 _NOBODY = User("", frozenset())
 _READ, _WRITE = "_job_read", "_job_write"
 _SERVICE = "/rest/services/{service}"
@@ -64,28 +70,27 @@ async def dispatch(request: web.Request) -> web.StreamResponse:
     """Answer a request; whatever goes wrong is a document too."""
     format = request.query.get("f", "html")
     try:
-        given = await _given(request)
-        format = given.text("f") or "html"
+        form = await _form(request)
+        format = dict(form).get("f", format)
         if format not in _FORMATS:
-            format = "json"
             raise Invalid("f", f"f is one of {', '.join(_FORMATS)}.")
-        document = await _answer(request, given)
+        document = await _answer(request, Parameters(f"{request.rel_url.raw_query_string}&{urlencode(form)}"))
     except Exception as error:
         if not isinstance(error, (CallerError, NotReady, web.HTTPException)):
             _log.exception("%s %s [%s]", request.method, shown(request.path), request[keys.REQUEST_ID])
         document = documents.Error(error=fault(error))
-    return _response(document, format if format in _FORMATS else "html", request.path)
+    return _response(document, format if format in _FORMATS else "json", request.path)
 
 
-async def _given(request: web.Request) -> Parameters:
-    form = ""
-    if request.method == "POST" and request.can_read_body:
-        try:
-            pairs = (await request.post()).items()
-        except (ValueError, AssertionError, RuntimeError, web.RequestPayloadError, ConnectionResetError) as error:
-            raise Unreadable("body", f"The form cannot be read: {error}.") from None
-        form = "&" + urlencode([(name, value) for name, value in pairs if isinstance(value, str)])
-    return Parameters(request.rel_url.raw_query_string + form)
+async def _form(request: web.Request) -> list[tuple[str, str]]:
+    """Return the fields of a form that are texts."""
+    if request.method != "POST" or not request.can_read_body:
+        return []
+    try:
+        fields = (await request.post()).items()
+        return [(name, value) for name, value in fields if isinstance(value, str)]
+    except _UNREADABLE as error:
+        raise Unreadable("body", f"The form cannot be read: {error}.") from None
 
 
 async def _answer(request: web.Request, given: Parameters) -> Mapping[str, Any]:

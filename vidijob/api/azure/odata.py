@@ -99,7 +99,7 @@ def read_order(text: str, fields: Fields) -> Ordering:
     """Return what a list is to be sorted by: ``Name desc,Created``."""
     order = []
     for part in text.split(",") if text.strip() else ():
-        name, *direction = part.split()  or [""]
+        name, *direction = part.split() or [""]
         if name not in fields or direction not in ([], ["asc"], ["desc"]):
             raise Invalid("$orderby", f"$orderby cannot be read at {part.strip()[:50]!r}: a field, then asc or desc.")
         order.append((Field(name, fields[name]), direction == ["desc"]))

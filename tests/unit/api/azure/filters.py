@@ -21,7 +21,24 @@ FIELDS = {
     "EndTime": Kind.TIME,
     "IsPrimary": Kind.TRUTH,
 }
-_TEXTS = ["", "a", "A", "aB", "b'c", "100%_", "\\%", "'; DROP TABLE job; --", "Äß", "é", "日本", "$1", "x y", "Ab", "null", "aab"]
+_TEXTS = [
+    "",
+    "a",
+    "A",
+    "aB",
+    "b'c",
+    "100%_",
+    "\\%",
+    "'; DROP TABLE job; --",
+    "Äß",
+    "é",
+    "日本",
+    "$1",
+    "x y",
+    "Ab",
+    "null",
+    "aab",
+]
 _NUMBERS = [0, 1, -1, 2, 7, 40, 2**31 - 1, -(2**31), 0.5, 1.25, 1e10]
 _EPOCH = datetime(2013, 4, 20, 22, 41, 57, tzinfo=UTC)
 _ASCII_LOWER = {letter: letter + 32 for letter in range(65, 91)}
@@ -115,7 +132,10 @@ def _value(chance: random.Random, kind: Kind) -> tuple[str, Meaning]:
             text, of = _value(chance, Kind.TEXT)
             return f"length({text})", lambda row: None if of(row) is None else len(of(row))
         number = chance.choice(_NUMBERS)
-        return f"{number}{chance.choice('LlDd') if chance.random() < 0.3 and 'e' not in str(number) else ''}", lambda row: number
+        return (
+            f"{number}{chance.choice('LlDd') if chance.random() < 0.3 and 'e' not in str(number) else ''}",
+            lambda row: number,
+        )
     if kind is Kind.TIME:
         at = _time(chance)
         return f"datetime'{at:%Y-%m-%dT%H:%M:%S.%f}{chance.choice(['', '0', 'Z'])}'", lambda row: at

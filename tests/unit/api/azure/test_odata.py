@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -75,10 +76,8 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_whatever_is_sent_is_read_or_refused(text: str) -> None:
-    try:
+    with suppress(Invalid):
         read_filter(text, FIELDS)
-    except Invalid:
-        pass
 
 
 def test_random_filters_are_read() -> None:
@@ -88,7 +87,9 @@ def test_random_filters_are_read() -> None:
 
 
 def test_options_and_their_limits() -> None:
-    options = read_options({"$top": "5000", "$skip": "3", "$inlinecount": "allpages", "$orderby": "Name desc,Created"}, FIELDS)
+    options = read_options(
+        {"$top": "5000", "$skip": "3", "$inlinecount": "allpages", "$orderby": "Name desc,Created"}, FIELDS
+    )
     assert (options.top, options.skip, options.counted, options.condition) == (MOST, 3, True, None)
     assert options.order == [(NAME, True), (Field("Created", Kind.TIME), False)]
     assert read_options({"$select": "Name, Created"}, FIELDS).select == {"Name", "Created"}
