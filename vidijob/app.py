@@ -261,6 +261,7 @@ class Server:
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
+            storage_root=settings.roots[0],
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()
@@ -289,8 +290,8 @@ def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
 
 
 def _remotes(settings: Settings) -> Remotes:
-    options = load_options(settings.remote_options)
-    return Remotes(settings.allow_scheme, options, settings.networks, file_client(settings.networks))
+    client, options = file_client(settings.networks), load_options(settings.remote_options)
+    return Remotes(settings.allow_scheme, options, settings.networks, client)
 
 
 def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:

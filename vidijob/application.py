@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 from aiohttp import web
 
 from vidijob import resources
+from vidijob.api.arcgis.routes import routes as arcgis_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.engine.access_keys import AccessKeys
@@ -25,6 +27,8 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
+from vidijob.engine.queues import Queues
+from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
@@ -53,6 +57,7 @@ def build_application(
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
+    storage_root: Path | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
@@ -79,6 +84,8 @@ def build_application(
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),
         problems=Problems(database, bell, site),
+        queues=Queues(database),
+        records=Records(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
         uploads=uploads or Uploads(database, None),
@@ -86,9 +93,11 @@ def build_application(
     )
     application[keys.KEPT] = Kept(KEPT_BYTES)
     application[keys.SITE] = site
+    if storage_root is not None:
+        application[keys.STORAGE_ROOT] = storage_root
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
-    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
+    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes(), *arcgis_routes()])
     add_console(application)
     return application
 

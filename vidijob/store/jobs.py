@@ -57,6 +57,8 @@ class NewJob:
     among: bytes | None = None
     #: Stored beside it, by who submits it: ``origins.put``.
     origin: Origin | None = None
+    #: Whether another face tells of each of its states.
+    watched: bool = False
 
     @property
     def digest(self) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -20,6 +21,8 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
+from vidijob.engine.queues import Queues
+from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
@@ -46,6 +49,8 @@ class Services:
     job_types: JobTypes
     notifications: Notifications
     problems: Problems
+    queues: Queues
+    records: Records
     staff: Staff
     reception: Reception
     task_groups: TaskGroups
@@ -57,6 +62,8 @@ SERVICES = web.AppKey("services", Services)
 SITE = web.AppKey("site", str)
 #: What URLs in answers begin with; empty: what the client wrote.
 PUBLIC_URL = web.AppKey("public_url", str)
+#: The storage root that faces which keep files by their own names put them into, where there is one.
+STORAGE_ROOT = web.AppKey("storage_root", Path)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
 REQUEST_ID = web.RequestKey("request_id", str)
