@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.acceptance.conftest import free_port
 
-#: A step for the cluster: a real ffmpeg, which says when another one of its job runs at the same time.
+#: A step for the cluster: a real ffmpeg of so many seconds, below a shell; it says when another of its job runs as well.
 PROGRAM = """\
 #!/bin/sh
 exec 9>"{folder}/$JOB_ID.lock"
@@ -19,7 +19,8 @@ if ! flock -n 9; then echo "$JOB_ID" >>"{folder}/overlaps"; fi
 echo "$JOB_ID" >>"{folder}/begun"
 echo "::progress 10 100 percent"
 echo "begun by $PPID"
-"{ffmpeg}" -nostdin -loglevel error -re -f lavfi -i testsrc2=size=160x90:rate=10:duration={seconds} -f null - || exit 75
+"{ffmpeg}" -nostdin -loglevel error -re -progress /dev/null -f lavfi \\
+  -i "testsrc2=size=160x90:rate=10:duration=${{JOB_DATA_seconds:-1}}" -f null - || exit 75
 echo "::data made=$JOB_ID"
 echo "::data database=$VIDIJOB_DATABASE_URL"
 """
@@ -81,9 +82,9 @@ class DaskCluster:
             )
 
 
-def write_program(folder: Path, ffmpeg: Path, seconds: float) -> Path:
+def write_program(folder: Path, ffmpeg: Path) -> Path:
     """Write the program of the steps, and make it one; what it tells of itself lies beside it."""
     program = folder / "work"
-    program.write_text(PROGRAM.format(folder=folder, ffmpeg=ffmpeg, seconds=seconds))
+    program.write_text(PROGRAM.format(folder=folder, ffmpeg=ffmpeg))
     program.chmod(0o755)
     return program
