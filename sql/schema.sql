@@ -16,6 +16,9 @@
 --   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
 --   event_cursor, lane, delivery     what is told to them, and how far that is             (delivery: a week)
 --   job_external_id, notification_external_id     names that others gave to jobs and notifications
+--   job_origin                       what a job was submitted as, where that was through another face
+--   access_key ── signed_call        who signs requests, and with which numbers used once  (signed_call: minutes)
+--   admission_rules                  one row: grows when fewer jobs may be admitted than before
 --   problem ── problem_job           why jobs wait                                         (small)
 --   job_queue                        jobs that wait for admission                          (small: live jobs only)
 --   step_queue                       steps that wait for a worker                          (small)
@@ -168,6 +171,32 @@ CREATE TABLE token (
 CREATE INDEX token_account ON token (account);
 CREATE INDEX token_expiry ON token (expires_at);
 
+-- Keys of users for requests that are signed.
+CREATE TABLE access_key (
+  id text PRIMARY KEY CHECK (id <> ''),
+  account text NOT NULL REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE,
+  -- In plain text: the server must be able to sign as well, to compare.
+  secret text NOT NULL CHECK (secret <> ''),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX access_key_account ON access_key (account);
+
+-- The signed requests of the last minutes, so that none is answered twice, and each key and action only so often.
+CREATE TABLE signed_call (
+  access_key text NOT NULL REFERENCES access_key ON DELETE CASCADE,
+  -- The number used once that the request was signed with.
+  nonce text NOT NULL,
+  action text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- False: there were too many.
+  admitted boolean NOT NULL,
+  PRIMARY KEY (access_key, nonce)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE INDEX signed_call_rate ON signed_call (access_key, action, at) WHERE admitted;
+CREATE INDEX signed_call_age ON signed_call (at);
+
 CREATE TABLE property (
   key text PRIMARY KEY CHECK (key <> ''),
   value text NOT NULL,
@@ -205,6 +234,15 @@ CREATE TABLE task_group (
   -- Whether none of its jobs is admitted, however few run.
   paused boolean NOT NULL DEFAULT false
 );
+
+-- One row. Whatever keeps jobs back that a scheduler may have chosen already raises the version first: an admission names
+-- the version that it was chosen by and locks the row, so that after a pause has been answered no job starts in spite of it.
+CREATE TABLE admission_rules (
+  sole boolean PRIMARY KEY DEFAULT true CHECK (sole),
+  version bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+INSERT INTO admission_rules DEFAULT VALUES;
 
 CREATE SEQUENCE job_id AS bigint;
 
@@ -539,7 +577,9 @@ CREATE TABLE notification (
   retry integer CHECK (retry >= 0),
   synchronous boolean NOT NULL,
   call_group text,
-  extra_data text
+  extra_data text,
+  -- In the words of which face it is told.
+  form text NOT NULL DEFAULT 'vidispine'
 );
 
 CREATE INDEX notification_place ON notification (scope, job_id, id);
@@ -564,6 +604,17 @@ CREATE TABLE submission (
 );
 
 CREATE INDEX submission_job ON submission (job_id);
+
+-- What a job was submitted as, where that was through another face than Vidispine's: beside the job, whose row stays narrow.
+CREATE TABLE job_origin (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  -- Which: mps, azure, arcgis.
+  face text NOT NULL CHECK (face <> ''),
+  -- As it was sent.
+  document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
+  -- The number that the job's priority was made from; null: there was none, or the priority was changed later.
+  priority integer
+);
 
 CREATE TABLE job_external_id (
   external_id text PRIMARY KEY CHECK (external_id <> ''),

@@ -11,6 +11,6 @@ The floors; a file imports only what stands below it, and rooms beside each othe
     5  engine                           what is done with jobs: verbs, questions, loops
     4  executors  store                 how a step is carried out · Postgres
     3  jobs       binding     access    the domain · documents in XML and JSON · who may do what
-    2  settings   resources
+    2  settings   resources   help      every setting · sql/ and schemas/ · the help pages
     1  errors
 """

@@ -9,6 +9,7 @@ from aiohttp import web
 from vidijob import resources
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
@@ -16,6 +17,8 @@ from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
+from vidijob.engine.history import History
+from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
@@ -57,11 +60,14 @@ def build_application(
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
     application[keys.SERVICES] = keys.Services(
+        access_keys=AccessKeys(database),
         accounts=accounts,
         commands=Commands(database, bell, job_types.plans.of, site),
         configuration=configuration or Configuration(database, bell),
         groups=Groups(database, accounts),
         health=health or Health(database),
+        history=History(database, site),
+        identities=Identities(database),
         task_groups=TaskGroups(database, bell),
         insights=Insights(database, site),
         job_types=job_types,

@@ -9,7 +9,8 @@ SELECT pg_advisory_xact_lock(7664217003);
 SELECT key, value, changed_at FROM property ORDER BY key;
 
 -- name: set_property(key, value) :none
--- Give a property a value.
+-- Give a property a value; what pauses all jobs raises the version of the rules, as a paused task group does.
+WITH ruled AS (UPDATE admission_rules SET version = version + 1 WHERE $1::text = 'pauseJobs')
 INSERT INTO property (key, value) VALUES ($1::text, $2::text)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, changed_at = clock_timestamp();
 

@@ -77,12 +77,13 @@ CROSS JOIN LATERAL (
 ) q
 WHERE q.priority = line.priority;
 
--- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places) :many
--- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads;
--- needs the jobs locked.
+-- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, rules) :many
+-- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads and
+-- they were chosen by the rules of now (null: by whatever); needs the jobs locked.
 WITH lead AS (
-  SELECT role FROM leader
+  SELECT role FROM leader, admission_rules r
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
+    AND r.version = coalesce($8::bigint, r.version)
   FOR SHARE
 ), pick AS (
   SELECT j.id, j.priority, j.state, CASE WHEN j.priority <> 'IMMEDIATE' THEN p.slot END AS slot, p.task_group, p.place
@@ -288,6 +289,9 @@ WITH changed AS (
   UPDATE step_queue q SET priority = $2::text::job_priority, urgent = s.cleanup OR $2::text = 'IMMEDIATE'
   FROM changed c, step s
   WHERE q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step
+), origin AS (
+  -- The number that the old one was made from says nothing about it.
+  UPDATE job_origin o SET priority = NULL FROM changed c WHERE o.job_id = c.id
 ), slots AS (
   -- An IMMEDIATE job takes no slot.
   UPDATE slot SET job_id = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'

@@ -7,16 +7,17 @@ WITH known AS (
 )
 INSERT INTO notification (
   scope, job_id, owner, base_uri, trigger, placeholder, types, step, data_key, data_key_regex, data_value,
-  data_value_regex, content, url, method, content_type, timeout_seconds, retry, synchronous, call_group, extra_data)
+  data_value_regex, content, url, method, content_type, timeout_seconds, retry, synchronous, call_group, extra_data,
+  form)
 SELECT $1::text, $2::bigint, $3::text, $4::text, d.trigger, d.placeholder, d.types, d.step, d.data_key,
        d.data_key_regex, d.data_value, d.data_value_regex, d.content, d.url, d.method, d.content_type,
-       d.timeout_seconds, d.retry, d.synchronous, d.call_group, d.extra_data
+       d.timeout_seconds, d.retry, d.synchronous, d.call_group, d.extra_data, d.form
 FROM jsonb_populate_record(NULL::notification, $5::jsonb) d
 WHERE $2::bigint IS NULL OR EXISTS (SELECT FROM known)
 RETURNING id;
 
 -- name: replace(id, scope, job, definition) :value_or_none
--- Give a notification of a place another definition.
+-- Give a notification of a place another definition; whose words it is told in stays.
 UPDATE notification n SET
   trigger = d.trigger, placeholder = d.placeholder, types = d.types, step = d.step,
   data_key = d.data_key, data_key_regex = d.data_key_regex,
@@ -26,7 +27,7 @@ UPDATE notification n SET
   call_group = d.call_group, extra_data = d.extra_data
 FROM jsonb_populate_record(NULL::notification, $4::jsonb) d
 WHERE n.id = $1::bigint AND n.scope = $2::text AND n.job_id IS NOT DISTINCT FROM $3::bigint
-RETURNING n.id;
+RETURNING n.form;
 
 -- name: ids(scope, job) :many
 -- The notifications of a place, oldest first.

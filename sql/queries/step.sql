@@ -304,3 +304,7 @@ WITH open AS (
   FROM open
 )
 SELECT job_id, number AS step FROM open;
+
+-- name: begun(ids) :many
+-- Those of some jobs of which a step was tried.
+SELECT DISTINCT job_id FROM step WHERE job_id = ANY ($1::bigint[]) AND tries > 0;

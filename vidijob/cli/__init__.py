@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from vidijob.cli import bench, demo, jobtype, migrate, preset, serve, user, worker
+from vidijob.cli import bench, demo, help, jobtype, migrate, postgres, preset, serve, user, worker
 from vidijob.errors import VidijobError
 
 
@@ -31,6 +31,9 @@ def commands() -> None:
     """A job server for media work that speaks the Vidispine job API."""
 
 
-_ALL = (serve.serve, worker.worker, demo.demo, migrate.migrate, preset.preset, user.user, jobtype.jobtype, bench.bench)
+_ALL = (
+    serve.serve, worker.worker, demo.demo, migrate.migrate, postgres.postgres, preset.preset, user.user, jobtype.jobtype,
+    bench.bench, help.show,
+)  # fmt: skip
 for command in _ALL:
     commands.add_command(command)

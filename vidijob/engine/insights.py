@@ -9,11 +9,11 @@ from datetime import datetime
 
 from vidijob.errors import NotFound
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Job, JobId, Priority, Waiting
+from vidijob.jobs.model import Job, JobId, Origin, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
-from vidijob.store import configuration, jobs, jobtypes, places, search, slots, task_groups, users, workers
+from vidijob.store import configuration, jobs, jobtypes, origins, places, search, slots, task_groups, users, workers
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
 
@@ -86,6 +86,10 @@ class Insights:
         if job is None:
             raise NotFound("Job", text)
         return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
+
+    async def origins(self, found: Sequence[Job]) -> dict[JobId, Origin]:
+        """Return what jobs were submitted as, of those that came through another face than Vidispine's."""
+        return await origins.of(self._database, [job.id for job in found])
 
     async def ended(self, text: str) -> datetime | None:
         """Return when a job ended; ``None`` for one that has not, or is not there."""

@@ -5,6 +5,7 @@ It knows no document and no HTTP. Nothing here delivers.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from uuid import UUID
 
 from vidijob.access import User
@@ -63,10 +64,12 @@ class Notifications:
         """
         id = await self._external.notification(text)
         async with self._database.transaction() as session:
-            if not await notifications.replace(session, place, id, definition):
+            form = await notifications.replace(session, place, id, definition)
+            if form is None:
                 raise NotFound("Notification", text)
+            action = replace(definition.action, form=form)
             # A statement of its own, which sees what was put in while the first one waited.
-            await deliveries.redirect(session, id, lane(id, definition.action), call(definition.action))
+            await deliveries.redirect(session, id, lane(id, action), call(action))
         self._bell.ring("vidijob_delivery")
 
     async def forget(self, place: Place, text: str) -> None:

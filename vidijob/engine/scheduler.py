@@ -58,6 +58,8 @@ class Scheduler:
         self._arrange_at = 0.0
         self._pulse_at = 0.0
         self._groups: list[TaskGroup] = []
+        #: The version of the rules that these groups are of.
+        self._rules: int | None = None
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
@@ -115,10 +117,12 @@ class Scheduler:
                 if busy:
                     return _BUSY
                 return _IDLE if current and self._bell.hears else _ARRANGED
-            admitted = await jobs.admit(self._database, self._id, term, chosen)
+            admitted = await jobs.admit(self._database, self._id, term, chosen, self._rules)
             if admitted.started:
                 self._bell.ring("vidijob_step")
             if len(admitted.started) + len(admitted.busy) < len(chosen):
+                # Perhaps they were chosen by rules that are not those of now.
+                self._arrange_at = 0.0
                 return 0.2
             busy |= admitted.busy
             # Whoever submits another one rings.
@@ -139,6 +143,7 @@ class Scheduler:
         change = pools.arrange(await slots.read(self._database), wanted)
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
+        self._rules = await task_groups.rules(self._database)
         self._groups = await task_groups.listing(self._database)
         self._paused = await configuration.paused(self._database)
         self._arrange_at = now + _ARRANGED if change.settled else 0.0

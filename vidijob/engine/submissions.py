@@ -12,9 +12,9 @@ from hashlib import sha256
 from vidijob.engine.batch import Batch
 from vidijob.errors import Conflict, Unavailable
 from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Job, JobData, JobId, Priority
+from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.store import jobs
+from vidijob.store import jobs, origins
 from vidijob.store.database import Database, Session
 from vidijob.store.jobs import NewJob
 
@@ -31,6 +31,7 @@ class Order:
     data: JobData
     asked: NotificationRequest = NOTHING_ASKED
     hold: bool = False
+    origin: Origin | None = None
 
 
 class Submissions:
@@ -56,6 +57,10 @@ class Submissions:
             news = [replace(new, key=_place(key, place), among=ordered) for place, new in enumerate(news)]
         async with self._database.transaction() as session:
             stored = await jobs.submit(session, news)
+            await origins.put(
+                session,
+                {one[0]: new.origin for new, one in zip(news, stored, strict=True) if one is not None and new.origin},
+            )
             # Refused in here, or a list that is longer than the first one of its key would be stored in part.
             known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
         return [

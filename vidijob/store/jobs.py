@@ -19,6 +19,7 @@ from vidijob.jobs.model import (
     JobData,
     JobId,
     Note,
+    Origin,
     Priority,
     Progress,
     StepNumber,
@@ -54,6 +55,8 @@ class NewJob:
     key: str | None = None
     #: Of a job that is one of several under one key: the SHA-256 of all that was ordered.
     among: bytes | None = None
+    #: Stored beside it, by who submits it: ``origins.put``.
+    origin: Origin | None = None
 
     @property
     def digest(self) -> bytes:
@@ -61,6 +64,8 @@ class NewJob:
         # Where an upload has landed is new each time; its checksum tells whether it is the same.
         data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
         order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
+        if self.origin is not None:
+            order.append({"face": self.origin.face, "document": self.origin.document})
         return sha256(json.dumps(order, sort_keys=True).encode() + (self.among or b"")).digest()
 
 
@@ -219,8 +224,11 @@ class Admitted:
     busy: frozenset[JobId]
 
 
-async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> Admitted:
-    """Start queued jobs if the caller still leads. It waits for nobody who has locked some of them: one client that goes to
+async def admit(
+    database: Database, holder: UUID, term: int, admissions: Sequence[Admission], rules: int | None = None
+) -> Admitted:
+    """Start queued jobs if the caller still leads, and the version of the rules that they were chosen by is that of now;
+    ``None``: whichever. It waits for nobody who has locked some of them: one client that goes to
     sleep in a transaction must not keep all others' jobs from starting.
     """
     async with database.transaction() as session:
@@ -236,6 +244,7 @@ async def admit(database: Database, holder: UUID, term: int, admissions: Sequenc
             [state.value for state in job_sources(JobEvent.ADMIT)],
             [admission.task_group for admission in mine],
             [admission.place for admission in mine],
+            rules,
         )
     return Admitted([JobId(row["id"]) for row in rows], frozenset(wanted) - free)
 

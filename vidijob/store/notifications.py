@@ -34,9 +34,10 @@ async def add(
     return None if id is None else NotificationId(id)
 
 
-async def replace(session: Session, place: Place, id: NotificationId, definition: Definition) -> bool:
-    """Give a notification another definition; tells whether there is such a one."""
-    return await session.value("notification.replace", id, *_where(place), _document(definition)) is not None
+async def replace(session: Session, place: Place, id: NotificationId, definition: Definition) -> str | None:
+    """Give a notification another definition; returns the form that it is told in, ``None`` where there is no such one."""
+    form: str | None = await session.value("notification.replace", id, *_where(place), _document(definition))
+    return form
 
 
 async def ids(database: Database, place: Place) -> list[NotificationId]:
@@ -87,6 +88,7 @@ def _document(definition: Definition) -> Mapping[str, Any]:
         "synchronous": action.synchronous,
         "call_group": action.group,
         "extra_data": action.extra_data,
+        "form": action.form,
     }
     if only.data is not None:
         key, value = only.data.key, only.data.value
@@ -120,6 +122,7 @@ def from_row(row: Record) -> Notification:
                 synchronous=row["synchronous"],
                 group=row["call_group"],
                 extra_data=row["extra_data"],
+                form=row["form"],
             ),
             trigger=Trigger(row["trigger"]),
             placeholder=row["placeholder"],

@@ -4,7 +4,7 @@ effect. With ``jobs.py`` the only writer of a state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from vidijob.jobs.model import (
 )
 from vidijob.jobs.states import StepEvent, StepState, step_sources
 from vidijob.store import jobs, problems, remote_calls, sub_tasks
-from vidijob.store.database import Database
+from vidijob.store.database import Database, Session
 
 #: Somebody looks again whether a problem is gone, so long after the last look, unless a setting says otherwise.
 CHECK_AGAIN = timedelta(minutes=1)
@@ -141,6 +141,11 @@ class WaitingScript:
     owner: str
     data: JobData
     metadata: Mapping[str, str]
+
+
+async def begun(session: Session, jobs: Collection[JobId]) -> set[JobId]:
+    """Return those of some jobs of which a step was tried."""
+    return {JobId(row["job_id"]) for row in await session.rows("step.begun", list(jobs))}
 
 
 async def waiting_script(database: Database, job: JobId, step: StepNumber) -> WaitingScript | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vidijob.jobs.model import JobId, Priority
@@ -44,6 +44,16 @@ async def put(source: Database | Session, group: TaskGroup) -> None:
         {key: list(values) for key, values in group.metadata.items()},
         group.paused,
     )
+
+
+async def rules(source: Database | Session) -> int:
+    """Return the version of what jobs are admitted by: to be read before the groups are."""
+    return int(await source.value("task_group.rules"))
+
+
+async def set_metadata(session: Session, name: str, metadata: Mapping[str, Sequence[str]]) -> None:
+    """Give a task group other metadata."""
+    await session.rows("task_group.set_metadata", name, {key: list(values) for key, values in metadata.items()})
 
 
 async def pause(database: Database, name: str, paused: bool) -> bool:

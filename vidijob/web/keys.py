@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
+from vidijob.engine.history import History
+from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifications import Notifications
@@ -28,12 +31,15 @@ from vidijob.web.kept import Kept
 class Services:
     """The parts of the engine that a face may use."""
 
+    access_keys: AccessKeys
     accounts: Accounts
     commands: Commands
     configuration: Configuration
     external_ids: ExternalIds
     groups: Groups
     health: Health
+    history: History
+    identities: Identities
     insights: Insights
     job_types: JobTypes
     notifications: Notifications
