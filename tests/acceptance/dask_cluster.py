@@ -20,7 +20,7 @@ echo "$JOB_ID" >>"{folder}/begun"
 echo "::progress 10 100 percent"
 echo "begun by $PPID"
 "{ffmpeg}" -nostdin -loglevel error -re -progress /dev/null -f lavfi \\
-  -i "testsrc2=size=160x90:rate=10:duration=${{JOB_DATA_seconds:-1}}" -f null - || exit 75
+  -i "testsrc2=size=160x90:rate=10:duration=${{JOB_DATA_seconds:-0.5}}" -f null - || exit 75
 echo "::data made=$JOB_ID"
 echo "::data database=$VIDIJOB_DATABASE_URL"
 """

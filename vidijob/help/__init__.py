@@ -20,6 +20,7 @@ TOPICS = (
     "containers",
     "systemd",
     "scaling",
+    "dask",
     "hardening",
     "backup",
     "upgrade",
