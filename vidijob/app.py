@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeVar
 
 from aiohttp import web
 
+from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.application import build_application
@@ -40,30 +41,17 @@ from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
-from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
-from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.http import HttpExecutor
-from vidijob.executors.imf.executor import ImfExecutor
-from vidijob.executors.ingest.executor import IngestExecutor
-from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media import ffmpeg
-from vidijob.executors.media.analysis import AnalysisExecutor
-from vidijob.executors.media.executor import MediaExecutor
-from vidijob.executors.media.presets import Presets
-from vidijob.executors.media.shapes import ShapeExecutor
-from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
-from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
-from vidijob.executors.shell import ShellExecutor
-from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
+from vidijob.jobs import placement
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web.fetching import file_client
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
 
@@ -145,9 +133,9 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        storage = Storage(settings.roots, _remotes(settings) if "worker" in self._roles else None)
+        storage = Storage(settings.roots, workshop.remotes(settings) if "worker" in self._roles else None)
         plugged = plugins.load(storage)
-        own = _executors(settings, storage) if "worker" in self._roles else {}
+        own = workshop.executors(settings, storage) if "worker" in self._roles else {}
         database = await open_database(stack, settings)
         await patiently(JobTypes(database).ship)
         bell = Bell(database)
@@ -163,12 +151,21 @@ class Server:
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
             await self._notify(stack, database, bell)
         if "worker" in self._roles:
-            http = self._http_executor(stack, database, bell)
-            registry = Registry({**own, "http": http, **self._script_executor(database), **plugged})
+            calls = self._remote_calls(stack, database, bell)
+            carried_out = (
+                self._on_the_cluster(stack, calls, {**own, **plugged})
+                if settings.engine == "dask"
+                else {
+                    **own,
+                    "http": self._http_executor(stack, database, calls),
+                    **self._script_executor(database),
+                    **plugged,
+                }
+            )
             worker = Worker(
                 database,
                 bell,
-                registry,
+                Registry(carried_out),
                 slots=settings.slots,
                 site=settings.site,
                 offers=parse_resources(settings.offers),
@@ -216,7 +213,7 @@ class Server:
         scripts = Scripts(database, settings.site, api)
         return {"script": ScriptExecutor(scripts.recall, scripts.grant)}
 
-    def _http_executor(self, stack: AsyncExitStack, database: Database, bell: Bell) -> Executor:
+    def _remote_calls(self, stack: AsyncExitStack, database: Database, bell: Bell) -> RemoteCalls:
         settings = self._settings
 
         async def address() -> str | None:
@@ -225,12 +222,35 @@ class Server:
             base = settings.public_url or settings.api_url or self.address
             return base.rstrip("/") + CALLBACK if base is not None else None
 
-        outbound = Outbound(_webhook_secret(database, settings).get, settings.networks)
-        stack.push_async_callback(outbound.close)
         calls = RemoteCalls(database, bell, settings.site, address)
         # It looks for as long as the worker has steps, which is built after it and stopped before.
         self._run(stack, calls)
+        return calls
+
+    def _http_executor(self, stack: AsyncExitStack, database: Database, calls: RemoteCalls) -> Executor:
+        outbound = Outbound(_webhook_secret(database, self._settings).get, self._settings.networks)
+        stack.push_async_callback(outbound.close)
         return HttpExecutor(outbound.call, calls)
+
+    def _on_the_cluster(
+        self, stack: AsyncExitStack, calls: RemoteCalls, carried_out: Mapping[str, Executor]
+    ) -> Mapping[str, Executor]:
+        """Return what hands steps over to the cluster, under the names that placed steps go by."""
+        settings = self._settings
+        if settings.dask_scheduler is None:
+            raise SetupError("--engine dask needs --dask-scheduler, the address of the cluster's scheduler.")
+        try:
+            from vidijob.executors.dask.cluster import Cluster
+            from vidijob.executors.dask.executor import DaskExecutor
+        except ImportError as error:
+            raise SetupError("Dask is not installed: install vidijob[dask], or leave out --engine.") from error
+        cluster = Cluster(settings.dask_scheduler, workshop.of_a_node)
+        self._run(stack, cluster)
+        told = workshop.for_nodes(settings)
+        return {
+            placement.placed_name(name): DaskExecutor(name, one.methods, one.problems, cluster, calls, told)
+            for name, one in carried_out.items()
+        }
 
     async def _serve(
         self,
@@ -287,33 +307,6 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
 def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
     given = settings.webhook_secret
     return WebhookSecret(database, None if given is None else given.get_secret_value())
-
-
-def _remotes(settings: Settings) -> Remotes:
-    client, options = file_client(settings.networks), load_options(settings.remote_options)
-    return Remotes(settings.allow_scheme, options, settings.networks, client)
-
-
-def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
-    for root in settings.roots:
-        root.mkdir(parents=True, exist_ok=True)
-    presets = Presets.load(settings.preset_dir)
-    found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, presets, threads=settings.threads),
-        "conform": ConformExecutor(storage, presets, threads=settings.threads),
-        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
-        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
-        "file": FileExecutor(storage),
-        "imf": ImfExecutor(storage),
-        "report": ReportExecutor(storage),
-        "sidecar": SidecarExecutor(storage),
-        "shape": ShapeExecutor(storage),
-        "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
-        "analysis": AnalysisExecutor(storage, threads=settings.threads),
-    }
-    if settings.allow_program:
-        found["shell"] = ShellExecutor(settings.allow_program)
-    return found
 
 
 async def run(

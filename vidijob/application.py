@@ -11,8 +11,8 @@ from vidijob import resources
 from vidijob.api.arcgis.routes import routes as arcgis_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
-from vidijob.engine.access_keys import AccessKeys
 from vidijob.console.routes import add_to as add_console
+from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands

@@ -69,9 +69,7 @@ async def _one(asked: Sequence[Asked], place: int, end: float, heard: Heard) -> 
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
     turns = asked[place % len(asked) :] + asked[: place % len(asked)]
-    transport, _ = await loop.create_connection(
-        lambda: _Client(turns, end, heard, over), turns[0].host, turns[0].port
-    )
+    transport, _ = await loop.create_connection(lambda: _Client(turns, end, heard, over), turns[0].host, turns[0].port)
     try:
         await over
     finally:

@@ -60,7 +60,7 @@ async def _newest(database: Database) -> list[str]:
 async def _login(database: Database) -> AsyncIterator[Headers]:
     """Make a user for as long as it is needed; gives the headers of its requests."""
     accounts, name, password = Accounts(database), f"bench-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
-    await accounts.add(name, password, ROLES)
+    await accounts.add(name, password, list(ROLES))
     try:
         yield {"Authorization": aiohttp.encode_basic_auth(name, password), "Accept": _XML}
     finally:

@@ -163,7 +163,9 @@ async def _print(
     table = Table("figure", "", "", "beside", "", "ratio", "", box=None)
     with out.status(meanwhile):
         async for one in measured:
-            table.add_row(one.name, _number(one.this), one.unit, one.beside, _number(one.other), f"{one.ratio:.3g}", one.note)
+            table.add_row(
+                one.name, _number(one.this), one.unit, one.beside, _number(one.other), f"{one.ratio:.3g}", one.note
+            )
     version = await server(database)
     embedded = chosen.data_dir if chosen.database_url is None else None
     _tell(out, table, rounds, version, embedded)

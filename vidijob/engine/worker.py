@@ -25,9 +25,10 @@ from vidijob.engine.reports import Reports
 from vidijob.engine.run import Fate, Run, checked
 from vidijob.engine.telling import store_told
 from vidijob.engine.traces import traces
-from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
+from vidijob.errors import Unavailable
+from vidijob.executors.base import Done, Fail, Outcome, Retry, Vanished, Wait
 from vidijob.executors.registry import Registry
-from vidijob.jobs import policy, resources
+from vidijob.jobs import placement, policy, resources
 from vidijob.jobs.model import Lease, WorkerId
 from vidijob.jobs.resources import Resources
 from vidijob.jobs.states import StepState
@@ -254,6 +255,8 @@ class Worker:
                 pass  # stop() hands it back with all the others
             case Fate.STOPPED:
                 self._end(held, run, StepState.FAILED_FATAL, "Stopped: the job was aborted or has failed.")
+            case None if isinstance(outcome, Vanished):
+                await self._abandon(held, run, outcome.reason)
             case None:
                 self._conclude(held, run, outcome)
             case _:
@@ -268,7 +271,9 @@ class Worker:
             if not self._registry.has(run.hold.executor, run.method):
                 return Fail(f"This worker has no method {run.method} of the executor {run.hold.executor}.")
             executor = self._registry.get(run.hold.executor)
-            limit = policy.retry_policy(run.hold.metadata).timeout
+            # On a cluster it may have to queue first, which takes none of its time.
+            placed = placement.is_placed(run.hold.executor)
+            limit = None if placed else policy.retry_policy(run.hold.metadata).timeout
             clock = asyncio.timeout(limit.total_seconds() if limit is not None else None)
             async with clock:
                 return checked(await executor.run(run))
@@ -280,7 +285,18 @@ class Worker:
             _log.exception("step %d of job %s: a bug in its executor", run.step, run.job)
             return Fail("A bug in the executor: " + traceback.format_exc(limit=-5))
 
-    def _conclude(self, held: Held, run: Run, outcome: Outcome) -> None:
+    async def _abandon(self, held: Held, run: Run, reason: str) -> None:
+        """Let the lease of a step run out, as if this worker had vanished with it."""
+        run.note(reason)
+        try:
+            await promptly(store_told(self._database, {held: run}))
+        except Unavailable as error:
+            _log.warning("step %d of job %d: what it told last is lost: %s", held.step, held.job, error)
+        _log.warning("step %d of job %d: it has vanished: %s", held.step, held.job, reason)
+        self._runs.pop(held, None)
+        self._claims.wake()
+
+    def _conclude(self, held: Held, run: Run, outcome: Done | Wait | Retry | Fail) -> None:
         lease = run.hold
         match outcome:
             case Done(data):

@@ -21,6 +21,7 @@ TOPICS = (
     "containers",
     "systemd",
     "scaling",
+    "dask",
     "hardening",
     "backup",
     "upgrade",

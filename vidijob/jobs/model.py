@@ -289,6 +289,8 @@ class Lease:
     doom: str | None = None
     #: What it uses up of the worker's resources.
     needs: Mapping[str, float] = field(default_factory=dict)
+    #: The job's, when it was taken.
+    priority: Priority = Priority.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from vidijob.jobs import resources
+from vidijob.jobs import placement
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
@@ -115,7 +115,7 @@ def _document(job: NewJob) -> dict[str, Any]:
                 "waiting_parallel": step.waiting_parallel,
                 "unlocks": step.unlocks,
                 "unlocks_parallel": step.unlocks_parallel,
-                "needs": resources.needs(step.task.metadata) or None,
+                "needs": placement.needs(step.task) or None,
             }
             for step in job.steps
         ],

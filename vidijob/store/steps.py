@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from vidijob.jobs.model import JobData, JobId, Lease, LeaseNumber, Note, Progress, StepNumber, SubTask, WorkerId
+from vidijob.jobs.model import (
+    JobData,
+    JobId,
+    Lease,
+    LeaseNumber,
+    Note,
+    Priority,
+    Progress,
+    StepNumber,
+    SubTask,
+    WorkerId,
+)
 from vidijob.jobs.states import StepEvent, StepState, step_sources
 from vidijob.store import jobs, problems, remote_calls, sub_tasks
 from vidijob.store.database import Database, Session
@@ -113,6 +124,7 @@ async def claim(
             metadata=row["metadata"],
             script=row["script"],
             owner=row["owner"],
+            priority=Priority(row["priority"]),
             data=row["data"],
             doom=row["doom"],
             needs=row["needs"] or {},
