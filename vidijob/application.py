@@ -23,6 +23,8 @@ from vidijob.engine.problems import Problems
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.traffic import Observer
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
@@ -48,6 +50,7 @@ def build_application(
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
+    trials: Trials | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
@@ -70,6 +73,8 @@ def build_application(
         problems=Problems(database, bell, site),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
+        traffic=Observer(database),
+        trials=trials or Trials(None, None),
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )

@@ -19,6 +19,8 @@ from vidijob.engine.problems import Problems
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.traffic import Observer
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.web.kept import Kept
@@ -41,6 +43,8 @@ class Services:
     staff: Staff
     reception: Reception
     task_groups: TaskGroups
+    traffic: Observer
+    trials: Trials
     uploads: Uploads
     webhook_secret: WebhookSecret
 
