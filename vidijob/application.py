@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
 from vidijob import resources
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.console.routes import add_to as add_console
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.feed import Feed
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
 from vidijob.engine.insights import Insights
@@ -59,10 +61,13 @@ def build_application(
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
+    feed = Feed(database, bell)
+    application.cleanup_ctx.append(lambda _: _running(feed))
     application[keys.SERVICES] = keys.Services(
         accounts=accounts,
         commands=Commands(database, bell, job_types.plans.of, site),
         configuration=configuration or Configuration(database, bell),
+        feed=feed,
         groups=Groups(database, accounts),
         health=health or Health(database),
         task_groups=TaskGroups(database, bell),
@@ -83,4 +88,11 @@ def build_application(
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
     application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
+    add_console(application)
     return application
+
+
+async def _running(feed: Feed) -> AsyncIterator[None]:
+    feed.start()
+    yield
+    await feed.stop()

@@ -10,6 +10,7 @@ from vidijob.engine.accounts import Accounts
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.feed import Feed
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
 from vidijob.engine.insights import Insights
@@ -34,6 +35,7 @@ class Services:
     commands: Commands
     configuration: Configuration
     external_ids: ExternalIds
+    feed: Feed
     groups: Groups
     health: Health
     insights: Insights
