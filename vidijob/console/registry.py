@@ -10,11 +10,13 @@ A room is a module with a ``ROOM``: routes (method, path, view, role) and its en
 
 from __future__ import annotations
 
-from vidijob.console import entrance, jobs, live
+from vidijob.console import entrance, job, jobs, live, selection
 from vidijob.console.visit import Room
 
 ROOMS: tuple[Room, ...] = (
     entrance.ROOM,
     live.ROOM,
     jobs.ROOM,
+    selection.ROOM,
+    job.ROOM,
 )
