@@ -69,7 +69,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     stages = _stages(job, standing, tried)
     name = job_name(visit.site, job.id)
     return visit.page(
-        "job.html",
+        "one_job.html",
         job=job,
         name=name,
         subject=subject(job),
@@ -80,7 +80,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         orders=_data(job, results=False),
         results=_data(job, results=True),
         facts=media.facts(job.data),
-        rerun_of=(job.data.get("rerunOf") or [None])[0],
+        rerun_of=next(iter(job.data.get("rerunOf", ())), None),
         deeds=[deed for deed in Deed if visit.may("_job_write") and possible(deed, job.state)],
         ended=job.state in ENDED,
     )

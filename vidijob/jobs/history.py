@@ -10,7 +10,6 @@ from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import StepNumber
 from vidijob.jobs.states import HELD, StepState
 
-
 _STATES = frozenset(state.value for state in StepState)
 
 

@@ -56,5 +56,5 @@ PUBLIC_URL = web.AppKey("public_url", str)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
 #: Writes a job as the API shows it: as XML, or else as JSON.
-WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job", Callable)
+WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 REQUEST_ID = web.RequestKey("request_id", str)
