@@ -9,6 +9,8 @@ from aiohttp import web
 from vidijob import resources
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.translate.jobs import job_document
+from vidijob.binding import json, xml
 from vidijob.console.routes import add_to as add_console
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -88,6 +90,9 @@ def build_application(
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
     application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
+    application[keys.WRITE_JOB] = lambda job, as_xml: (xml if as_xml else json).write(
+        job_document(site, job, metadata=True)
+    )
     add_console(application)
     return application
 

@@ -20,3 +20,7 @@ ORDER BY e.id;
 SELECT job_id, step, progress_value, progress_total, progress_unit FROM lease
 WHERE progress_value IS NOT NULL
 ORDER BY job_id, step LIMIT $1::integer;
+
+-- name: of_job(job, limit) :many
+-- What happened to a job and its steps, the newest first.
+SELECT at, step, old_state, new_state, actor, remark FROM event WHERE job_id = $1::bigint ORDER BY id DESC LIMIT $2::integer;

@@ -304,3 +304,8 @@ WITH open AS (
   FROM open
 )
 SELECT job_id, number AS step FROM open;
+
+-- name: of_job(job) :many
+-- The steps of a job as they stand, in order.
+SELECT number, description, executor, method, critical, cleanup, state, waiting, waiting_parallel, unlocks, unlocks_parallel
+FROM step WHERE job_id = $1::bigint ORDER BY number;

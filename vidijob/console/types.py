@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from aiohttp import web
 from markupsafe import Markup
 
 from vidijob.console.visit import Entry, Room, Route, View, Visit
 from vidijob.errors import NotFound
 from vidijob.jobs.catalogue import PAGES, UNUSED
-from vidijob.jobs.drawing import svg
-from vidijob.jobs.model import Dependency, JobType, TaskDefinition
+from vidijob.jobs.drawing import drawn
+from vidijob.jobs.graph import plan
+from vidijob.jobs.model import Dependency, TaskDefinition
 
 _READ, _WRITE = "_taskdefinition_read", "_taskdefinition_write"
 
@@ -41,7 +40,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         kind=kind,
         known=known,
         page=PAGES.get(name),
-        graph=_graph(kind) if kind.tasks else "",
+        graph=Markup(drawn(plan(kind.tasks), {})),
         waits=_waits,
         unused=name in UNUSED,
     )
@@ -51,13 +50,6 @@ async def delete(visit: Visit) -> web.StreamResponse:
     """Delete a type that an administrator made."""
     await visit.services.job_types.drop(visit.user, visit.path["name"])
     return visit.go("/types", did="type-deleted")
-
-
-def _graph(kind: JobType) -> Markup:
-    """Return the picture, dressed by the style sheet instead of by itself."""
-    picture = re.sub(r"<style>.*?</style>", "", svg(kind), flags=re.DOTALL)
-    label = f'role="img" aria-label="The graph of {kind.name}: {len(kind.tasks)} steps"'
-    return Markup(picture.replace("<svg ", f"<svg {label} ", 1))
 
 
 def _waits(task: TaskDefinition) -> str:

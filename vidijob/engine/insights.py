@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vidijob.errors import NotFound
+from vidijob.jobs.history import Entry, StandingStep
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Job, JobId, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
-from vidijob.store import configuration, jobs, jobtypes, places, search, slots, task_groups, users, workers
+from vidijob.store import configuration, history, jobs, jobtypes, places, search, slots, task_groups, users, workers
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
 
@@ -90,6 +91,12 @@ class Insights:
     async def ended(self, text: str) -> datetime | None:
         """Return when a job ended; ``None`` for one that has not, or is not there."""
         return await jobs.ended(self._database, parse_job(self._site, text))
+
+    async def course(self, text: str, most: int) -> tuple[list[StandingStep], list[Entry]]:
+        """Return the steps of a job as they stand, and what happened to it, the last ``most`` lines of that."""
+        job = parse_job(self._site, text)
+        async with self._database.snapshot() as session:
+            return await history.steps(session, job), await history.entries(session, job, most)
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""

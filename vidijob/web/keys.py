@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -24,6 +25,7 @@ from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
+from vidijob.jobs.model import Job
 from vidijob.web.kept import Kept
 
 
@@ -57,4 +59,6 @@ SITE = web.AppKey("site", str)
 PUBLIC_URL = web.AppKey("public_url", str)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
+#: Writes a job as the API shows it: as XML, or else as JSON.
+WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -180,7 +180,9 @@ async def test_a_job_type_has_a_page_with_its_graph(browser: Browser, name: str)
     assert f"/console/types/{name}" in listed.text
     shown = await browser.get(f"/types/{name}")
     assert shown.status == 200 and "<style" not in shown.text
-    assert (shown.text.count("<svg ") > 0 and "The graph of" in shown.text) is (name != "IMPORT")
+    assert (shown.text.count("<svg ") > 0 and "The steps, and which waits for which" in shown.text) is (
+        name != "IMPORT"
+    )
     for key in () if name == "WORK" else (*_page(name),):
         assert key in shown.words
 
