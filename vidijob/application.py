@@ -11,6 +11,8 @@ from vidijob import resources
 from vidijob.api.arcgis.routes import routes as arcgis_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.translate.jobs import job_document
+from vidijob.binding import json, xml
 from vidijob.console.routes import add_to as add_console
 from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
@@ -32,6 +34,8 @@ from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.traffic import Observer
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
@@ -58,6 +62,7 @@ def build_application(
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
     storage_root: Path | None = None,
+    trials: Trials | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
@@ -88,6 +93,8 @@ def build_application(
         records=Records(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
+        traffic=Observer(database),
+        trials=trials or Trials(None, None),
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
@@ -98,6 +105,9 @@ def build_application(
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
     application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes(), *arcgis_routes()])
+    application[keys.WRITE_JOB] = lambda job, as_xml: (xml if as_xml else json).write(
+        job_document(site, job, metadata=True)
+    )
     add_console(application)
     return application
 

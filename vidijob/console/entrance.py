@@ -48,7 +48,8 @@ async def choose_theme(visit: Visit) -> web.StreamResponse:
 async def home(visit: Visit) -> web.StreamResponse:
     """Go to the first page that the user may see."""
     for entry in visit.navigation:
-        return visit.go(entry.path)
+        if entry.role is not Open.TO_USERS:
+            return visit.go(entry.path)
     return visit.page("nothing.html")
 
 

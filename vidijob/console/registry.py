@@ -10,11 +10,35 @@ A room is a module with a ``ROOM``: routes (method, path, view, role) and its en
 
 from __future__ import annotations
 
-from vidijob.console import entrance, jobs, live
+from vidijob.console import (
+    configuration,
+    entrance,
+    help,
+    job,
+    jobs,
+    live,
+    notifications,
+    problems,
+    queue,
+    selection,
+    types,
+    users,
+    workers,
+)
 from vidijob.console.visit import Room
 
 ROOMS: tuple[Room, ...] = (
     entrance.ROOM,
     live.ROOM,
     jobs.ROOM,
+    selection.ROOM,
+    job.ROOM,
+    problems.ROOM,
+    workers.ROOM,
+    queue.ROOM,
+    types.ROOM,
+    notifications.ROOM,
+    users.ROOM,
+    configuration.ROOM,
+    help.ROOM,
 )

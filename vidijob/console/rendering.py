@@ -33,6 +33,7 @@ def install(application: web.Application) -> None:
     environment.filters["moment"] = words.moment
     environment.filters["iso"] = words.iso
     environment.filters["lasting"] = words.lasting
+    environment.filters["sized"] = words.sized
     environment.filters["grouped"] = words.grouped
 
 

@@ -103,3 +103,20 @@ def lasting(time: timedelta) -> str:
 def grouped(number: int) -> str:
     """Return a number in groups of three digits."""
     return f"{number:,}"
+
+
+def brief(seconds: float) -> str:
+    """Return a length of time as a mark on an axis: ``0``, ``0.5 s``, ``30 s``, ``2 min``, ``1 h``."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s" if seconds else "0"
+
+
+def sized(size: int) -> str:
+    """Return a number of bytes: ``63.8 kB``, ``1.4 GB``."""
+    number, units = float(size), ["B", "kB", "MB", "GB", "TB", "PB"]
+    while number >= 999.5 and len(units) > 1:
+        number /= 1000
+        units.pop(0)
+    return f"{number:.3g} {units[0]}" if units[0] != "B" else f"{size} B"

@@ -9,12 +9,25 @@ from datetime import datetime
 
 from vidijob.engine.batch import Batch
 from vidijob.errors import NotFound
+from vidijob.jobs.history import Entry, StandingStep
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Job, JobId, Origin, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
-from vidijob.store import configuration, jobs, jobtypes, origins, places, search, slots, task_groups, users, workers
+from vidijob.store import (
+    configuration,
+    history,
+    jobs,
+    jobtypes,
+    origins,
+    places,
+    search,
+    slots,
+    task_groups,
+    users,
+    workers,
+)
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
 
@@ -110,6 +123,12 @@ class Insights:
     async def _ended(self, wanted: Sequence[JobId]) -> list[datetime | None]:
         found = await jobs.ended(self._database, set(wanted))
         return [found.get(id) for id in wanted]
+
+    async def course(self, text: str, most: int) -> tuple[list[StandingStep], list[Entry]]:
+        """Return the steps of a job as they stand, and what happened to it, the last ``most`` lines of that."""
+        job = parse_job(self._site, text)
+        async with self._database.snapshot() as session:
+            return await history.steps(session, job), await history.entries(session, job, most)
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""

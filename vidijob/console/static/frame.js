@@ -57,6 +57,7 @@ function onKey(event) {
     return;
   }
   if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape") document.querySelector("details[data-menu][open], details.times[open]")?.removeAttribute("open");
   pressed = pressed === "g" ? `g ${event.key}` : event.key;
   clearTimeout(forget);
   forget = setTimeout(() => (pressed = ""), 1200);

@@ -4,7 +4,8 @@
 //
 //   <main data-refresh="jobs">        look again whenever anything happens to any job
 //   <main data-refresh="VX-80">       …to this job
-//   <section id="x" data-live>        a part that changes; its parts with ids are told apart by these
+//   <section id="x" data-live>        a part that changes; its parts with ids are told apart by these. While it has
+//                                     `data-still` its rows change, but none comes, goes or moves
 //   <progress data-progress="VX-80/100">  follows what is told of this step; without a step (VX-80) of any of the job
 import { morph } from "./morph.js";
 
@@ -32,10 +33,6 @@ export function lookAgain(soon = false) {
 async function look() {
   due = 0;
   if (looking) return lookAgain();
-  if (document.body.dataset.still !== undefined) {
-    document.dispatchEvent(new CustomEvent("vidijob:news"));
-    return;
-  }
   looking = true;
   last = performance.now();
   try {
@@ -54,9 +51,21 @@ function bring(text) {
   if (document.title !== fresh.title) document.title = fresh.title;
   for (const part of document.querySelectorAll("[data-live]")) {
     const now = fresh.getElementById(part.id);
-    if (now) morph(part, now);
+    if (now && part.dataset.still !== undefined) keepRows(part, now);
+    else if (now) morph(part, now);
   }
   document.dispatchEvent(new CustomEvent("vidijob:refreshed"));
+}
+
+/** Bring rows to what they are, but let none come, go or move; tell how many would. */
+function keepRows(part, now) {
+  let withheld = 0;
+  for (const row of now.querySelectorAll("tbody tr[id]")) {
+    const here = document.getElementById(row.id);
+    if (here) morph(here, row);
+    else withheld += 1;
+  }
+  document.dispatchEvent(new CustomEvent("vidijob:withheld", { detail: withheld }));
 }
 
 function hear(news) {
