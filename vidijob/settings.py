@@ -26,6 +26,8 @@ from vidijob.errors import SetupError
 
 FILE = "vidijob.toml"
 PREFIX = "VIDIJOB_"
+#: Steps that one worker hands over to a cluster.
+_HANDED_OVER = 256
 
 
 class Settings(BaseSettings):
@@ -80,7 +82,19 @@ class Settings(BaseSettings):
         description="For how many days ended jobs are kept, until an administrator configures purging by the API; 0: for ever.",
     )
     worker_slots: int = Field(
-        0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
+        0,
+        ge=0,
+        le=1000,
+        description="How many steps one worker runs at once; 0 for twice its processors, at least 4, or 256 for a cluster.",
+    )
+    engine: Literal["own", "dask"] = Field(
+        "own",
+        description="Which steps a worker takes: its own, or those with placement=dask, which it hands over to a Dask cluster.",
+    )
+    dask_scheduler: str | None = Field(
+        None,
+        pattern=r"^(tcp|tls|ws|wss)://[^\s/]+:\d+$",
+        description="The scheduler of the Dask cluster that a worker with --engine dask hands steps over to, tcp://host:8786.",
     )
     resource: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -256,7 +270,7 @@ class Settings(BaseSettings):
     @property
     def slots(self) -> int:
         """Return how many steps a worker of this machine runs at once."""
-        return self.worker_slots or max(2 * (os.cpu_count() or 1), 4)
+        return self.worker_slots or (_HANDED_OVER if self.engine == "dask" else max(2 * (os.cpu_count() or 1), 4))
 
     @property
     def threads(self) -> int:

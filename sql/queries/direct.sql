@@ -105,9 +105,9 @@ WITH input AS MATERIALIZED (
 )
 SELECT job_id, step, way = 'end' AS over, job_id IN (SELECT job_id FROM freer WHERE state = 'READY') AS queued, NULL::bigint AS number, NULL AS executor, NULL AS method, NULL::jsonb AS metadata,
        false AS cleanup, NULL::integer AS retries, NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom,
-       NULL AS job_type, NULL AS owner, NULL::jsonb AS data, NULL AS script
+       NULL AS job_type, NULL AS owner, NULL::job_priority AS priority, NULL::jsonb AS data, NULL AS script
 FROM held
 UNION ALL
-SELECT job_id, number, false, false, lease, executor, method, metadata, cleanup, retries, tries - 1, needs, NULL, type, owner, data,
-       CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
+SELECT job_id, number, false, false, lease, executor, method, metadata, cleanup, retries, tries - 1, needs, NULL, type, owner,
+       priority, data, CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
 FROM freer WHERE lease IS NOT NULL;

@@ -77,14 +77,16 @@ CROSS JOIN LATERAL (
 ) q
 WHERE q.priority = line.priority;
 
--- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, worker, executors, room, lease_seconds, short) :many
--- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads; those
--- are passed over of which somebody else has locked the job or its place in the queue. Of the steps that begin, the worker
+-- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, worker, executors, room, lease_seconds, short, rules) :many
+-- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads and
+-- they were chosen by the rules of now (null: by whatever); those are passed over of which somebody else has locked the job or
+-- its place in the queue. Of the steps that begin, the worker
 -- takes the first so many that need no more than its executors: they are leased and never queued. Answers the jobs that
 -- were free, whether each was started and has a step queued, and with a row of its own, which has a number, each step taken.
 WITH lead AS (
-  SELECT role FROM leader
+  SELECT role FROM leader, admission_rules r
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
+    AND r.version = coalesce($13::bigint, r.version)
   FOR SHARE
 ), free AS MATERIALIZED (
   -- While a job has its place in the queue, nobody changes its steps: what this statement sees of them is as it is.
@@ -164,12 +166,12 @@ WITH lead AS (
 SELECT id AS job_id, id IN (SELECT id FROM started) AS started,
        id IN (SELECT job_id FROM begun WHERE NOT direct) OR id IN (SELECT job_id FROM again) AS queued, NULL::smallint AS step, NULL::bigint AS number,
        NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup, NULL::integer AS retries,
-       NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom, NULL AS job_type, NULL AS owner, NULL::jsonb AS data,
-       NULL AS script
+       NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom, NULL AS job_type, NULL AS owner,
+       NULL::job_priority AS priority, NULL::jsonb AS data, NULL AS script
 FROM free
 UNION ALL
-SELECT job_id, true, false, number, lease, executor, method, metadata, false, retries, tries - 1, needs, NULL, type, owner, data,
-       CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
+SELECT job_id, true, false, number, lease, executor, method, metadata, false, retries, tries - 1, needs, NULL, type, owner,
+       priority, data, CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
 FROM begun WHERE direct;
 
 -- name: judge(ids) :many
@@ -333,6 +335,9 @@ WITH changed AS (
   UPDATE step_queue q SET priority = $2::text::job_priority, urgent = s.cleanup OR $2::text = 'IMMEDIATE'
   FROM changed c, step s
   WHERE q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step
+), origin AS (
+  -- The number that the old one was made from says nothing about it.
+  UPDATE job_origin o SET priority = NULL FROM changed c WHERE o.job_id = c.id
 ), slots AS (
   -- An IMMEDIATE job takes no slot.
   UPDATE slot SET job_id = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
@@ -393,13 +398,9 @@ DELETE FROM event WHERE id = ANY (ARRAY(
 ))
 RETURNING id;
 
--- name: get(id) :one_or_none
--- One job.
-SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = $1::bigint;
-
--- name: ended(id) :value_or_none
--- When a job ended, if it has.
-SELECT finished FROM job WHERE id = $1::bigint AND finished IS NOT NULL;
+-- name: ended(ids) :many
+-- When jobs ended, of those that have.
+SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
 
 -- name: some(ids) :many
 -- Jobs, in whatever order; those that there are.

@@ -53,7 +53,7 @@ WITH plain AS MATERIALIZED (
   SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
 SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
-       s.needs, s.doom, j.type AS job_type, j.owner, j.data, script.source AS script
+       s.needs, s.doom, j.type AS job_type, j.owner, j.priority, j.data, script.source AS script
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
 JOIN job j ON j.id = l.job_id
@@ -308,3 +308,12 @@ WITH open AS (
   FROM open
 )
 SELECT job_id, number AS step FROM open;
+
+-- name: begun(ids) :many
+-- Those of some jobs of which a step was tried.
+SELECT DISTINCT job_id FROM step WHERE job_id = ANY ($1::bigint[]) AND tries > 0;
+
+-- name: of_job(job) :many
+-- The steps of a job as they stand, in order.
+SELECT number, description, executor, method, critical, cleanup, state, waiting, waiting_parallel, unlocks, unlocks_parallel
+FROM step WHERE job_id = $1::bigint ORDER BY number;

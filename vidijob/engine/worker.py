@@ -13,30 +13,29 @@ import os
 import random
 import socket
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from types import MappingProxyType
 from typing import assert_never
 from uuid import uuid4
 
+from vidijob.engine import endings
 from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.offers import Offers
 from vidijob.engine.reports import Reports
 from vidijob.engine.run import Fate, Run, checked
 from vidijob.engine.telling import store_told
-from vidijob.engine.traces import traces
-from vidijob.executors.base import Done, Fail, Outcome, Retry, Wait
+from vidijob.errors import Unavailable
+from vidijob.executors.base import Fail, Outcome, Retry, Vanished
 from vidijob.executors.registry import Registry
-from vidijob.jobs import policy, resources
+from vidijob.jobs import placement, policy, resources
 from vidijob.jobs.model import Lease, WorkerId
 from vidijob.jobs.resources import Resources
-from vidijob.jobs.states import StepState
 from vidijob.store import problems, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.direct import Offer
-from vidijob.store.steps import End, Held
+from vidijob.store.steps import Held
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +44,8 @@ LEASE = timedelta(seconds=10)
 _BEAT = 1.0
 #: Whatever wakes the beats, no lease is extended again sooner, unless it may be that a step is to stop.
 _NEXT = 0.75
-_PRESENCE = 90.0
+#: So often, in seconds, it says that it is there.
+PRESENCE = 90.0
 _POLL = 2.0
 _CHECK = 15.0
 #: While a worker hears it looks unasked only when it says that it is there.
@@ -228,7 +228,7 @@ class Worker:
                 resources=self._offers,
             )
             # Workers that were started together do not say so together for ever.
-            self._next_presence = now + _PRESENCE * (1 if self._entered else random.random())
+            self._next_presence = now + PRESENCE * (1 if self._entered else random.random())
             self._entered = True
             if word.drained is not self._drained:
                 self._drained = word.drained
@@ -276,9 +276,11 @@ class Worker:
             case Fate.HAND_BACK:
                 pass  # stop() hands it back with all the others
             case Fate.STOPPED:
-                self._end(held, run, StepState.FAILED_FATAL, "Stopped: the job was aborted or has failed.")
+                self._reports.put(endings.stopped(held, run))
+            case None if isinstance(outcome, Vanished):
+                await self._abandon(held, run, outcome.reason)
             case None:
-                self._conclude(held, run, outcome)
+                self._reports.put(endings.answered(held, run, outcome))
             case _:
                 assert_never(run.fate)
 
@@ -291,7 +293,9 @@ class Worker:
             if not self._registry.has(run.hold.executor, run.method):
                 return Fail(f"This worker has no method {run.method} of the executor {run.hold.executor}.")
             executor = self._registry.get(run.hold.executor)
-            limit = policy.retry_policy(run.hold.metadata).timeout
+            # On a cluster it may have to queue first, which takes none of its time.
+            placed = placement.is_placed(run.hold.executor)
+            limit = None if placed else policy.retry_policy(run.hold.metadata).timeout
             clock = asyncio.timeout(limit.total_seconds() if limit is not None else None)
             async with clock:
                 return checked(await executor.run(run))
@@ -303,49 +307,13 @@ class Worker:
             _log.exception("step %d of job %s: a bug in its executor", run.step, run.job)
             return Fail("A bug in the executor: " + traceback.format_exc(limit=-5))
 
-    def _conclude(self, held: Held, run: Run, outcome: Outcome) -> None:
-        lease = run.hold
-        match outcome:
-            case Done(data):
-                self._end(held, run, StepState.FINISHED, data=data)
-            case Wait(type, about, reason, changes) if not lease.cleanup:
-                self._end(held, run, StepState.WAITING, reason, data=changes, problem=(type, about))
-            # Clean-up does not wait: the end of the job would wait with it.
-            case Retry(reason, changes) | Wait(_, _, reason, changes) if (
-                lease.retries < (rules := policy.retry_policy(lease.metadata)).retries
-            ):
-                delay = policy.retry_delay(rules, lease.retries, random.Random())
-                self._end(held, run, StepState.FAILED_RETRY, reason, data=changes, delay=delay)
-            case Retry(reason, changes) | Fail(reason, changes) | Wait(_, _, reason, changes):
-                self._end(held, run, StepState.FAILED_FATAL, reason, data={**changes, "errorMessage": [reason]})
-            case _:
-                assert_never(outcome)
-
-    def _end(
-        self,
-        held: Held,
-        run: Run,
-        state: StepState,
-        reason: str | None = None,
-        *,
-        data: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
-        delay: timedelta = timedelta(),
-        problem: tuple[str, Mapping[str, str]] | None = None,
-    ) -> None:
-        divided = run.sub_tasks
-        if divided is not None:
-            divided.close(state)
-        self._reports.put(
-            End(
-                held,
-                state,
-                error=reason,
-                data={**run.said(), **data, **traces(run, state, reason)},
-                delay=delay,
-                problem=problem,
-                progress=run.told(),
-                notes=run.take_notes(),
-                total_sub_tasks=divided.total if divided is not None else None,
-                sub_tasks=divided.told() if divided is not None else (),
-            )
-        )
+    async def _abandon(self, held: Held, run: Run, reason: str) -> None:
+        """Let the lease of a step run out, as if this worker had vanished with it."""
+        run.note(reason)
+        try:
+            await promptly(store_told(self._database, {held: run}))
+        except Unavailable as error:
+            _log.warning("step %d of job %d: what it told last is lost: %s", held.step, held.job, error)
+        _log.warning("step %d of job %d: it has vanished: %s", held.step, held.job, reason)
+        self._runs.pop(held, None)
+        self._claims.wake()

@@ -43,9 +43,15 @@ class Admitted:
 
 
 async def admit(
-    database: Database, holder: UUID, term: int, admissions: Sequence[Admission], offer: Offer = NO_OFFER
+    database: Database,
+    holder: UUID,
+    term: int,
+    admissions: Sequence[Admission],
+    offer: Offer = NO_OFFER,
+    rules: int | None = None,
 ) -> Admitted:
-    """Start queued jobs if the caller still leads, and their first steps as far as a worker offers to take them.
+    """Start queued jobs, and their first steps as far as a worker offers to take them, if the caller still leads and the
+    version of the rules that they were chosen by is that of now; ``None``: whichever.
 
     It waits for nobody who has locked some of them: one client that goes to sleep in a transaction must not keep all others'
     jobs from starting.
@@ -65,6 +71,7 @@ async def admit(
         offer.room,
         offer.duration.total_seconds(),
         list(offer.short),
+        rules,
     )
     started = [JobId(row["job_id"]) for row in rows if row["number"] is None and row["started"]]
     free = {row["job_id"] for row in rows}

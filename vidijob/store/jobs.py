@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from vidijob.jobs import resources
+from vidijob.jobs import placement
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
@@ -18,6 +18,7 @@ from vidijob.jobs.model import (
     JobData,
     JobId,
     Note,
+    Origin,
     Priority,
     Progress,
     StepNumber,
@@ -52,6 +53,10 @@ class NewJob:
     key: str | None = None
     #: Of a job that is one of several under one key: the SHA-256 of all that was ordered.
     among: bytes | None = None
+    #: Stored beside it, by who submits it: ``origins.put``.
+    origin: Origin | None = None
+    #: Whether another face tells of each of its states.
+    watched: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -59,6 +64,8 @@ class NewJob:
         # Where an upload has landed is new each time; its checksum tells whether it is the same.
         data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
         order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
+        if self.origin is not None:
+            order.append({"face": self.origin.face, "document": self.origin.document})
         return sha256(json.dumps(order, sort_keys=True).encode() + (self.among or b"")).digest()
 
 
@@ -106,7 +113,7 @@ def _document(job: NewJob) -> dict[str, Any]:
                 "waiting_parallel": step.waiting_parallel,
                 "unlocks": step.unlocks,
                 "unlocks_parallel": step.unlocks_parallel,
-                "needs": resources.needs(step.task.metadata) or None,
+                "needs": placement.needs(step.task) or None,
             }
             for step in job.steps
         ],
@@ -200,20 +207,16 @@ async def stray(database: Database) -> list[JobId]:
     return [JobId(row["id"]) for row in await database.rows("job.stray")]
 
 
-async def get(database: Database, job: JobId) -> Job | None:
-    """Read one job, with where it is and its log."""
+async def read(database: Database, jobs: Collection[JobId]) -> dict[JobId, Job]:
+    """Read jobs, with where they are and their logs; returns those that there are."""
     async with database.session() as session:
-        row = await session.row("job.get", job)
-        if row is None:
-            return None
-        (found,) = await with_steps(session, [from_row(row)])
-    return found
+        found = [from_row(row) for row in await session.rows("job.some", list(jobs))]
+        return {job.id: job for job in await with_steps(session, found)} if found else {}
 
 
-async def ended(database: Database, job: JobId) -> datetime | None:
-    """Return when a job ended; ``None`` for one that has not, or is not there."""
-    at: datetime | None = await database.value("job.ended", job)
-    return at
+async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:
+    """Return when jobs ended; those that have not, or are not there, are left out."""
+    return {JobId(row["id"]): row["finished"] for row in await database.rows("job.ended", list(jobs))}
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:

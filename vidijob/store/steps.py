@@ -4,15 +4,26 @@ effect. With ``jobs.py`` the only writer of a state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vidijob.jobs.model import JobData, JobId, Lease, LeaseNumber, Note, Progress, StepNumber, SubTask, WorkerId
+from vidijob.jobs.model import (
+    JobData,
+    JobId,
+    Lease,
+    LeaseNumber,
+    Note,
+    Priority,
+    Progress,
+    StepNumber,
+    SubTask,
+    WorkerId,
+)
 from vidijob.jobs.states import StepEvent, StepState, step_sources
 from vidijob.store import jobs, problems, remote_calls, sub_tasks
-from vidijob.store.database import Database
+from vidijob.store.database import Database, Session
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -21,8 +32,7 @@ if TYPE_CHECKING:
 CHECK_AGAIN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """The name of a lease: which step, and by which number."""
 
     job: JobId
@@ -120,6 +130,7 @@ def lease(row: Record) -> Lease:
         metadata=row["metadata"],
         script=row["script"],
         owner=row["owner"],
+        priority=Priority(row["priority"]),
         data=row["data"],
         doom=row["doom"],
         needs=row["needs"] or {},
@@ -134,6 +145,11 @@ class WaitingScript:
     owner: str
     data: JobData
     metadata: Mapping[str, str]
+
+
+async def begun(session: Session, jobs: Collection[JobId]) -> set[JobId]:
+    """Return those of some jobs of which a step was tried."""
+    return {JobId(row["job_id"]) for row in await session.rows("step.begun", list(jobs))}
 
 
 async def waiting_script(database: Database, job: JobId, step: StepNumber) -> WaitingScript | None:
