@@ -23,6 +23,7 @@ TOPICS = (
     "dask",
     "hardening",
     "backup",
+    "failover",
     "upgrade",
     "vidicore",
     "figures",
