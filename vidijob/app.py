@@ -35,6 +35,7 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.sender import Sender
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
@@ -65,7 +66,6 @@ _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
-_MEBIBYTE = 1024 * 1024
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
@@ -143,9 +143,8 @@ class Server:
         stack.push_async_callback(bell.stop)
         if "scheduler" in self._roles:
             scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
-            rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
-            self._run(stack, rescuer)
+            self._run(stack, Rescuer(database, bell, lambda: scheduler.leads))
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
             self._run(stack, Counter(database, lambda: scheduler.leads))
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
@@ -181,21 +180,18 @@ class Server:
             accounts = Accounts(api_database)
             self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
             reading = self._reading(stack, api_database)
-            uploads = Uploads(api_database, storage, limit=settings.upload_limit * _MEBIBYTE)
+            uploads = Uploads(api_database, storage, limit=settings.upload_limit << 20)
             self._run(stack, uploads)
             await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
-        settings = self._settings
         # Connections of its own: however much is to be told, the engine's heartbeats find one free.
         own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
         await patiently(own.open)
         stack.push_async_callback(own.close)
-        composer = Composer(settings.site)
-        outbound = Outbound(_webhook_secret(own, settings).get, settings.networks)
-        stack.push_async_callback(outbound.close)
-        self._run(stack, Sender(own, bell, Webhooks(composer.write, outbound).deliver))
+        composer = Composer(self._settings.site)
+        self._run(stack, Sender(own, bell, Webhooks(composer.write, self._outbound(stack, own)).deliver))
         self._run(stack, Notifier(own, bell, composer.compose))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
@@ -207,6 +203,11 @@ class Server:
         reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
         self._run(stack, reading)
         return reading
+
+    def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
+        outbound = Outbound(_webhook_secret(database, self._settings).get, self._settings.networks)
+        stack.push_async_callback(outbound.close)
+        return outbound
 
     def _run(self, stack: AsyncExitStack, part: Part) -> None:
         part.start()
@@ -239,9 +240,7 @@ class Server:
         return calls
 
     def _http_executor(self, stack: AsyncExitStack, database: Database, calls: RemoteCalls) -> Executor:
-        outbound = Outbound(_webhook_secret(database, self._settings).get, self._settings.networks)
-        stack.push_async_callback(outbound.close)
-        return HttpExecutor(outbound.call, calls)
+        return HttpExecutor(self._outbound(stack, database).call, calls)
 
     def _on_the_cluster(
         self, stack: AsyncExitStack, calls: RemoteCalls, carried_out: Mapping[str, Executor]
@@ -260,7 +259,7 @@ class Server:
         uploads: Uploads,
         reading: Reading | None,
     ) -> None:
-        settings = self._settings
+        settings, composer = self._settings, Composer(self._settings.site)
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
         application = build_application(
@@ -281,6 +280,8 @@ class Server:
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
             reading=None if reading is None else lambda: reading.database,
+            storage_root=settings.roots[0],
+            trials=Trials(composer.compose, Webhooks(composer.write, self._outbound(stack, database)).deliver),
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()

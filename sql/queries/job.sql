@@ -352,13 +352,9 @@ DELETE FROM event WHERE id = ANY (ARRAY(
 ))
 RETURNING id;
 
--- name: get(id) :one_or_none
--- One job.
-SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = $1::bigint;
-
--- name: ended(id) :value_or_none
--- When a job ended, if it has.
-SELECT finished FROM job WHERE id = $1::bigint AND finished IS NOT NULL;
+-- name: ended(ids) :many
+-- When jobs ended, of those that have.
+SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
 
 -- name: some(ids) :many
 -- Jobs, in whatever order; those that there are.

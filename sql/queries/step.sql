@@ -308,3 +308,8 @@ SELECT job_id, number AS step FROM open;
 -- name: begun(ids) :many
 -- Those of some jobs of which a step was tried.
 SELECT DISTINCT job_id FROM step WHERE job_id = ANY ($1::bigint[]) AND tries > 0;
+
+-- name: of_job(job) :many
+-- The steps of a job as they stand, in order.
+SELECT number, description, executor, method, critical, cleanup, state, waiting, waiting_parallel, unlocks, unlocks_parallel
+FROM step WHERE job_id = $1::bigint ORDER BY number;

@@ -79,7 +79,7 @@ def main(roles: str, journal: str, lease: str) -> None:
     def executors(settings: settings.Settings, storage: Storage) -> dict[str, Executor]:
         return {EXECUTOR: FaultExecutor(Path(journal))}
 
-    vars(workshop)["executors"] = executors
+    workshop.executors = executors
     for part in (worker, rescuer):
         vars(part)["LEASE"] = timedelta(seconds=float(lease))
     logging.basicConfig(level=logging.WARNING)

@@ -43,7 +43,8 @@ LEASE = timedelta(seconds=10)
 _BEAT = 1.0
 #: Whatever wakes the beats, no lease is extended again sooner, unless it may be that a step is to stop.
 _NEXT = 0.75
-_PRESENCE = 90.0
+#: So often, in seconds, it says that it is there.
+PRESENCE = 90.0
 _POLL = 2.0
 _CHECK = 15.0
 #: While a worker hears it looks unasked only when it says that it is there.
@@ -207,7 +208,7 @@ class Worker:
                 resources=self._offers,
             )
             # Workers that were started together do not say so together for ever.
-            self._next_presence = now + _PRESENCE * (1 if self._entered else random.random())
+            self._next_presence = now + PRESENCE * (1 if self._entered else random.random())
             self._entered = True
             if word.drained is not self._drained:
                 self._drained = word.drained

@@ -10,6 +10,7 @@ from vidijob.errors import NotFound
 
 #: The pages, in the order in which they are listed.
 TOPICS = (
+    "commands",
     "jobtypes",
     "files",
     "executors",

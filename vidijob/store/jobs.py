@@ -57,6 +57,8 @@ class NewJob:
     among: bytes | None = None
     #: Stored beside it, by who submits it: ``origins.put``.
     origin: Origin | None = None
+    #: Whether another face tells of each of its states.
+    watched: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -254,20 +256,16 @@ async def stray(database: Database) -> list[JobId]:
     return [JobId(row["id"]) for row in await database.rows("job.stray")]
 
 
-async def get(database: Database, job: JobId) -> Job | None:
-    """Read one job, with where it is and its log."""
+async def read(database: Database, jobs: Collection[JobId]) -> dict[JobId, Job]:
+    """Read jobs, with where they are and their logs; returns those that there are."""
     async with database.session() as session:
-        row = await session.row("job.get", job)
-        if row is None:
-            return None
-        (found,) = await with_steps(session, [from_row(row)])
-    return found
+        found = [from_row(row) for row in await session.rows("job.some", list(jobs))]
+        return {job.id: job for job in await with_steps(session, found)} if found else {}
 
 
-async def ended(database: Database, job: JobId) -> datetime | None:
-    """Return when a job ended; ``None`` for one that has not, or is not there."""
-    at: datetime | None = await database.value("job.ended", job)
-    return at
+async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:
+    """Return when jobs ended; those that have not, or are not there, are left out."""
+    return {JobId(row["id"]): row["finished"] for row in await database.rows("job.ended", list(jobs))}
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:
