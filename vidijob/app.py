@@ -29,6 +29,7 @@ from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifier import Notifier
+from vidijob.engine.reading import Reading
 from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
@@ -47,7 +48,6 @@ from vidijob.executors.media import ffmpeg
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.storage import Storage
-from vidijob.jobs import placement
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
@@ -182,9 +182,10 @@ class Server:
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
             self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
+            reading = self._reading(stack, api_database)
             uploads = Uploads(api_database, storage, limit=settings.upload_limit << 20)
             self._run(stack, uploads)
-            await self._serve(stack, api_database, bell, accounts, plugged, uploads)
+            await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
@@ -195,6 +196,16 @@ class Server:
         composer = Composer(self._settings.site)
         self._run(stack, Sender(own, bell, Webhooks(composer.write, self._outbound(stack, own)).deliver))
         self._run(stack, Notifier(own, bell, composer.compose))
+
+    def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
+        settings = self._settings
+        if settings.read_database_url is None:
+            return None
+        address = settings.read_database_url.get_secret_value()
+        copy = Database(lambda: address, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
+        reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
+        self._run(stack, reading)
+        return reading
 
     def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
         outbound = Outbound(_webhook_secret(database, self._settings).get, self._settings.networks)
@@ -237,22 +248,9 @@ class Server:
     def _on_the_cluster(
         self, stack: AsyncExitStack, calls: RemoteCalls, carried_out: Mapping[str, Executor]
     ) -> Mapping[str, Executor]:
-        """Return what hands steps over to the cluster, under the names that placed steps go by."""
-        settings = self._settings
-        if settings.dask_scheduler is None:
-            raise SetupError("--engine dask needs --dask-scheduler, the address of the cluster's scheduler.")
-        try:
-            from vidijob.executors.dask.cluster import Cluster
-            from vidijob.executors.dask.executor import DaskExecutor
-        except ImportError as error:
-            raise SetupError("Dask is not installed: install vidijob[dask], or leave out --engine.") from error
-        cluster = Cluster(settings.dask_scheduler, workshop.of_a_node)
+        cluster, placed = workshop.on_a_cluster(self._settings, calls, carried_out)
         self._run(stack, cluster)
-        told = workshop.for_nodes(settings)
-        return {
-            placement.placed_name(name): DaskExecutor(name, one.methods, one.problems, cluster, calls, told)
-            for name, one in carried_out.items()
-        }
+        return placed
 
     async def _serve(
         self,
@@ -262,6 +260,7 @@ class Server:
         accounts: Accounts,
         plugged: Mapping[str, Executor],
         uploads: Uploads,
+        reading: Reading | None,
     ) -> None:
         settings, composer = self._settings, Composer(self._settings.site)
         # Otherwise the first document that is refused would wait for it.
@@ -283,6 +282,7 @@ class Server:
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
+            reading=None if reading is None else lambda: reading.database,
             storage_root=settings.roots[0],
             trials=Trials(composer.compose, Webhooks(composer.write, self._outbound(stack, database)).deliver),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -61,10 +61,13 @@ def build_application(
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
+    reading: Callable[[], Database] | None = None,
     storage_root: Path | None = None,
     trials: Trials | None = None,
 ) -> web.Application:
-    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
+    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods, ``reading`` tells
+    where lists and searches are read.
+    """
     application = web.Application(
         middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
     )
@@ -84,7 +87,7 @@ def build_application(
         history=History(database, site),
         identities=Identities(database),
         task_groups=TaskGroups(database, bell),
-        insights=Insights(database, site),
+        insights=Insights(database, site, reading),
         job_types=job_types,
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),

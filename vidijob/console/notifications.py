@@ -103,7 +103,7 @@ async def resend(visit: Visit) -> web.StreamResponse:
 def hidden(url: str) -> str:
     """Return a receiver's address without its password."""
     address = URL(url)
-    return str(address.with_password("…")) if address.password else url
+    return str(address.with_password("***")) if address.password else url
 
 
 async def _one(visit: Visit, notification: Notification, tried: Tried | None = None) -> web.StreamResponse:

@@ -26,7 +26,7 @@ from vidijob.jobs.model import JobId, Origin, Priority
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import JobFilter, TaskGroup
-from vidijob.store import access_keys, admissions, limits, slots, task_groups, users, workers
+from vidijob.store import access_keys, admissions, limits, slots, users, workers
 from vidijob.store.database import Database
 
 QUEUE = TaskGroup("q", filters=(JobFilter(data=(("queue", "q"),)),))

@@ -146,7 +146,10 @@ async def test_a_stale_leader_arranges_nothing(engine: Engine) -> None:
     await slots.arrange(engine.database, new, 2, {1: LOWEST, 2: HIGH}, ())
     for holder, term in ((old, 1), (old, 2), (new, 1)):
         await slots.arrange(engine.database, holder, term, {1: HIGH, 3: LOWEST}, (2,))
-    assert [(seat.number, seat.kept_for) for seat in (await limits.read(engine.database)).seats] == [(1, LOWEST), (2, HIGH)]
+    assert [(seat.number, seat.kept_for) for seat in (await limits.read(engine.database)).seats] == [
+        (1, LOWEST),
+        (2, HIGH),
+    ]
 
 
 async def test_a_slot_that_is_taken_is_not_taken_out(engine: Engine) -> None:
