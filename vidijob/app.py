@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeVar
 from aiohttp import web
 
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.application import build_application, mps_options, tellers
+from vidijob.application import LONGEST_LINE, build_application, mps_options, tellers
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -258,7 +258,7 @@ class Server:
             uploads=uploads,
             mps_options=mps_options(settings),
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5, max_line_size=LONGEST_LINE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)

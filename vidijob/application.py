@@ -47,6 +47,8 @@ from vidijob.web.webhooks import Webhooks
 
 #: A body beyond this is refused with 413.
 LARGEST_BODY = 10 * 1024 * 1024
+#: An address beyond this is refused: the SDKs of MPS write whole lists of outputs into one.
+LONGEST_LINE = 64 * 1024
 #: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again.
 KEPT_BYTES = 16 * 1024 * 1024
 
