@@ -9,6 +9,10 @@ import pytest
 
 from tests.integration.api.alibaba.conftest import Mps
 from tests.integration.engine.conftest import Engine
+from vidijob.api.alibaba.messages import Messages
+from vidijob.application import Telling
+from vidijob.engine.identities import Identities
+from vidijob.engine.notifier import Notifier
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.jobs.task_groups import TaskGroup
 from vidijob.store.database import Database
@@ -137,13 +141,8 @@ async def test_a_pipeline_is_a_task_group_and_another_group_is_none(mps: Mps, en
 async def test_the_end_of_a_job_is_told_once_in_the_words_of_the_face(
     mps: Mps, engine: Engine, database: Database
 ) -> None:
-    from vidijob.api.alibaba.messages import Messages
-    from vidijob.api.vidispine.translate.payloads import Composer
-    from vidijob.engine.identities import Identities
-    from vidijob.engine.notifier import Notifier
-
-    messages = Messages(await Identities(database).uuids())
-    notifier = Notifier(database, engine.bell, Composer("VX").compose, {"mps": messages.compose})
+    uuids = await Identities(database).uuids()
+    notifier, messages = Notifier(database, engine.bell, Telling("VX", uuids).compose), Messages(uuids)
     id = await mps.pipeline(NotifyConfig=TOPIC)
     job, quiet = await mps.job(id, UserData='{"a": 1}'), await mps.job(await mps.pipeline())
     for one in (job, quiet):
