@@ -61,14 +61,5 @@ $value::boolean
 -- part: guid
 $value::uuid
 
--- part: kept_text
-($value ->> $key) COLLATE "C"
-
--- part: kept_number
-($value ->> $key)::float8
-
--- part: kept_time
-($value ->> $key)::timestamptz
-
--- part: kept_truth
-($value ->> $key)::boolean
+-- part: among
+($of = ANY ($values::text[]::job_state[]))

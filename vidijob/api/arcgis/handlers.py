@@ -133,7 +133,10 @@ async def register(call: Call) -> documents.Registered:
     kept = {"uri": uri, "description": call.given.text("description") or ""}
     added = await call.services.records.add_all([NewRecord(FACE, _FILE, name, call.user.name, kept, id=id)])
     return documents.Registered(
-        date=int(added[0].created.timestamp() * 1000), fileName=name, committed=":" in name, fileId=translate.file_id(id)
+        date=int(added[0].created.timestamp() * 1000),
+        fileName=name,
+        committed=":" in name,
+        fileId=translate.file_id(id),
     )
 
 
