@@ -16,8 +16,7 @@ from typing import Literal, Protocol, TypeVar
 from aiohttp import web
 
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.api.vidispine.translate.payloads import Composer
-from vidijob.application import build_application
+from vidijob.application import build_application, mps_options, tellers
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -27,12 +26,10 @@ from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
 from vidijob.engine.jobtypes import JobTypes
-from vidijob.engine.notifier import Notifier
 from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
-from vidijob.engine.sender import Sender
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
@@ -65,7 +62,6 @@ from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web.fetching import file_client
 from vidijob.web.outbound import Outbound
-from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -194,11 +190,10 @@ class Server:
         own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
         await patiently(own.open)
         stack.push_async_callback(own.close)
-        composer = Composer(settings.site)
         outbound = Outbound(_webhook_secret(own, settings).get, settings.networks)
         stack.push_async_callback(outbound.close)
-        self._run(stack, Sender(own, bell, Webhooks(composer.write, outbound).deliver))
-        self._run(stack, Notifier(own, bell, composer.compose))
+        for teller in await patiently(lambda: tellers(own, bell, settings.site, outbound)):
+            self._run(stack, teller)
 
     def _run(self, stack: AsyncExitStack, part: Part) -> None:
         part.start()
@@ -262,6 +257,7 @@ class Server:
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
             storage_root=settings.roots[0],
+            mps_options=mps_options(settings),
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
         await runner.setup()

@@ -8,9 +8,16 @@ from pathlib import Path
 from aiohttp import web
 
 from vidijob import resources
+from vidijob.api.alibaba import routes as mps
+from vidijob.api.alibaba.call import Options as MpsOptions
+from vidijob.api.alibaba.messages import FORM as MPS_FORM
+from vidijob.api.alibaba.messages import Messages
 from vidijob.api.arcgis.routes import routes as arcgis_routes
+from vidijob.api.azure import messages as azure
+from vidijob.api.azure.routes import routes as azure_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -23,19 +30,28 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.letters import Letters
+from vidijob.engine.listings import Listings
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.notifier import Notifier
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
+from vidijob.engine.sender import Sender
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
+from vidijob.executors.media.presets import Presets
+from vidijob.settings import Settings
 from vidijob.store.database import Database
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
 from vidijob.web.kept import Kept
+from vidijob.web.outbound import Outbound
+from vidijob.web.webhooks import Webhooks
 
 #: A body beyond this is refused with 413.
 LARGEST_BODY = 10 * 1024 * 1024
@@ -56,10 +72,11 @@ def build_application(
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
     storage_root: Path | None = None,
+    mps_options: MpsOptions | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
     application = web.Application(
-        middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
+        middlewares=[middleware.identify, cors.answer_preflights, mps.answer_at_root], client_max_size=LARGEST_BODY
     )
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
@@ -76,6 +93,8 @@ def build_application(
         task_groups=TaskGroups(database, bell),
         insights=Insights(database, site),
         job_types=job_types,
+        letters=Letters(database, bell),
+        listings=Listings(database),
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),
         problems=Problems(database, bell, site),
@@ -88,9 +107,34 @@ def build_application(
     )
     application[keys.KEPT] = Kept(KEPT_BYTES)
     application[keys.SITE] = site
+    application[mps.OPTIONS] = mps_options or MpsOptions((Path("storage").absolute(),))
     if storage_root is not None:
         application[keys.STORAGE_ROOT] = storage_root
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
-    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes(), *arcgis_routes()])
+    application.add_routes(
+        [*monitor.ROUTES, *published_routes, *vidispine_routes(), *mps.routes(), *arcgis_routes(), *azure_routes()]
+    )
     return application
+
+
+async def tellers(database: Database, bell: Bell, site: str, outbound: Outbound) -> tuple[Sender, Notifier, Watcher]:
+    """Return who tells of jobs, each receiver in the words of the face that it was defined by."""
+    first = Composer(site)
+    uuids = await Identities(database).uuids()
+    messages = Messages(uuids)
+    others = {MPS_FORM: messages.write, azure.FORM: azure.write}
+    webhooks = Webhooks(first.write, outbound, others, {azure.FORM: azure.headers})
+    return (
+        Sender(database, bell, webhooks.deliver),
+        Notifier(database, bell, first.compose, {MPS_FORM: messages.compose}),
+        Watcher(database, bell, azure.Teller(uuids)),
+    )
+
+
+def mps_options(settings: Settings) -> MpsOptions:
+    """Return what the face of ApsaraVideo MPS has to know of the settings."""
+    folder = settings.preset_dir
+    # A server without a worker need not have the folder; its templates are not known then.
+    known = None if folder is not None and not folder.is_dir() else frozenset(Presets.load(folder).tags)
+    return MpsOptions(settings.roots, known, settings.mps_rate)

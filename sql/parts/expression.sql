@@ -61,5 +61,8 @@ $value::boolean
 -- part: guid
 $value::uuid
 
--- part: among
+-- part: among_states
 ($of = ANY ($values::text[]::job_state[]))
+
+-- part: among_numbers
+($of = ANY ($values::text[]::bigint[]))

@@ -2,7 +2,7 @@
 -- put together before, or a parameter.
 
 -- part: jobs
-SELECT j.id, j.type, j.owner, j.state, j.priority, j.started, j.finished, j.data, o.document, o.priority AS number,
+SELECT j.id, j.type, j.owner, j.state, j.priority, j.started, j.finished, j.data, j.total_steps, o.document, o.priority AS number,
        $stage AS stage, $began AS began, $changed AS changed
 FROM job j LEFT JOIN job_origin o ON o.job_id = j.id AND o.face = $face
 
@@ -10,7 +10,7 @@ FROM job j LEFT JOIN job_origin o ON o.job_id = j.id AND o.face = $face
 SELECT count(*) FROM job j LEFT JOIN job_origin o ON o.job_id = j.id AND o.face = $face
 
 -- part: records
-SELECT r.id, r.key, r.parent, r.name, r.owner, r.created_at, r.changed_at, r.document FROM face_record r
+SELECT r.id, r.place, r.key, r.parent, r.name, r.owner, r.created_at, r.changed_at, r.document FROM face_record r
 
 -- part: count_records
 SELECT count(*) FROM face_record r
@@ -38,9 +38,6 @@ OFFSET $skip::bigint LIMIT $top::bigint
 
 -- part: job_id
 j.id
-
--- part: job_number
-j.id::float8
 
 -- part: job_name
 coalesce(o.document ->> 'Name', j.type) COLLATE "C"

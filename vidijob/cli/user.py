@@ -14,7 +14,9 @@ from rich.table import Table
 from vidijob import access, settings
 from vidijob.app import open_database
 from vidijob.cli.options import setting
+from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
+from vidijob.store.database import Database
 
 T = TypeVar("T")
 
@@ -121,9 +123,52 @@ def delete(name: str, **flags: Any) -> None:
     click.echo(f"The user {name} is gone.")
 
 
+@user.group()
+def key() -> None:
+    """Keys of users for requests that are signed: those of the MPS face."""
+
+
+@key.command("add")
+@_name
+@_where
+def add_key(name: str, **flags: Any) -> None:
+    """Give a user a key; its secret is shown this once."""
+    id, secret = _with_keys(flags, lambda keys: keys.add(name))
+    click.echo(f"AccessKeyId      {id}\nAccessKeySecret  {secret}")
+
+
+@key.command("list")
+@_name
+@_where
+def list_keys(name: str, **flags: Any) -> None:
+    """Show the keys of a user, without their secrets."""
+    table = Table("key", "since")
+    for one in _with_keys(flags, lambda keys: keys.listing(name)):
+        table.add_row(one.id, f"{one.created_at:%Y-%m-%d %H:%M}")
+    Console().print(table)
+
+
+@key.command("revoke")
+@_name
+@click.argument("id")
+@_where
+def revoke_key(name: str, id: str, **flags: Any) -> None:
+    """Take a key from a user: nothing that is signed with it is answered any more."""
+    _with_keys(flags, lambda keys: keys.revoke(name, id))
+    click.echo(f"The user {name} no longer has the key {id}.")
+
+
 def _with(flags: dict[str, Any], act: Callable[[Accounts], Awaitable[T]]) -> T:
+    return _on_database(flags, lambda database: act(Accounts(database)))
+
+
+def _with_keys(flags: dict[str, Any], act: Callable[[AccessKeys], Awaitable[T]]) -> T:
+    return _on_database(flags, lambda database: act(AccessKeys(database)))
+
+
+def _on_database(flags: dict[str, Any], act: Callable[[Database], Awaitable[T]]) -> T:
     async def run() -> T:
         async with AsyncExitStack() as stack:
-            return await act(Accounts(await open_database(stack, settings.load(flags))))
+            return await act(await open_database(stack, settings.load(flags)))
 
     return asyncio.run(run())

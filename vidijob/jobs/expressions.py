@@ -179,19 +179,17 @@ def _applied(function: Function, given: Sequence[Value]) -> Value:
 
 
 def _stands(sign: Sign, left: Any, right: Any) -> bool:
+    there = left is not None and right is not None
     match sign:
         case Sign.EQUAL:
             return bool(left == right)
         case Sign.UNEQUAL:
             return bool(left != right)
-    if left is None or right is None:
-        return False
-    match sign:
         case Sign.LESS:
-            return bool(left < right)
+            return there and bool(left < right)
         case Sign.AT_MOST:
-            return bool(left <= right)
+            return there and bool(left <= right)
         case Sign.MORE:
-            return bool(left > right)
+            return there and bool(left > right)
         case Sign.AT_LEAST:
-            return bool(left >= right)
+            return there and bool(left >= right)

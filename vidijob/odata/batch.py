@@ -107,7 +107,7 @@ def _parts(body: bytes, media: str | None) -> list[tuple[dict[str, str], bytes]]
 
 def _split(part: bytes) -> tuple[dict[str, str], bytes]:
     """Take the headers of a part, or of a request, off its content."""
-    headers = {}
+    headers: dict[str, str] = {}
     rest = part
     while rest:
         line, _, rest = rest.partition(b"\n")

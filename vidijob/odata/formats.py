@@ -58,6 +58,10 @@ class Writer:
         self.format = format
         self.base = base
 
+    def url(self, shape: Shape, row: Row) -> str:
+        """Return the address of an entity."""
+        return entry_url(self.base, shape, row)
+
     def entry(self, shape: Shape, row: Row, select: frozenset[str] | None = None) -> Body:
         """Write one entity."""
         match self.format:

@@ -72,6 +72,10 @@ def write(expression: Expression, column: Callable[[Field], str], arguments: lis
                 return fill(known["not"], of=text(of))
             case Among(field=one_of, values=values):
                 arguments.append(list(values))
-                return fill(known["among"], of=column(one_of), values=f"${len(arguments)}")
+                return fill(
+                    known["among_numbers" if one_of.kind is Kind.NUMBER else "among_states"],
+                    of=column(one_of),
+                    values=f"${len(arguments)}",
+                )
 
     return text(expression)

@@ -19,7 +19,7 @@ from vidijob.store.records import Record
 
 #: The fields of a job as a face may name them → the part that is their column.
 JOB_COLUMNS = {
-    "Id": "job_number",
+    "Id": "job_id",
     "Name": "job_name",
     "TemplateId": "job_template",
     "Created": "job_created",
@@ -94,7 +94,8 @@ async def job_rows(
                 return fill(part, priorities=bind(dict(priorities)))
             case "RunningDuration":
                 return fill(part, began=known["job_began"])
-        return part
+            case _:
+                return part
 
     here = bind(face)
     past = {"stage": known["job_stage"], "began": known["job_began"], "changed": known["job_changed"]}
@@ -104,7 +105,7 @@ async def job_rows(
     rows, count = await statement.run(database, wanted, column, None, arguments)
     found = [
         JobRow(
-            jobs.from_row({**row, "total_steps": 0}),
+            jobs.from_row(row),
             row["stage"],
             row["began"],
             row["changed"],

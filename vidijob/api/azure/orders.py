@@ -24,7 +24,7 @@ from vidijob.jobs.model import Origin, StepNumber, TaskDefinition
 FACE = "azure"
 TYPE = "AZURE_MEDIA"
 _MOST_TASKS = 50
-_LONGEST_NAME, _LONGEST_CONFIGURATION = 4000, 100_000
+MOST_NAME, _LONGEST_CONFIGURATION = 4000, 100_000
 #: A task goes on although another one has failed.
 _DO_NOT_CANCEL = 4
 _ASSET = re.compile(r"\s*(Job|Task)(Input|Output)Asset\((\d{1,3})\)\s*")
@@ -74,8 +74,8 @@ def job_order(
     """Return the order of a job; raises ``Invalid`` for what cannot be carried out."""
     if not 1 <= len(tasks) <= _MOST_TASKS:
         raise Invalid("Tasks", f"A job has 1 to {_MOST_TASKS} tasks; this one has {len(tasks)}.")
-    if len(values.get("Name") or "") > _LONGEST_NAME:
-        raise Invalid("Name", f"The Name of a job has at most {_LONGEST_NAME} characters.")
+    if len(values.get("Name") or "") > MOST_NAME:
+        raise Invalid("Name", f"The Name of a job has at most {MOST_NAME} characters.")
     bodies = [read_body(task.get("TaskBody") or "") for task in tasks]
     made: dict[int, _Made] = {}
     for place, (_, output, attributes) in enumerate(bodies):

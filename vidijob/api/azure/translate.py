@@ -121,15 +121,16 @@ def job_condition(expression: Expression, uuids: Uuids) -> Expression:
         case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
             match = _ID.fullmatch(value) if isinstance(value, str) else None
             number = uuids.job(UUID(match["uuid"])) if match and match["kind"] == "jid" else None
-            return Comparison(sign, Field("Id", Kind.NUMBER), Literal(float(number or 0), Kind.NUMBER))
+            same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
+            return same if sign is Sign.EQUAL else Negation(same)
         case Comparison(left=Field(name="State"), right=Literal()):
             numbers = {number for number in range(7) if evaluate(expression, {"State": float(number)})}
             possible = {state for (state, _), number in JOB_STATES.items() if number in numbers}
             sure = {state for state in possible if all(JOB_STATES[state, stage] in numbers for stage in (0, 1, 2))}
             among = Among(Field("JobState", Kind.TEXT), tuple(sorted(possible)))
             return among if sure == possible else Junction(True, (among, expression))
-        case Junction(all=all, parts=parts):
-            return Junction(all, tuple(job_condition(part, uuids) for part in parts))
+        case Junction(all=every, parts=parts):
+            return Junction(every, tuple(job_condition(part, uuids) for part in parts))
         case Negation(of=of):
             return Negation(job_condition(of, uuids))
         case Comparison(left=left, right=right, sign=sign):
@@ -138,7 +139,8 @@ def job_condition(expression: Expression, uuids: Uuids) -> Expression:
             raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
         case Applied(texts=texts, function=function):
             return Applied(function, tuple(job_condition(text, uuids) for text in texts))
-    return expression
+        case Literal() | Field() | Among():
+            return expression
 
 
 def job_row(row: JobRow, uuids: Uuids, *, milliseconds: bool = False) -> Row:
