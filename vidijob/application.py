@@ -15,6 +15,7 @@ from vidijob.api.alibaba.messages import Messages
 from vidijob.api.arcgis.routes import routes as arcgis_routes
 from vidijob.api.azure import messages as azure
 from vidijob.api.azure.routes import routes as azure_routes
+from vidijob.api.queues.routes import routes as queue_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.api.vidispine.translate.payloads import Composer
@@ -113,7 +114,15 @@ def build_application(
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
     application.add_routes(
-        [*monitor.ROUTES, *published_routes, *vidispine_routes(), *mps.routes(), *arcgis_routes(), *azure_routes()]
+        [
+            *monitor.ROUTES,
+            *published_routes,
+            *vidispine_routes(),
+            *mps.routes(),
+            *arcgis_routes(),
+            *azure_routes(),
+            *queue_routes(),
+        ]
     )
     return application
 

@@ -84,7 +84,7 @@ async def _read(ask: Ask) -> Answer:
         return await resources.listing(ask, kind)
     if kind is not None and first.key is not None:
         return await resources.get(ask, kind, path)
-    raise NoSegment("Segment", path[-1].name)
+    raise NoSegment("Segment", path[-1].name if first.name in MODEL.entities else first.name)
 
 
 async def answer_batch(ask: Ask, failed: Failed) -> tuple[bytes, str]:

@@ -195,7 +195,10 @@ def _task(
     task: Mapping[str, Any], uuid: UUID, job: Job, log: Sequence[Attempt], events: Sequence[Event], priority: int
 ) -> Row:
     state = task.get("State", STEP_STATES[log[-1].state] if log else _QUEUED)
-    if state not in FINAL:
+    if job.state in (JobState.ABORTED, JobState.ABORTED_PENDING) and state == _ERROR:
+        # It ended because it was told to.
+        state = _CANCELED
+    elif state not in FINAL:
         # It was not to be carried out any more.
         over = job.state in ENDED
         state = _CANCELED if over else _CANCELING if job.state is JobState.ABORTED_PENDING else state
