@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -18,13 +18,17 @@ from vidijob.api.azure.routes import routes as azure_routes
 from vidijob.api.queues.routes import routes as queue_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
+from vidijob.api.vidispine.translate.jobs import job_document
 from vidijob.api.vidispine.translate.payloads import Composer
+from vidijob.binding import json, xml
+from vidijob.console.routes import add_to as add_console
 from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.feed import Feed
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
 from vidijob.engine.history import History
@@ -42,6 +46,8 @@ from vidijob.engine.remote_calls import Reception
 from vidijob.engine.sender import Sender
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.traffic import Observer
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
@@ -72,27 +78,34 @@ def build_application(
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
+    reading: Callable[[], Database] | None = None,
     storage_root: Path | None = None,
     mps_options: MpsOptions | None = None,
+    trials: Trials | None = None,
 ) -> web.Application:
-    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
+    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods, ``reading`` tells
+    where lists and searches are read.
+    """
     application = web.Application(
         middlewares=[middleware.identify, cors.answer_preflights, mps.answer_at_root], client_max_size=LARGEST_BODY
     )
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
+    feed = Feed(database, bell)
+    application.cleanup_ctx.append(lambda _: _running(feed))
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
         accounts=accounts,
         commands=Commands(database, bell, job_types.plans.of, site),
         configuration=configuration or Configuration(database, bell),
+        feed=feed,
         groups=Groups(database, accounts),
         health=health or Health(database),
         history=History(database, site),
         identities=Identities(database),
         task_groups=TaskGroups(database, bell),
-        insights=Insights(database, site),
+        insights=Insights(database, site, reading),
         job_types=job_types,
         letters=Letters(database, bell),
         listings=Listings(database),
@@ -103,6 +116,8 @@ def build_application(
         records=Records(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
+        traffic=Observer(database),
+        trials=trials or Trials(None, None),
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
@@ -124,7 +139,17 @@ def build_application(
             *queue_routes(),
         ]
     )
+    application[keys.WRITE_JOB] = lambda job, as_xml: (xml if as_xml else json).write(
+        job_document(site, job, metadata=True)
+    )
+    add_console(application)
     return application
+
+
+async def _running(feed: Feed) -> AsyncIterator[None]:
+    feed.start()
+    yield
+    await feed.stop()
 
 
 async def tellers(database: Database, bell: Bell, site: str, outbound: Outbound) -> tuple[Sender, Notifier, Watcher]:
@@ -139,6 +164,12 @@ async def tellers(database: Database, bell: Bell, site: str, outbound: Outbound)
         Notifier(database, bell, first.compose, {MPS_FORM: messages.compose}),
         Watcher(database, bell, azure.Teller(uuids)),
     )
+
+
+def trials(site: str, outbound: Outbound) -> Trials:
+    """Return what tries a notification out, in the words of the first face."""
+    first = Composer(site)
+    return Trials(first.compose, Webhooks(first.write, outbound).deliver)
 
 
 def mps_options(settings: Settings) -> MpsOptions:

@@ -14,6 +14,7 @@ from tests.house.source import PACKAGE, ROOT, strings
 from vidijob import access, help, resources
 from vidijob.api.vidispine.routes import TABLE
 from vidijob.cli import commands
+from vidijob.cli.exits import MEANING
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import JobState, StepState
 from vidijob.settings import Settings
@@ -140,6 +141,19 @@ def test_the_help_page_has_every_command_for_users() -> None:
     assert found is not None
     shown = CliRunner().invoke(commands, ["user", "--help"]).output.partition("Commands:")[2]
     assert set(found[1].split("|")) == set(re.findall(r"^  (\w+)", shown, re.MULTILINE))
+
+
+@pytest.mark.parametrize("group", ["job", "problem"])
+def test_the_help_page_has_every_command_for_a_server(group: str) -> None:
+    found = re.search(rf"`vidijob {group} ([a-z|]+)`", help.page("commands").text)
+    assert found is not None
+    shown = CliRunner().invoke(commands, [group, "--help"]).output.partition("Commands:")[2].partition("\n\n")[0]
+    assert set(found[1].split("|")) == set(re.findall(r"^  ([a-z]+)  ", shown, re.MULTILINE))
+
+
+def test_the_help_page_has_every_exit_code() -> None:
+    rows = table(help.page("commands").text, r"\d")
+    assert {int(row[0]): row[1] for row in rows} == {code.value: text for code, text in MEANING.items()}
 
 
 def test_the_help_page_names_presets_and_runnable_job_types() -> None:

@@ -16,10 +16,10 @@ def _complete(context: click.Context, parameter: click.Parameter, begun: str) ->
     return [topic for topic in TOPICS if topic.startswith(begun)]
 
 
-@click.command("help")
+@click.command()
 @click.argument("topic", required=False, shell_complete=_complete)
 @click.pass_context
-def show(context: click.Context, topic: str | None) -> None:
+def help(context: click.Context, topic: str | None) -> None:
     """Show a help page, or which there are; the help of a command, too."""
     if topic is None:
         _list()

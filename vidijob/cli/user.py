@@ -1,9 +1,11 @@
-"""``vidijob user …``: users and roles, on the database itself, so that it works before anybody can log in."""
+"""``vidijob user …``: users and roles: of a server that is named by its URL, else on the database itself, so that it works
+before anybody can log in.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -13,24 +15,36 @@ from rich.table import Table
 
 from vidijob import access, settings
 from vidijob.app import open_database
+from vidijob.cli import profiles, showing
 from vidijob.cli.options import setting
+from vidijob.cli.remote import ask
+from vidijob.cli.remote_accounts import RemoteAccount, RemoteAccounts
 from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
 from vidijob.store.database import Database
+from vidijob.store.users import AccountSummary
 
 T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-_where = setting("database_url", "data_dir")
+
+def _where(command: Command) -> Command:
+    return setting("database_url", "data_dir")(profiles.connection(command))
+
+
+#: Keys are given on the machine of the database only.
+_here = setting("database_url", "data_dir")
 _roles = click.argument("roles", nargs=-1, required=True)
 _name = click.argument("name")
 _password = click.password_option(
-    help="Asked for when it is not given; flags can be seen by others, so better not.", envvar="VIDIJOB_PASSWORD"
+    help="Asked for when it is not given; flags can be seen by others, so better not. [VIDIJOB_NEW_PASSWORD]",
+    envvar="VIDIJOB_NEW_PASSWORD",
 )
 
 
 @click.group()
 def user() -> None:
-    """Users and their roles."""
+    """Users and their roles: of the server that is named (--url, --profile, VIDIJOB_URL), else of the database."""
 
 
 @user.command()
@@ -48,13 +62,12 @@ def add(name: str, password: str, roles: tuple[str, ...], **flags: Any) -> None:
 @_where
 def list_users(**flags: Any) -> None:
     """Show the users and their roles."""
-    table = Table("user", "roles", "since")
-    for account in _with(flags, lambda accounts: accounts.listing()):
+    rows = []
+    for account in _with(flags, _listing):
         roles = ", ".join((*account.roles, *(f"those of {group}" for group in account.groups)))
-        table.add_row(
-            account.name + (" (disabled)" if account.disabled else ""), roles, f"{account.created_at:%Y-%m-%d %H:%M}"
-        )
-    Console().print(table)
+        since = f"{account.created_at:%Y-%m-%d %H:%M}" if account.created_at is not None else ""
+        rows.append((account.name + (" (disabled)" if account.disabled else ""), roles, since))
+    showing.table(("user", "roles", "since"), rows)
 
 
 @user.command()
@@ -130,7 +143,7 @@ def key() -> None:
 
 @key.command("add")
 @_name
-@_where
+@_here
 def add_key(name: str, **flags: Any) -> None:
     """Give a user a key; its secret is shown this once."""
     id, secret = _with_keys(flags, lambda keys: keys.add(name))
@@ -139,7 +152,7 @@ def add_key(name: str, **flags: Any) -> None:
 
 @key.command("list")
 @_name
-@_where
+@_here
 def list_keys(name: str, **flags: Any) -> None:
     """Show the keys of a user, without their secrets."""
     table = Table("key", "since")
@@ -151,14 +164,21 @@ def list_keys(name: str, **flags: Any) -> None:
 @key.command("revoke")
 @_name
 @click.argument("id")
-@_where
+@_here
 def revoke_key(name: str, id: str, **flags: Any) -> None:
     """Take a key from a user: nothing that is signed with it is answered any more."""
     _with_keys(flags, lambda keys: keys.revoke(name, id))
     click.echo(f"The user {name} no longer has the key {id}.")
 
 
-def _with(flags: dict[str, Any], act: Callable[[Accounts], Awaitable[T]]) -> T:
+async def _listing(accounts: Accounts | RemoteAccounts) -> Sequence[AccountSummary | RemoteAccount]:
+    return await accounts.listing()
+
+
+def _with(flags: dict[str, Any], act: Callable[[Accounts | RemoteAccounts], Awaitable[T]]) -> T:
+    server = profiles.unless_database(flags)
+    if server is not None:
+        return ask(server, lambda remote: act(RemoteAccounts(remote)))
     return _on_database(flags, lambda database: act(Accounts(database)))
 
 

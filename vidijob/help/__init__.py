@@ -10,6 +10,7 @@ from vidijob.errors import NotFound
 
 #: The pages, in the order in which they are listed.
 TOPICS = (
+    "commands",
     "jobtypes",
     "files",
     "executors",
@@ -20,8 +21,10 @@ TOPICS = (
     "containers",
     "systemd",
     "scaling",
+    "dask",
     "hardening",
     "backup",
+    "failover",
     "upgrade",
     "vidicore",
     "figures",

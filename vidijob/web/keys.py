@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from vidijob.engine.accounts import Accounts
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.external_ids import ExternalIds
+from vidijob.engine.feed import Feed
 from vidijob.engine.groups import Groups
 from vidijob.engine.health import Health
 from vidijob.engine.history import History
@@ -27,8 +29,11 @@ from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
+from vidijob.engine.traffic import Observer
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.webhook_secret import WebhookSecret
+from vidijob.jobs.model import Job
 from vidijob.web.kept import Kept
 
 
@@ -41,6 +46,7 @@ class Services:
     commands: Commands
     configuration: Configuration
     external_ids: ExternalIds
+    feed: Feed
     groups: Groups
     health: Health
     history: History
@@ -56,6 +62,8 @@ class Services:
     staff: Staff
     reception: Reception
     task_groups: TaskGroups
+    traffic: Observer
+    trials: Trials
     uploads: Uploads
     webhook_secret: WebhookSecret
 
@@ -68,4 +76,6 @@ PUBLIC_URL = web.AppKey("public_url", str)
 STORAGE_ROOT = web.AppKey("storage_root", Path)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
+#: Writes a job as the API shows it: as XML, or else as JSON.
+WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 REQUEST_ID = web.RequestKey("request_id", str)

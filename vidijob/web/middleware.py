@@ -48,11 +48,12 @@ async def identify(
         status = error.status
         raise
     finally:
-        _log.debug(
-            "%s %s → %d in %.1f ms [%s]",
-            request.method,
-            shown(request.rel_url.raw_path),
-            status,
-            (time.perf_counter() - began) * 1000,
-            request[REQUEST_ID],
-        )
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "%s %s → %d in %.1f ms [%s]",
+                request.method,
+                shown(request.rel_url.raw_path),
+                status,
+                (time.perf_counter() - began) * 1000,
+                request[REQUEST_ID],
+            )
