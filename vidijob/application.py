@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -38,21 +38,21 @@ from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.notifications import Notifications
-from vidijob.engine.notifier import Notifier
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
-from vidijob.engine.sender import Sender
 from vidijob.engine.staff import Staff
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
-from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
 from vidijob.executors.media.presets import Presets
+from vidijob.jobs.identity import Uuids
+from vidijob.jobs.model import Job
+from vidijob.jobs.notifications import Change, Notification, NotificationRequest
 from vidijob.settings import Settings
 from vidijob.store.database import Database
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
@@ -62,6 +62,8 @@ from vidijob.web.webhooks import Webhooks
 
 #: A body beyond this is refused with 413.
 LARGEST_BODY = 10 * 1024 * 1024
+#: An address beyond this is refused: the SDKs of MPS write whole lists of outputs into one.
+LONGEST_LINE = 64 * 1024
 #: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again.
 KEPT_BYTES = 16 * 1024 * 1024
 
@@ -80,8 +82,8 @@ def build_application(
     uploads: Uploads | None = None,
     reading: Callable[[], Database] | None = None,
     storage_root: Path | None = None,
-    mps_options: MpsOptions | None = None,
     trials: Trials | None = None,
+    mps_options: MpsOptions | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods, ``reading`` tells
     where lists and searches are read.
@@ -146,30 +148,26 @@ def build_application(
     return application
 
 
-async def _running(feed: Feed) -> AsyncIterator[None]:
-    feed.start()
-    yield
-    await feed.stop()
+class Telling:
+    """What is told of jobs, to each receiver in the words of the face that it was defined by."""
 
+    def __init__(self, site: str, uuids: Uuids) -> None:
+        self._first = Composer(site)
+        self._others = {MPS_FORM: Messages(uuids)}
+        #: Says of each state of a job what its subscriptions want.
+        self.teller = azure.Teller(uuids)
 
-async def tellers(database: Database, bell: Bell, site: str, outbound: Outbound) -> tuple[Sender, Notifier, Watcher]:
-    """Return who tells of jobs, each receiver in the words of the face that it was defined by."""
-    first = Composer(site)
-    uuids = await Identities(database).uuids()
-    messages = Messages(uuids)
-    others = {MPS_FORM: messages.write, azure.FORM: azure.write}
-    webhooks = Webhooks(first.write, outbound, others, {azure.FORM: azure.headers})
-    return (
-        Sender(database, bell, webhooks.deliver),
-        Notifier(database, bell, first.compose, {MPS_FORM: messages.compose}),
-        Watcher(database, bell, azure.Teller(uuids)),
-    )
+    def compose(
+        self, notification: Notification, change: Change, job: Job, request: NotificationRequest, sequence: int
+    ) -> Sequence[tuple[str, str]]:
+        """Return what is told of a change of a job, pair by pair."""
+        form = self._others.get(notification.definition.action.form, self._first)
+        return form.compose(notification, change, job, request, sequence)
 
-
-def trials(site: str, outbound: Outbound) -> Trials:
-    """Return what tries a notification out, in the words of the first face."""
-    first = Composer(site)
-    return Trials(first.compose, Webhooks(first.write, outbound).deliver)
+    def webhooks(self, outbound: Outbound) -> Webhooks:
+        """Return who calls the receivers."""
+        others = {name: form.write for name, form in self._others.items()}
+        return Webhooks(self._first.write, outbound, {**others, azure.FORM: azure.write}, {azure.FORM: azure.headers})
 
 
 def mps_options(settings: Settings) -> MpsOptions:
@@ -178,3 +176,9 @@ def mps_options(settings: Settings) -> MpsOptions:
     # A server without a worker need not have the folder; its templates are not known then.
     known = None if folder is not None and not folder.is_dir() else frozenset(Presets.load(folder).tags)
     return MpsOptions(settings.roots, known, settings.mps_rate)
+
+
+async def _running(feed: Feed) -> AsyncIterator[None]:
+    feed.start()
+    yield
+    await feed.stop()

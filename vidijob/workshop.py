@@ -18,10 +18,10 @@ from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media.analysis import AnalysisExecutor
 from vidijob.executors.media.executor import MediaExecutor
-from vidijob.executors.media.whole import WholeExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.media.thumbnails import ThumbnailExecutor
+from vidijob.executors.media.whole import WholeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.shell import ShellExecutor

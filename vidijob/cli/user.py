@@ -19,9 +19,8 @@ from vidijob.cli import profiles, showing
 from vidijob.cli.options import setting
 from vidijob.cli.remote import ask
 from vidijob.cli.remote_accounts import RemoteAccount, RemoteAccounts
-from vidijob.engine.access_keys import AccessKeys
+from vidijob.cli.user_key import key
 from vidijob.engine.accounts import Accounts
-from vidijob.store.database import Database
 from vidijob.store.users import AccountSummary
 
 T = TypeVar("T")
@@ -32,8 +31,6 @@ def _where(command: Command) -> Command:
     return setting("database_url", "data_dir")(profiles.connection(command))
 
 
-#: Keys are given on the machine of the database only.
-_here = setting("database_url", "data_dir")
 _roles = click.argument("roles", nargs=-1, required=True)
 _name = click.argument("name")
 _password = click.password_option(
@@ -136,39 +133,7 @@ def delete(name: str, **flags: Any) -> None:
     click.echo(f"The user {name} is gone.")
 
 
-@user.group()
-def key() -> None:
-    """Keys of users for requests that are signed: those of the MPS face."""
-
-
-@key.command("add")
-@_name
-@_here
-def add_key(name: str, **flags: Any) -> None:
-    """Give a user a key; its secret is shown this once."""
-    id, secret = _with_keys(flags, lambda keys: keys.add(name))
-    click.echo(f"AccessKeyId      {id}\nAccessKeySecret  {secret}")
-
-
-@key.command("list")
-@_name
-@_here
-def list_keys(name: str, **flags: Any) -> None:
-    """Show the keys of a user, without their secrets."""
-    table = Table("key", "since")
-    for one in _with_keys(flags, lambda keys: keys.listing(name)):
-        table.add_row(one.id, f"{one.created_at:%Y-%m-%d %H:%M}")
-    Console().print(table)
-
-
-@key.command("revoke")
-@_name
-@click.argument("id")
-@_here
-def revoke_key(name: str, id: str, **flags: Any) -> None:
-    """Take a key from a user: nothing that is signed with it is answered any more."""
-    _with_keys(flags, lambda keys: keys.revoke(name, id))
-    click.echo(f"The user {name} no longer has the key {id}.")
+user.add_command(key)
 
 
 async def _listing(accounts: Accounts | RemoteAccounts) -> Sequence[AccountSummary | RemoteAccount]:
@@ -179,16 +144,9 @@ def _with(flags: dict[str, Any], act: Callable[[Accounts | RemoteAccounts], Awai
     server = profiles.unless_database(flags)
     if server is not None:
         return ask(server, lambda remote: act(RemoteAccounts(remote)))
-    return _on_database(flags, lambda database: act(Accounts(database)))
 
-
-def _with_keys(flags: dict[str, Any], act: Callable[[AccessKeys], Awaitable[T]]) -> T:
-    return _on_database(flags, lambda database: act(AccessKeys(database)))
-
-
-def _on_database(flags: dict[str, Any], act: Callable[[Database], Awaitable[T]]) -> T:
     async def run() -> T:
         async with AsyncExitStack() as stack:
-            return await act(await open_database(stack, settings.load(flags)))
+            return await act(Accounts(await open_database(stack, settings.load(flags))))
 
     return asyncio.run(run())

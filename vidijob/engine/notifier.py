@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -50,14 +50,10 @@ class Compose(Protocol):
 class Notifier:
     """Looks at what happened, whenever something did."""
 
-    def __init__(
-        self, database: Database, bell: Bell, compose: Compose, others: Mapping[str, Compose] | None = None
-    ) -> None:
-        """``others`` make what is told in the words of other faces, by the name of the form."""
+    def __init__(self, database: Database, bell: Bell, compose: Compose) -> None:
         self._database = database
         self._bell = bell
         self._compose = compose
-        self._others = others or {}
         self._looked_at = 0.0
         self._skip_at = 0.0
         self._forget_at = 0.0
@@ -134,7 +130,6 @@ class Notifier:
 
     def _post(self, notification: Notification, one: Happened, job: Job) -> Post:
         action = notification.definition.action
-        compose = self._others.get(action.form, self._compose)
         return Post(
             notification=notification.id,
             event=one.event,
@@ -142,7 +137,7 @@ class Notifier:
             trigger=notification.definition.trigger,
             lane=lane(notification.id, action),
             call=call(action),
-            fields=tuple(compose(notification, one.change, job, one.request, one.event)),
+            fields=tuple(self._compose(notification, one.change, job, one.request, one.event)),
         )
 
     async def _forget(self, now: float) -> None:

@@ -10,6 +10,7 @@ from vidijob.access import User
 from vidijob.api.alibaba import translate
 from vidijob.api.alibaba.faults import Fault
 from vidijob.binding import plain
+from vidijob.executors.buckets import Buckets
 from vidijob.jobs.identity import Uuids, job_name
 from vidijob.jobs.model import JobId
 from vidijob.web.keys import Services
@@ -44,9 +45,9 @@ class Call:
     base: str
 
     @property
-    def buckets(self) -> translate.Buckets:
+    def buckets(self) -> Buckets:
         """The storage."""
-        return translate.Buckets(self.options.roots)
+        return Buckets(self.options.roots)
 
     def text(self, name: str) -> str:
         """Return a parameter that must be there; raises ``Fault``."""

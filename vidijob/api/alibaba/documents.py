@@ -167,11 +167,8 @@ class AddPipelineResponse(Pascal, Document):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdatePipelineResponse(Pascal, Document):
+class UpdatePipelineResponse(AddPipelineResponse):
     """The pipeline as it is now."""
-
-    request_id: str
-    pipeline: Pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

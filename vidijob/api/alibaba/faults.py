@@ -6,10 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aiohttp import web
-
 from vidijob import errors
-from vidijob.web.failures import status
 
 #: After how many milliseconds a client that was throttled may try again.
 RETRY_AFTER = 1000
@@ -80,9 +77,9 @@ def fault(error: Exception) -> Fault:
             return Fault("Forbidden.RAM", str(error))
         case errors.NotReady():
             return Fault("ServiceUnavailable")
-        case web.HTTPRequestEntityTooLarge():
+        case errors.TooLarge():
             return Fault("RequestEntityTooLarge")
-        case errors.CallerError() | web.HTTPException() | web.RequestPayloadError() if status(error) < 500:
+        case errors.CallerError():
             return Fault("InvalidParameter", str(error))
         case _:
             return Fault("InternalError")

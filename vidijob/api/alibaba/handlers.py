@@ -11,6 +11,7 @@ from vidijob.api.alibaba.faults import Fault, fault
 from vidijob.engine.insights import Listing
 from vidijob.engine.submissions import Order
 from vidijob.errors import CallerError, NotFound, TransitionRefused
+from vidijob.executors.buckets import encoded
 from vidijob.jobs.model import Job, Origin
 from vidijob.jobs.notifications import NotificationRequest
 from vidijob.jobs.search import DataCondition, Filter, Position, SortField
@@ -43,6 +44,7 @@ async def submit_jobs(call: Call) -> wire.SubmitJobsResponse:
     """SubmitJobs: a job for each output that can be taken; those are stored together, or none."""
     given = call.object("Input")
     source = translate.path(given.get("Object"), "Input.Object")
+    location = _location(given.get("Location"))
     from_bucket = translate.bucket(given.get("Bucket"), "Input.Bucket")
     to_bucket = translate.bucket(call.text("OutputBucket"), "OutputBucket")
     pipeline = await pipelines.one(call, call.text("PipelineId"))
@@ -63,18 +65,20 @@ async def submit_jobs(call: Call) -> wire.SubmitJobsResponse:
                 "sourceUri": [call.buckets.uri(from_bucket, source)],
                 "destinationUri": [call.buckets.uri(to_bucket, wanted.path)],
                 "tag": [wanted.template],
+                # As where it comes from: an object takes the place of one that is there.
+                "overwrite": ["true"],
                 translate.QUEUE: [pipeline.name],
             }
             sent = {
                 "Input": {
                     "Bucket": from_bucket,
-                    "Location": _location(given.get("Location")),
+                    "Location": location,
                     "Object": given["Object"],
                 },
                 "OutputFile": {
                     "Bucket": to_bucket,
                     "Location": call.optional("OutputLocation"),
-                    "Object": translate.encoded(wanted.path),
+                    "Object": encoded(wanted.path),
                 },
                 "UserData": wanted.user_data,
                 "Output": output,

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from aiohttp import web
@@ -25,7 +23,7 @@ from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
 from vidijob.engine.access_keys import is_recent
 from vidijob.errors import NotAuthenticated, NotFound
-from vidijob.web import addresses, keys
+from vidijob.web import addresses, bodies, keys
 from vidijob.web.middleware import shown
 
 _log = logging.getLogger(__name__)
@@ -33,30 +31,21 @@ _log = logging.getLogger(__name__)
 PREFIX = "/mps"
 OPTIONS = web.AppKey("mps", Options)
 _LARGEST = 1024 * 1024
-_MOST_PARAMETERS = 200
 
 Handler = Callable[[Call], Awaitable[Document]]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One operation."""
-
-    handler: Handler
-    #: The role it needs.
-    role: str
-
-
-ACTIONS: Mapping[str, Action] = {
-    "CancelJob": Action(handlers.cancel_job, "_job_write"),
-    "SubmitJobs": Action(handlers.submit_jobs, "_job_write"),
-    "QueryJobList": Action(handlers.query_job_list, "_job_read"),
-    "ListJob": Action(handlers.list_job, "_job_read"),
-    "AddPipeline": Action(pipelines.add, "_job_write"),
-    "UpdatePipeline": Action(pipelines.update, "_job_write"),
-    "QueryPipelineList": Action(pipelines.query, "_job_read"),
-    "SearchPipeline": Action(pipelines.search, "_job_read"),
-    "DeletePipeline": Action(pipelines.delete, "_job_write"),
+#: What can be called, and the role that it needs.
+ACTIONS: Mapping[str, tuple[Handler, str]] = {
+    "CancelJob": (handlers.cancel_job, "_job_write"),
+    "SubmitJobs": (handlers.submit_jobs, "_job_write"),
+    "QueryJobList": (handlers.query_job_list, "_job_read"),
+    "ListJob": (handlers.list_job, "_job_read"),
+    "AddPipeline": (pipelines.add, "_job_write"),
+    "UpdatePipeline": (pipelines.update, "_job_write"),
+    "QueryPipelineList": (pipelines.query, "_job_read"),
+    "SearchPipeline": (pipelines.search, "_job_read"),
+    "DeletePipeline": (pipelines.delete, "_job_write"),
 }
 
 
@@ -103,40 +92,15 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
 
 
 async def _received(request: web.Request) -> Received:
-    if (request.content_length or 0) > _LARGEST:
-        raise Fault("RequestEntityTooLarge")
-    body = await request.read()
-    if len(body) > _LARGEST:
-        raise Fault("RequestEntityTooLarge")
-    is_form = request.content_type == "application/x-www-form-urlencoded"
-    query, form = _pairs(request.rel_url.raw_query_string), _pairs(body) if is_form else {}
+    body = await bodies.whole(request, _LARGEST)
+    query = bodies.pairs(request.rel_url.raw_query_string, "query")
+    form = bodies.pairs(body, "body") if bodies.is_form(request) else {}
     if query.keys() & form.keys():
         raise Fault("InvalidParameter", "the same one in the query and in the body")
-    headers: dict[str, str] = {}
-    for name, value in request.headers.items():
-        known = headers.get(name.lower())
-        headers[name.lower()] = value if known is None else f"{known},{value}"
     path = request.rel_url.raw_path
-    return Received(
-        method=request.method,
-        paths=(path, path.removeprefix(PREFIX) or "/") if path.startswith(PREFIX) else (path,),
-        query=query,
-        form=form,
-        headers=headers,
-        body=body,
-    )
-
-
-def _pairs(text: str | bytes) -> dict[str, str]:
-    try:
-        given = text.decode("ascii") if isinstance(text, bytes) else text
-        pairs = parse_qsl(given, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
-    except ValueError:
-        raise Fault("InvalidParameter", "one that is not percent-encoded UTF-8, or too many") from None
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise Fault("InvalidParameter", "one that is given twice")
-    return found
+    # As the client may know it, where a proxy has put the face at a path of its own.
+    paths = tuple({path: None, path.removeprefix(PREFIX) or "/": None})
+    return Received(request.method, paths, query, form, bodies.headers(request), body)
 
 
 async def _answer(request: web.Request, received: Received, request_id: str) -> Document:
@@ -144,15 +108,15 @@ async def _answer(request: web.Request, received: Received, request_id: str) -> 
         raise Fault("UnsupportedHTTPMethod")
     if not received.action:
         raise Fault("MissingParameter", "Action")
-    action = ACTIONS.get(received.action)
-    if action is None:
+    if received.action not in ACTIONS:
         raise Fault("InvalidAction.NotFound")
+    handler, role = ACTIONS[received.action]
     if not received.is_v3 and received.parameters.get("Format", "XML").upper() not in ("JSON", "XML"):
         raise Fault("InvalidParameter", "Format")
     services, options = request.app[keys.SERVICES], request.app[OPTIONS]
     user = await _user(received, services, options)
-    user.require(action.role)
-    return await action.handler(
+    user.require(role)
+    return await handler(
         Call(
             request_id=request_id,
             user=user,

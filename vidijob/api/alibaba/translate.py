@@ -7,16 +7,14 @@ TRANSCODE whose data ``queue`` names its pipeline.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import quote, unquote_to_bytes, urlsplit
 from uuid import UUID
 
 from vidijob.api.alibaba import documents as wire
 from vidijob.api.alibaba.faults import Fault
-from vidijob.executors.names import uri_of
+from vidijob.executors.buckets import Buckets, check_bucket, decoded, encoded
 from vidijob.jobs.identity import Uuids
 from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority
 from vidijob.jobs.states import JobState
@@ -69,8 +67,6 @@ _BY_NUMBER = {
 }
 
 _HEX = re.compile(r"[0-9a-f]{32}")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_LONGEST_OBJECT = 1023
 _LONGEST_USER_DATA = 1024
 #: What an output can say here; anything else would change what is made, and is refused unless it is empty.
 _OUTPUT_KEYS = frozenset({"OutputObject", "TemplateId", "Priority", "UserData"})
@@ -91,10 +87,9 @@ def core_states(name: str) -> list[JobState]:
 
 def core_priority(number: int) -> Priority:
     """Return the priority of a number from 1 to 10; raises ``Fault``."""
-    try:
-        return _BY_NUMBER[number]
-    except KeyError:
-        raise Fault("InvalidParameter.OutOfRange", "Priority") from None
+    if number not in _BY_NUMBER:
+        raise Fault("InvalidParameter.OutOfRange", "Priority")
+    return _BY_NUMBER[number]
 
 
 def job_id(uuids: Uuids, job: JobId) -> str:
@@ -117,54 +112,14 @@ def check_id(text: str, name: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Buckets:
-    """The storage: each bucket is a folder of one of the roots."""
-
-    roots: Sequence[Path]
-
-    def uri(self, bucket: str, path: str) -> str:
-        """Return the URI of a file; the bucket is looked for in the roots, in their order, else it is in the first."""
-        root = next((root for root in self.roots if (root / bucket).is_dir()), self.roots[0])
-        return uri_of(root / bucket / path)
-
-    def file(self, uri: str) -> wire.File | None:
-        """Return where a file is, if that is in a bucket."""
-        if not uri.startswith("file:"):
-            return None
-        path = unquote_to_bytes(urlsplit(uri).path).decode("utf-8", "replace")
-        for root in self.roots:
-            bucket, _, rest = path.removeprefix(f"{root}/").partition("/")
-            if path.startswith(f"{root}/") and rest:
-                return wire.File(bucket=bucket, object=encoded(rest))
-        return None
+def bucket(given: object, name: str) -> str:
+    """Return the name of a bucket; raises ``Fault`` or ``Invalid``."""
+    return check_bucket(_text(given, name), name)
 
 
-def encoded(path: str) -> str:
-    """Return the object of a path: percent-encoded."""
-    return quote(path, safe="/-_.~")
-
-
-def bucket(text: object, name: str) -> str:
-    """Return the name of a bucket; raises ``Fault``."""
-    given = _text(text, name)
-    if not _BUCKET.fullmatch(given):
-        raise Fault("InvalidParameter", f"{name}: a bucket is letters, digits, '.', '-' and '_', 63 at most")
-    return given
-
-
-def path(text: object, name: str) -> str:
-    """Return the path that a percent-encoded object names in its bucket; raises ``Fault``."""
-    try:
-        found = unquote_to_bytes(_text(text, name)).decode("utf-8")
-    except UnicodeDecodeError:
-        raise Fault("InvalidParameter", f"{name}: it is not UTF-8") from None
-    parts = found.split("/")
-    if "\x00" in found or not parts[-1] or any(part in ("", ".", "..") for part in parts):
-        raise Fault("InvalidParameter", f"{name}: it is the path of a file, without '.', '..' and empty parts")
-    if len(found.encode()) > _LONGEST_OBJECT:
-        raise Fault("InvalidParameter.OutOfRange", name)
-    return found
+def path(given: object, name: str) -> str:
+    """Return the path that an object is in its bucket; raises ``Fault`` or ``Invalid``."""
+    return decoded(_text(given, name), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +228,8 @@ def job(found: Job, origin: Origin | None, uuids: Uuids, buckets: Buckets) -> wi
 def _file(sent: Mapping[str, str] | None, uri: str | None, buckets: Buckets) -> wire.File | None:
     if sent is not None:
         return wire.File(bucket=sent["Bucket"], location=sent.get("Location"), object=sent["Object"])
-    return None if uri is None else buckets.file(uri)
+    place = None if uri is None else buckets.place(uri)
+    return None if place is None else wire.File(bucket=place[0], object=encoded(place[1]))
 
 
 def _percent(found: Job, state: str) -> int:

@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -89,7 +90,7 @@ class Key:
         )
         text = f"{method}&%2F&{encode(pairs)}"
         made = base64.b64encode(hmac.new(f"{self.secret}&".encode(), text.encode(), hashlib.sha1).digest()).decode()
-        return {"Signature": made, **sent}
+        return sent if "Signature" in changed else {"Signature": made, **sent}
 
     def v3(
         self, action: str, query: Mapping[str, str], host: str, body: bytes = b"", method: str = "POST", **changed: str
@@ -132,7 +133,7 @@ class Mps:
         path: str = "/mps/",
         query: Mapping[str, str] | str = "",
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | BytesIO | None = None,
     ) -> Reply:
         """Send a request exactly so."""
         text = query if isinstance(query, str) else "&".join(f"{encode(k)}={encode(v)}" for k, v in query.items())
@@ -150,7 +151,13 @@ class Mps:
             for name, value in given.items()
             if value is not None
         }
-        return await self.send(query=(self.keys[user] if user else self.key).v1(action, texts))
+        key = self.keys[user] if user else self.key
+        if sum(map(len, texts.values())) < 4000:
+            return await self.send(query=key.v1(action, texts))
+        form = "&".join(f"{encode(name)}={encode(value)}" for name, value in key.v1(action, texts, "POST").items())
+        return await self.send(
+            "POST", headers={"Content-Type": "application/x-www-form-urlencoded"}, body=form.encode()
+        )
 
     async def pipeline(self, **given: Any) -> str:
         """Make a pipeline and return its id."""
