@@ -38,6 +38,7 @@ from vidijob.engine.sender import Sender
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
+from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
@@ -195,6 +196,7 @@ class Server:
         telling = await self._telling(own)
         self._run(stack, Sender(own, bell, telling.webhooks(self._outbound(stack, own)).deliver))
         self._run(stack, Notifier(own, bell, telling.compose))
+        self._run(stack, Watcher(own, bell, telling.teller))
 
     async def _telling(self, database: Database) -> Telling:
         return Telling(self._settings.site, await patiently(Identities(database).uuids))

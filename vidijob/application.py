@@ -13,6 +13,9 @@ from vidijob.api.alibaba.call import Options as MpsOptions
 from vidijob.api.alibaba.messages import FORM as MPS_FORM
 from vidijob.api.alibaba.messages import Messages
 from vidijob.api.arcgis.routes import routes as arcgis_routes
+from vidijob.api.azure import messages as azure
+from vidijob.api.azure.routes import routes as azure_routes
+from vidijob.api.queues.routes import routes as queue_routes
 from vidijob.api.vidispine.routes import FACE as VIDISPINE
 from vidijob.api.vidispine.routes import routes as vidispine_routes
 from vidijob.api.vidispine.translate.jobs import job_document
@@ -32,6 +35,8 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.letters import Letters
+from vidijob.engine.listings import Listings
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
@@ -104,6 +109,8 @@ def build_application(
         task_groups=TaskGroups(database, bell),
         insights=Insights(database, site, reading),
         job_types=job_types,
+        letters=Letters(database, bell),
+        listings=Listings(database),
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),
         problems=Problems(database, bell, site),
@@ -123,7 +130,17 @@ def build_application(
         application[keys.STORAGE_ROOT] = storage_root
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
-    application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes(), *mps.routes(), *arcgis_routes()])
+    application.add_routes(
+        [
+            *monitor.ROUTES,
+            *published_routes,
+            *vidispine_routes(),
+            *mps.routes(),
+            *arcgis_routes(),
+            *azure_routes(),
+            *queue_routes(),
+        ]
+    )
     application[keys.WRITE_JOB] = lambda job, as_xml: (xml if as_xml else json).write(
         job_document(site, job, metadata=True)
     )
@@ -137,6 +154,8 @@ class Telling:
     def __init__(self, site: str, uuids: Uuids) -> None:
         self._first = Composer(site)
         self._others = {MPS_FORM: Messages(uuids)}
+        #: Says of each state of a job what its subscriptions want.
+        self.teller = azure.Teller(uuids)
 
     def compose(
         self, notification: Notification, change: Change, job: Job, request: NotificationRequest, sequence: int
@@ -147,7 +166,8 @@ class Telling:
 
     def webhooks(self, outbound: Outbound) -> Webhooks:
         """Return who calls the receivers."""
-        return Webhooks(self._first.write, outbound, {name: form.write for name, form in self._others.items()})
+        others = {name: form.write for name, form in self._others.items()}
+        return Webhooks(self._first.write, outbound, {**others, azure.FORM: azure.write}, {azure.FORM: azure.headers})
 
 
 def mps_options(settings: Settings) -> MpsOptions:
