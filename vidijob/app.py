@@ -17,8 +17,7 @@ from aiohttp import web
 
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.api.vidispine.translate.payloads import Composer
-from vidijob.application import build_application
+from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -27,8 +26,10 @@ from vidijob.engine.configuration import Configuration
 from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
+from vidijob.engine.identities import Identities
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifier import Notifier
+from vidijob.engine.reading import Reading
 from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
@@ -37,6 +38,7 @@ from vidijob.engine.sender import Sender
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
+from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.errors import SetupError
@@ -47,14 +49,12 @@ from vidijob.executors.media import ffmpeg
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.storage import Storage
-from vidijob.jobs import placement
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web.outbound import Outbound
-from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -141,6 +141,7 @@ class Server:
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
+        scheduler: Scheduler | None = None
         if "scheduler" in self._roles:
             scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
             self._run(stack, scheduler)
@@ -172,6 +173,8 @@ class Server:
                 look_again=timedelta(seconds=settings.problem_interval),
             )
             self._run(stack, worker)
+            if scheduler is not None:
+                scheduler.employ(worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
             api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
@@ -179,9 +182,10 @@ class Server:
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
             self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
+            reading = self._reading(stack, api_database)
             uploads = Uploads(api_database, storage, limit=settings.upload_limit << 20)
             self._run(stack, uploads)
-            await self._serve(stack, api_database, bell, accounts, plugged, uploads)
+            await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
@@ -189,9 +193,23 @@ class Server:
         own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
         await patiently(own.open)
         stack.push_async_callback(own.close)
-        composer = Composer(self._settings.site)
-        self._run(stack, Sender(own, bell, Webhooks(composer.write, self._outbound(stack, own)).deliver))
-        self._run(stack, Notifier(own, bell, composer.compose))
+        telling = await self._telling(own)
+        self._run(stack, Sender(own, bell, telling.webhooks(self._outbound(stack, own)).deliver))
+        self._run(stack, Notifier(own, bell, telling.compose))
+        self._run(stack, Watcher(own, bell, telling.teller))
+
+    async def _telling(self, database: Database) -> Telling:
+        return Telling(self._settings.site, await patiently(Identities(database).uuids))
+
+    def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
+        settings = self._settings
+        if settings.read_database_url is None:
+            return None
+        address = settings.read_database_url.get_secret_value()
+        copy = Database(lambda: address, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
+        reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
+        self._run(stack, reading)
+        return reading
 
     def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
         outbound = Outbound(_webhook_secret(database, self._settings).get, self._settings.networks)
@@ -234,22 +252,9 @@ class Server:
     def _on_the_cluster(
         self, stack: AsyncExitStack, calls: RemoteCalls, carried_out: Mapping[str, Executor]
     ) -> Mapping[str, Executor]:
-        """Return what hands steps over to the cluster, under the names that placed steps go by."""
-        settings = self._settings
-        if settings.dask_scheduler is None:
-            raise SetupError("--engine dask needs --dask-scheduler, the address of the cluster's scheduler.")
-        try:
-            from vidijob.executors.dask.cluster import Cluster
-            from vidijob.executors.dask.executor import DaskExecutor
-        except ImportError as error:
-            raise SetupError("Dask is not installed: install vidijob[dask], or leave out --engine.") from error
-        cluster = Cluster(settings.dask_scheduler, workshop.of_a_node)
+        cluster, placed = workshop.on_a_cluster(self._settings, calls, carried_out)
         self._run(stack, cluster)
-        told = workshop.for_nodes(settings)
-        return {
-            placement.placed_name(name): DaskExecutor(name, one.methods, one.problems, cluster, calls, told)
-            for name, one in carried_out.items()
-        }
+        return placed
 
     async def _serve(
         self,
@@ -259,8 +264,9 @@ class Server:
         accounts: Accounts,
         plugged: Mapping[str, Executor],
         uploads: Uploads,
+        reading: Reading | None,
     ) -> None:
-        settings, composer = self._settings, Composer(self._settings.site)
+        settings, telling = self._settings, await self._telling(database)
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
         application = build_application(
@@ -280,10 +286,12 @@ class Server:
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
+            reading=None if reading is None else lambda: reading.database,
             storage_root=settings.roots[0],
-            trials=Trials(composer.compose, Webhooks(composer.write, self._outbound(stack, database)).deliver),
+            trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
+            mps_options=mps_options(settings),
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5, max_line_size=LONGEST_LINE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)

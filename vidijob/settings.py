@@ -37,7 +37,17 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(
         None,
-        description="A Postgres 15 or newer, postgresql://user:password@host/name; without it an embedded one runs.",
+        description="A Postgres 15 or newer, postgresql://user:password@host/name; of several hosts, separated by ',', the primary; without it an embedded one runs.",
+    )
+    read_database_url: SecretStr | None = Field(
+        None,
+        description="A standby of that Postgres, from which lists and searches are read while it is not further behind than --read-staleness.",
+    )
+    read_staleness: float = Field(
+        5,
+        ge=2,
+        le=3600,
+        description="How old what lists and searches say may be, in seconds, where they are read from --read-database-url.",
     )
     data_dir: Path = Field(
         Path("vidijob-data"),
@@ -152,6 +162,12 @@ class Settings(BaseSettings):
         None,
         min_length=16,
         description="What notifications and http steps are signed with; without it a secret is made and kept in the database.",
+    )
+    mps_rate: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="How often within a second each access key may call each action of the MPS face.",
     )
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -5,12 +5,14 @@ has them, and so has a node of a cluster.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vidijob.errors import SetupError
 from vidijob.executors import plugins
 from vidijob.executors.base import Executor
 from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
 from vidijob.executors.files.executor import FileExecutor
+from vidijob.executors.http import Callbacks
 from vidijob.executors.imf.executor import ImfExecutor
 from vidijob.executors.ingest.executor import IngestExecutor
 from vidijob.executors.listing.executor import ReportExecutor
@@ -19,13 +21,18 @@ from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.media.thumbnails import ThumbnailExecutor
+from vidijob.executors.media.whole import WholeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.shell import ShellExecutor
 from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
+from vidijob.jobs import placement
 from vidijob.settings import Settings, load
 from vidijob.web.fetching import file_client
+
+if TYPE_CHECKING:
+    from vidijob.executors.dask.cluster import Cluster
 
 #: The settings of a dispatcher that the nodes of its cluster follow too: places, and what is allowed. None is a secret.
 FOR_NODES = ("storage_roots", "allow_scheme", "allow_program", "remote_options", "preset_dir", "webhook_networks")
@@ -42,8 +49,10 @@ def executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
     presets = Presets.load(settings.preset_dir)
+    media = MediaExecutor(storage, presets, threads=settings.threads)
     found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "media": media,
+        "task": WholeExecutor(media),
         "conform": ConformExecutor(storage, presets, threads=settings.threads),
         "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
         "ingest": IngestExecutor(storage, presets, threads=settings.threads),
@@ -58,6 +67,27 @@ def executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     if settings.allow_program:
         found["shell"] = ShellExecutor(settings.allow_program)
     return found
+
+
+def on_a_cluster(
+    settings: Settings, calls: Callbacks, carried_out: Mapping[str, Executor]
+) -> tuple[Cluster, Mapping[str, Executor]]:
+    """Return the connection to the cluster of the settings, and what hands steps over to it, under the names that placed steps
+    go by; raises ``SetupError``.
+    """
+    if settings.dask_scheduler is None:
+        raise SetupError("--engine dask needs --dask-scheduler, the address of the cluster's scheduler.")
+    try:
+        from vidijob.executors.dask.cluster import Cluster
+        from vidijob.executors.dask.executor import DaskExecutor
+    except ImportError as error:
+        raise SetupError("Dask is not installed: install vidijob[dask], or leave out --engine.") from error
+    cluster, told = Cluster(settings.dask_scheduler, of_a_node), for_nodes(settings)
+    placed: dict[str, Executor] = {
+        placement.placed_name(name): DaskExecutor(name, one.methods, one.problems, cluster, calls, told)
+        for name, one in carried_out.items()
+    }
+    return cluster, placed
 
 
 def for_nodes(settings: Settings) -> dict[str, Any]:

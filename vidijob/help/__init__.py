@@ -24,6 +24,7 @@ TOPICS = (
     "dask",
     "hardening",
     "backup",
+    "failover",
     "upgrade",
     "vidicore",
     "figures",

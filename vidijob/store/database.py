@@ -16,6 +16,7 @@ import asyncpg
 import orjson
 
 from vidijob.errors import SetupError, TookTooLong, Unavailable
+from vidijob.store.hosts import Hosts
 from vidijob.store.queries import Query, query
 
 if TYPE_CHECKING:
@@ -102,14 +103,15 @@ class Session:
 class Database:
     """A pool of connections to one database.
 
-    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port. ``patience`` is how
+    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port; where it names several
+    servers, every connection is to their primary. ``patience`` is how
     many seconds one waits for a free connection, ``longest`` how many a statement may take. Where that is ``strict`` the
     database itself gives it up then, and it raises ``TookTooLong``.
     """
 
     def __init__(
         self,
-        url: Callable[[], str],
+        url: Callable[[], str] | Hosts,
         *,
         connections: int = 10,
         application: str = "vidijob",
@@ -117,7 +119,7 @@ class Database:
         longest: float = COMMAND_TIMEOUT,
         strict: bool = False,
     ) -> None:
-        self._url = url
+        self._hosts = url if isinstance(url, Hosts) else Hosts(url)
         self._strict = strict
         self._patience = patience
         self._longest = longest
@@ -127,20 +129,22 @@ class Database:
 
     def sibling(self, *, connections: int, longest: float) -> Database:
         """Return another pool on the same database, not opened yet, and strict."""
-        return Database(self._url, connections=connections, application=self._application, longest=longest, strict=True)
+        return Database(
+            self._hosts, connections=connections, application=self._application, longest=longest, strict=True
+        )
 
     def neighbour(self, name: str) -> Database:
         """Return a pool on another database of the same server, not opened yet."""
 
         def url() -> str:
-            return urlunsplit(urlsplit(self._url())._replace(path=f"/{name}"))
+            return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
         return Database(url, connections=self._connections, application=self._application, longest=self._longest)
 
     @property
     def url(self) -> str:
         """Where it can be reached now, for another program."""
-        return self._url()
+        return self._hosts.url
 
     async def open(self) -> None:
         """Open the pool; raises ``Unavailable`` when the database does not answer, ``SetupError`` when it never will."""
@@ -187,13 +191,17 @@ class Database:
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
-        connection: asyncpg.Connection[Record] = await asyncpg.connect(
-            self._url(),
-            timeout=10,
-            server_settings=settings,
-            **{key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")},
-            command_timeout=self._timeout,
-        )
+        else:
+            # What the engine asks, it asks again and again, of few rows by their keys: planning would be most of the work.
+            settings |= {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+        known = {key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")}
+
+        async def connect(address: str) -> asyncpg.Connection[Record]:
+            return await asyncpg.connect(
+                address, timeout=10, server_settings=settings, command_timeout=self._timeout, **known
+            )
+
+        connection = await self._hosts.connect(connect)
         try:
             await connection.set_type_codec(
                 "jsonb",
