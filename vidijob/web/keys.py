@@ -20,6 +20,8 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.letters import Letters
+from vidijob.engine.listings import Listings
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
@@ -51,6 +53,8 @@ class Services:
     identities: Identities
     insights: Insights
     job_types: JobTypes
+    letters: Letters
+    listings: Listings
     notifications: Notifications
     problems: Problems
     queues: Queues
