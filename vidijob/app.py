@@ -13,8 +13,6 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Literal, Protocol, TypeVar
 
-from aiohttp import web
-
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.application import build_application
@@ -27,6 +25,7 @@ from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.metering import Meters, Samples
 from vidijob.engine.notifier import Notifier
 from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.engine.rescuer import Rescuer
@@ -37,33 +36,23 @@ from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
-from vidijob.errors import SetupError
-from vidijob.executors import plugins, shipped
+from vidijob.executors import plugins, shipped, workshop
 from vidijob.executors.base import Executor
-from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
-from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.http import HttpExecutor
-from vidijob.executors.imf.executor import ImfExecutor
-from vidijob.executors.ingest.executor import IngestExecutor
-from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media import ffmpeg
-from vidijob.executors.media.analysis import AnalysisExecutor
-from vidijob.executors.media.executor import MediaExecutor
-from vidijob.executors.media.presets import Presets
-from vidijob.executors.media.shapes import ShapeExecutor
-from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
-from vidijob.executors.shell import ShellExecutor
-from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
+from vidijob.observability import tracing
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web.fetching import file_client
+from vidijob.web.listening import listen
+from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
 
@@ -84,13 +73,13 @@ async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
     """Open the database that the settings name, or the embedded one, and see to it that its schema is current."""
     if settings.database_url is not None:
         address = settings.database_url.get_secret_value()
-        database = Database(lambda: address)
+        database = Database(lambda: address, slow=settings.slow)
     else:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         embedded = EmbeddedPostgres(settings.data_dir.absolute())
         await embedded.start()
         stack.push_async_callback(embedded.stop)
-        database = Database(lambda: embedded.url)
+        database = Database(lambda: embedded.url, slow=settings.slow)
     await patiently(database.open)
     stack.push_async_callback(database.close)
     if settings.database_url is None:
@@ -145,16 +134,26 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
+        if settings.otlp_endpoint is not None:
+            await stack.enter_async_context(tracing.sending(settings.otlp_endpoint))
         storage = Storage(settings.roots, _remotes(settings) if "worker" in self._roles else None)
         plugged = plugins.load(storage)
-        own = _executors(settings, storage) if "worker" in self._roles else {}
+        own = workshop.build(settings, storage) if "worker" in self._roles else {}
         database = await open_database(stack, settings)
         await patiently(JobTypes(database).ship)
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
+        samples = Samples(database)
+        self._run(stack, samples)
         if "scheduler" in self._roles:
-            scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
+            scheduler = Scheduler(
+                database,
+                bell,
+                concurrent_jobs=settings.concurrent_jobs,
+                ageing=settings.ageing_time,
+                told=samples.admitted,
+            )
             rescuer = Rescuer(database, bell, lambda: scheduler.leads)
             self._run(stack, scheduler)
             self._run(stack, rescuer)
@@ -174,11 +173,12 @@ class Server:
                 offers=parse_resources(settings.offers),
                 grace=timedelta(seconds=settings.grace),
                 look_again=timedelta(seconds=settings.problem_interval),
+                told=samples.begun,
             )
             self._run(stack, worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
-            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
+            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST, name="api")
             await patiently(api_database.open)
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
@@ -186,12 +186,14 @@ class Server:
             uploads = Uploads(api_database, storage, limit=settings.upload_limit * _MEBIBYTE)
             self._run(stack, uploads)
             await self._serve(stack, api_database, bell, accounts, plugged, uploads)
+        if settings.metrics_port:
+            await listen(stack, build_monitor(Meters(database)), settings, settings.metrics_port, "--metrics-port")
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
         settings = self._settings
         # Connections of its own: however much is to be told, the engine's heartbeats find one free.
-        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
+        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST, name="notifier")
         await patiently(own.open)
         stack.push_async_callback(own.close)
         composer = Composer(settings.site)
@@ -261,19 +263,9 @@ class Server:
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
+            with_metrics=not settings.metrics_port,
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)
-        try:
-            await site.start()
-        except OSError as error:
-            raise SetupError(
-                f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another --port."
-            ) from error
-        host, port = runner.addresses[0][:2]
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address = await listen(stack, application, settings, settings.port, "--port")
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:
@@ -291,28 +283,6 @@ def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
 def _remotes(settings: Settings) -> Remotes:
     options = load_options(settings.remote_options)
     return Remotes(settings.allow_scheme, options, settings.networks, file_client(settings.networks))
-
-
-def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
-    for root in settings.roots:
-        root.mkdir(parents=True, exist_ok=True)
-    presets = Presets.load(settings.preset_dir)
-    found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, presets, threads=settings.threads),
-        "conform": ConformExecutor(storage, presets, threads=settings.threads),
-        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
-        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
-        "file": FileExecutor(storage),
-        "imf": ImfExecutor(storage),
-        "report": ReportExecutor(storage),
-        "sidecar": SidecarExecutor(storage),
-        "shape": ShapeExecutor(storage),
-        "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
-        "analysis": AnalysisExecutor(storage, threads=settings.threads),
-    }
-    if settings.allow_program:
-        found["shell"] = ShellExecutor(settings.allow_program)
-    return found
 
 
 async def run(

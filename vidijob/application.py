@@ -21,6 +21,7 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.remote_calls import Reception
@@ -51,8 +52,12 @@ def build_application(
     executors: Mapping[str, frozenset[str]] = shipped.METHODS,
     webhook_secret: WebhookSecret | None = None,
     uploads: Uploads | None = None,
+    meters: Meters | None = None,
+    with_metrics: bool = True,
 ) -> web.Application:
-    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods."""
+    """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods,
+    ``with_metrics`` whether it tells its metrics on the same port.
+    """
     application = web.Application(
         middlewares=[middleware.identify, cors.answer_preflights], client_max_size=LARGEST_BODY
     )
@@ -82,6 +87,9 @@ def build_application(
     application[keys.KEPT] = Kept(KEPT_BYTES)
     application[keys.SITE] = site
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
+    application[keys.METERS] = meters or Meters(database)
+    if with_metrics:
+        application.add_routes([monitor.METRICS])
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
     application.add_routes([*monitor.ROUTES, *published_routes, *vidispine_routes()])
     return application

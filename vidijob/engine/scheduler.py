@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from uuid import uuid4
 
@@ -44,12 +44,20 @@ class Scheduler:
     """Stands for election, and admits jobs while it leads."""
 
     def __init__(
-        self, database: Database, bell: Bell, *, concurrent_jobs: int, ageing: timedelta | None = None
+        self,
+        database: Database,
+        bell: Bell,
+        *,
+        concurrent_jobs: int,
+        ageing: timedelta | None = None,
+        told: Callable[[Collection[JobId]], None] = lambda _: None,
     ) -> None:
+        """``told`` hears which jobs were started."""
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
         self._ageing = ageing
+        self._told = told
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
@@ -120,6 +128,7 @@ class Scheduler:
             admitted = await jobs.admit(self._database, self._id, term, chosen, self._rules)
             if admitted.started:
                 self._bell.ring("vidijob_step")
+            self._told(admitted.started)
             if len(admitted.started) + len(admitted.busy) < len(chosen):
                 # Perhaps they were chosen by rules that are not those of now.
                 self._arrange_at = 0.0

@@ -57,6 +57,8 @@ class NewJob:
     among: bytes | None = None
     #: Stored beside it, by who submits it: ``origins.put``.
     origin: Origin | None = None
+    #: The trace it belongs to, likewise: ``traces.put``.
+    trace: str | None = None
 
     @property
     def digest(self) -> bytes:

@@ -17,6 +17,7 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.remote_calls import Reception
@@ -57,4 +58,7 @@ SITE = web.AppKey("site", str)
 PUBLIC_URL = web.AppKey("public_url", str)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
+METERS = web.AppKey("meters", Meters)
+#: The template of the request's path, where a face has found one: ``/API/job/{id}``.
+ROUTE = web.RequestKey("route", str)
 REQUEST_ID = web.RequestKey("request_id", str)
