@@ -24,6 +24,7 @@ TOPICS = (
     "hardening",
     "backup",
     "upgrade",
+    "metrics",
     "vidicore",
     "figures",
     "faults",
