@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.acceptance.conftest import Client, Installation, free_port, until
 
 
 @pytest.fixture
-async def collector() -> AsyncIterator[tuple[TestServer, list[str]]]:
+async def collector() -> AsyncIterator[tuple[BaseTestServer, list[str]]]:
     """A collector of traces, and the names of the spans that it got."""
     names: list[str] = []
 
@@ -35,7 +35,7 @@ async def test_an_api_and_a_worker_are_watched_apart(
     installation: Installation,
     client: Client,
     session: aiohttp.ClientSession,
-    collector: tuple[TestServer, list[str]],
+    collector: tuple[BaseTestServer, list[str]],
 ) -> None:
     server, names = collector
     ports = {"api": free_port(), "worker": free_port()}

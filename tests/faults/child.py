@@ -20,6 +20,7 @@ from typing import cast
 
 from vidijob import app, settings
 from vidijob.engine import rescuer, worker
+from vidijob.executors import workshop
 from vidijob.executors.base import Done, Executor, Outcome, StepContext
 from vidijob.executors.storage import Storage
 from vidijob.jobs.model import Dependency, JobType, StepNumber, TaskDefinition
@@ -79,7 +80,7 @@ def main(roles: str, journal: str, lease: str) -> None:
     def executors(settings: settings.Settings, storage: Storage) -> dict[str, Executor]:
         return {EXECUTOR: FaultExecutor(Path(journal))}
 
-    app._executors = executors
+    workshop.build = executors
     for part in (worker, rescuer):
         vars(part)["LEASE"] = timedelta(seconds=float(lease))
     logging.basicConfig(level=logging.WARNING)

@@ -57,7 +57,7 @@ class Counter(Metric):
         assert self._made is not None
 
     def add(self, *labels: str, by: float = 1.0) -> None:
-        """Count."""
+        """Count one, or several."""
         (self._made.labels(*labels) if labels else self._made).inc(by)
 
 

@@ -38,19 +38,19 @@ class Readings:
 async def read(database: Database) -> Readings:
     """Read all of it, on one connection."""
     async with database.session() as session:
-        jobs = {(row["type"], row["state"]): int(row["jobs"]) for row in await session.rows("reading.jobs")}
-        ages = {row["priority"]: float(row["waited"]) for row in await session.rows("reading.queue")}
-        problems = {row["type"]: int(row["problems"]) for row in await session.rows("reading.problems")}
-        engine = dict(await session.row("reading.engine") or {})
+        jobs = {(row["type"], row["state"]): int(row["jobs"]) for row in await session.rows("meter.jobs")}
+        ages = {row["priority"]: float(row["waited"]) for row in await session.rows("meter.queue")}
+        problems = {row["type"]: int(row["problems"]) for row in await session.rows("meter.problems")}
+        engine = dict(await session.row("meter.engine") or {})
     return Readings(jobs, ages, problems, **engine)
 
 
 async def admissions(database: Database, jobs: Sequence[JobId]) -> list[float]:
     """Return for how many seconds jobs were queued before they were started."""
-    return [float(row["waited"]) for row in await database.rows("reading.admissions", list(jobs))]
+    return [float(row["waited"]) for row in await database.rows("meter.admissions", list(jobs))]
 
 
 async def claims(database: Database, steps: Sequence[tuple[JobId, StepNumber]]) -> list[float]:
     """Return for how many seconds steps were ready before a worker had them."""
     jobs, numbers = [job for job, _ in steps], [step for _, step in steps]
-    return [float(row["waited"]) for row in await database.rows("reading.claims", jobs, numbers)]
+    return [float(row["waited"]) for row in await database.rows("meter.claims", jobs, numbers)]

@@ -1,4 +1,4 @@
--- Readings: what metrics are read from. None of them may take longer the more jobs there are.
+-- Meters: what metrics are read from. None of them may take longer the more jobs there are.
 
 -- name: jobs() :many
 -- How many jobs there are by type and state.
