@@ -20,6 +20,9 @@
 --   job_trace                        the trace that a job belongs to, where traces are wanted
 --   access_key ── signed_call        who signs requests, and with which numbers used once  (signed_call: minutes)
 --   admission_rules                  one row: grows when fewer jobs may be admitted than before
+--   watch                            jobs of which another face tells each state            (small: live jobs only)
+--   face_record                      what other faces keep besides jobs: assets, templates, layers
+--   queue ── queue_message           messages that programs elsewhere read by polling       (a week)
 --   problem ── problem_job           why jobs wait                                         (small)
 --   job_queue                        jobs that wait for admission                          (small: live jobs only)
 --   step_queue                       steps that wait for a worker                          (small)
@@ -718,3 +721,62 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_lane ON delivery (lane, id) WHERE ended_at IS NULL;
 CREATE INDEX delivery_pending ON delivery (notification_id) WHERE ended_at IS NULL;
 CREATE INDEX delivery_ended ON delivery (ended_at) WHERE ended_at IS NOT NULL;
+
+-- What other faces keep besides jobs, each in its own words: assets, templates, layers.
+CREATE TABLE face_record (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  -- In the order in which they were made.
+  place bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  -- Which: azure, arcgis.
+  face text NOT NULL,
+  -- asset, layer, …
+  kind text NOT NULL,
+  -- One of its face and kind has it at most.
+  key text,
+  -- What it belongs to, and goes with.
+  parent uuid REFERENCES face_record ON DELETE CASCADE,
+  name text NOT NULL,
+  -- The user who made it; no reference, since it outlives its user.
+  owner text NOT NULL,
+  -- In milliseconds, so that a time that was read finds its thing again.
+  created_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
+  changed_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
+  document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
+  UNIQUE (face, kind, key)
+);
+
+CREATE INDEX face_record_kind ON face_record (face, kind, place);
+CREATE INDEX face_record_parent ON face_record (parent) WHERE parent IS NOT NULL;
+
+CREATE TABLE queue (
+  name text PRIMARY KEY CHECK (name <> '')
+);
+
+CREATE TABLE queue_message (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  queue text NOT NULL REFERENCES queue ON DELETE CASCADE,
+  -- In the order in which they were put in.
+  place bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  body text NOT NULL,
+  inserted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL,
+  -- When it can be taken, or taken again.
+  visible_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Another one each time that it is taken: only who has the last one may delete it.
+  receipt uuid NOT NULL DEFAULT gen_random_uuid(),
+  -- How often it was taken.
+  taken integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 70);
+
+CREATE INDEX queue_message_order ON queue_message (queue, place);
+CREATE INDEX queue_message_expiry ON queue_message (expires_at);
+
+-- Jobs of which another face tells each state, and how far each was looked at: all events of transactions before tx have
+-- been, and of tx itself those up to an id.
+CREATE TABLE watch (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  after_id bigint NOT NULL DEFAULT 0,
+  -- The last state that was told, in the words of the face; null: none.
+  told text
+) WITH (fillfactor = 70);

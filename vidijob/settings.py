@@ -26,6 +26,8 @@ from vidijob.errors import SetupError
 
 FILE = "vidijob.toml"
 PREFIX = "VIDIJOB_"
+#: Steps that one worker hands over to a cluster.
+_HANDED_OVER = 256
 
 
 class Settings(BaseSettings):
@@ -35,7 +37,17 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(
         None,
-        description="A Postgres 15 or newer, postgresql://user:password@host/name; without it an embedded one runs.",
+        description="A Postgres 15 or newer, postgresql://user:password@host/name; of several hosts, separated by ',', the primary; without it an embedded one runs.",
+    )
+    read_database_url: SecretStr | None = Field(
+        None,
+        description="A standby of that Postgres, from which lists and searches are read while it is not further behind than --read-staleness.",
+    )
+    read_staleness: float = Field(
+        5,
+        ge=2,
+        le=3600,
+        description="How old what lists and searches say may be, in seconds, where they are read from --read-database-url.",
     )
     data_dir: Path = Field(
         Path("vidijob-data"),
@@ -80,7 +92,19 @@ class Settings(BaseSettings):
         description="For how many days ended jobs are kept, until an administrator configures purging by the API; 0: for ever.",
     )
     worker_slots: int = Field(
-        0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
+        0,
+        ge=0,
+        le=1000,
+        description="How many steps one worker runs at once; 0 for twice its processors, at least 4, or 256 for a cluster.",
+    )
+    engine: Literal["own", "dask"] = Field(
+        "own",
+        description="Which steps a worker takes: its own, or those with placement=dask, which it hands over to a Dask cluster.",
+    )
+    dask_scheduler: str | None = Field(
+        None,
+        pattern=r"^(tcp|tls|ws|wss)://[^\s/]+:\d+$",
+        description="The scheduler of the Dask cluster that a worker with --engine dask hands steps over to, tcp://host:8786.",
     )
     resource: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -164,8 +188,9 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
         description="Where traces are sent to, http://collector:4318, in OTLP by HTTP (the extra otel); without it there are none.",
     )
-    log_format: Literal["pretty", "json"] = Field(
-        "pretty", description="How it is logged: pretty, for people; json, a line with one object for each entry."
+    log_format: Literal["pretty", "plain", "json"] = Field(
+        "pretty",
+        description="How it is logged: pretty, for a terminal; plain, for a journal; json, a line with one object for each entry.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
@@ -281,7 +306,7 @@ class Settings(BaseSettings):
     @property
     def slots(self) -> int:
         """Return how many steps a worker of this machine runs at once."""
-        return self.worker_slots or max(2 * (os.cpu_count() or 1), 4)
+        return self.worker_slots or (_HANDED_OVER if self.engine == "dask" else max(2 * (os.cpu_count() or 1), 4))
 
     @property
     def threads(self) -> int:

@@ -16,6 +16,10 @@ SELECT type, state, owner, count(*) AS jobs FROM job GROUP BY type, state, owner
 -- The job that was submitted last.
 SELECT id FROM job ORDER BY id DESC LIMIT 1;
 
+-- name: newest(number) :many
+-- The jobs that were submitted last.
+SELECT id FROM job ORDER BY id DESC LIMIT $1::bigint;
+
 -- name: server() :value
 -- Which Postgres it is.
 SELECT current_setting('server_version');

@@ -17,3 +17,7 @@ FROM event
 WHERE tx >= $1::text::xid8 AND tx < $2::text::xid8 AND id > $3::bigint AND ($4::bigint IS NULL OR job_id = $4)
 ORDER BY id
 LIMIT $5::integer;
+
+-- name: of_job(job, limit) :many
+-- What happened to a job and its steps, the newest first.
+SELECT at, step, old_state, new_state, actor, remark FROM event WHERE job_id = $1::bigint ORDER BY id DESC LIMIT $2::integer;

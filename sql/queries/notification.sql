@@ -29,6 +29,17 @@ FROM jsonb_populate_record(NULL::notification, $4::jsonb) d
 WHERE n.id = $1::bigint AND n.scope = $2::text AND n.job_id IS NOT DISTINCT FROM $3::bigint
 RETURNING n.form;
 
+-- name: standing(limit) :many
+-- The notifications, wherever they were defined, the newest first: what is still to be delivered of each, and how the last
+-- delivery went.
+SELECT n.*, p.pending, d.state AS last_state, coalesce(d.tried_at, d.created_at) AS last_at, d.status AS last_status,
+       d.error AS last_error
+FROM (SELECT * FROM notification ORDER BY id DESC LIMIT $1::integer) n
+CROSS JOIN LATERAL (SELECT count(*) AS pending FROM delivery WHERE notification_id = n.id AND ended_at IS NULL) p
+LEFT JOIN LATERAL (SELECT * FROM delivery WHERE notification_id = n.id AND tries > 0
+                   ORDER BY event_id DESC LIMIT 1) d ON true
+ORDER BY n.id DESC;
+
 -- name: ids(scope, job) :many
 -- The notifications of a place, oldest first.
 SELECT id FROM notification

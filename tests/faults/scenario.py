@@ -22,7 +22,7 @@ from vidijob.errors import NotFound, TransitionRefused, Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, Wait
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import JobType, Priority, WorkerId
-from vidijob.jobs.states import ENDED
+from vidijob.jobs.states import ENDED, JobState
 from vidijob.store import jobs, steps
 from vidijob.store.database import Database
 
@@ -132,6 +132,7 @@ class History:
         await self._resolve(waiting[1], fail=True)
         await persist(lambda: self._engine.commands.rerun(ADMIN, done[0], None))
         await self._repeat_and_release()
+        await self._withdraw()
         await self._end_while_locked()
         await self._delete(done[0])
         await self._over(done[1])
@@ -149,6 +150,15 @@ class History:
             await persist(lambda: self._engine.commands.release(ADMIN, id))
         job = await persist(lambda: self._engine.until(id))
         assert job.log is not None
+
+    async def _withdraw(self) -> None:
+        """A job that is taken back before any of its steps has begun."""
+        commands = self._engine.commands
+        job = await persist(lambda: commands.submit(ADMIN, "WORK", Priority.MEDIUM, {"what": ["succeed"]}, hold=True))
+        self._acknowledged.append(job.id)
+        id = f"VX-{job.id}"
+        await persist(lambda: commands.withdraw(ADMIN, id, reason="not wanted"))
+        assert (await persist(lambda: self._engine.until(id))).state is JobState.ABORTED
 
     async def _end_while_locked(self) -> None:
         """A step ends whose job somebody has locked."""

@@ -155,13 +155,15 @@ async def running(database: Database) -> AsyncIterator[tuple[Bell, Nothing]]:
     nothing = Nothing()
     bell = Bell(database)
     scheduler = Scheduler(database, bell, concurrent_jobs=LIMIT)
+    worker = Worker(database, bell, Registry({_NAME: nothing}), slots=LIMIT, site=_SITE)
+    scheduler.employ(worker)
     parts: list[_Part] = [
         bell,
         scheduler,
         Rescuer(database, bell, lambda: scheduler.leads),
         Counter(database, lambda: scheduler.leads),
         Notifier(database, bell, Composer(_SITE).compose),
-        Worker(database, bell, Registry({_NAME: nothing}), slots=LIMIT, site=_SITE),
+        worker,
     ]
     async with AsyncExitStack() as stack:
         for part in parts:

@@ -16,13 +16,14 @@ from rich.table import Table
 
 from vidijob import settings
 from vidijob.app import open_database
-from vidijob.bench import reading
+from vidijob.bench import http, reading, serving
 from vidijob.bench.figures import Figure, Size
 from vidijob.bench.filling import fill as fill_database
 from vidijob.bench.machine import machine, sync_milliseconds
 from vidijob.bench.peers import quiet
 from vidijob.bench.rates import FIGURES
 from vidijob.bench.searching import SMALL, figures, second_database
+from vidijob.cli import loops
 from vidijob.cli.options import setting
 from vidijob.store.bench import server
 from vidijob.store.database import Database
@@ -92,6 +93,25 @@ def read(rounds: int, **flags: Any) -> None:
     asyncio.run(_read(settings.load(flags), rounds))
 
 
+@bench.command(name="http")
+@click.argument("figure", nargs=-1, type=click.Choice(list(http.FIGURES)))
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="So often each is asked.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=2, show_default=True, help="How long, in each round.")
+@setting("database_url", "data_dir")
+def over_http(figure: tuple[str, ...], rounds: int, seconds: float, **flags: Any) -> None:
+    """The API over HTTP, from a database that was filled, by servers of their own that are asked by turns.
+
+    job: one job by its id beside an answer that is always the same. Without a FIGURE all of them.
+    """
+    loops.run("auto", _http(settings.load(flags), figure or tuple(http.FIGURES), rounds, seconds))
+
+
+@bench.command(hidden=True)
+def served() -> None:
+    """A server that is measured; standard input says which."""
+    loops.run("auto", serving.serve())
+
+
 async def _fill(chosen: settings.Settings, number: int, steps: int) -> None:
     out = Console()
     async with AsyncExitStack() as stack:
@@ -117,6 +137,18 @@ async def _read(chosen: settings.Settings, rounds: int) -> None:
         await _print(chosen, database, rounds, reading.figures(database, rounds=rounds), "reading")
 
 
+async def _http(chosen: settings.Settings, names: Sequence[str], rounds: int, seconds: float) -> None:
+    async with AsyncExitStack() as stack:
+        database = await _opened(stack, chosen)
+
+        async def all_of_them() -> AsyncIterator[Figure]:
+            for name in names:
+                async for one in http.FIGURES[name](database, rounds, seconds):
+                    yield one
+
+        await _print(chosen, database, rounds, all_of_them(), "asking")
+
+
 async def _opened(stack: AsyncExitStack, chosen: settings.Settings) -> Database:
     database = (await open_database(stack, chosen)).sibling(connections=2, longest=_LONGEST)
     await database.open()
@@ -128,10 +160,12 @@ async def _print(
     chosen: settings.Settings, database: Database, rounds: int, measured: AsyncIterator[Figure], meanwhile: str
 ) -> None:
     out = Console()
-    table = Table("figure", "ms", "beside", "ms", "ratio", "", box=None)
+    table = Table("figure", "", "", "beside", "", "ratio", "", box=None)
     with out.status(meanwhile):
         async for one in measured:
-            table.add_row(one.name, f"{one.this:.2f}", one.beside, f"{one.other:.2f}", f"{one.ratio:.3g}", one.note)
+            table.add_row(
+                one.name, _number(one.this), one.unit, one.beside, _number(one.other), f"{one.ratio:.3g}", one.note
+            )
     version = await server(database)
     embedded = chosen.data_dir if chosen.database_url is None else None
     _tell(out, table, rounds, version, embedded)
@@ -148,10 +182,9 @@ async def _run(chosen: settings.Settings, names: Sequence[str], size: Size) -> N
                 async with second_database(database) as second, quiet():
                     await migrate(second)
                     async for one in FIGURES[name](second, size):
-                        this, other = (
-                            f"{value:,.2f}" if value < 100 else f"{value:,.0f}" for value in (one.this, one.other)
+                        table.add_row(
+                            one.name, _number(one.this), one.unit, one.beside, _number(one.other), f"{one.ratio:.3g}"
                         )
-                        table.add_row(one.name, this, one.unit, one.beside, other, f"{one.ratio:.3g}")
         version = await server(database)
     _tell(out, table, size.rounds, version, chosen.data_dir if chosen.database_url is None else None)
 
@@ -163,3 +196,7 @@ def _tell(out: Console, table: Table, rounds: int, version: str, embedded: Path 
     where = "its disk" if embedded is not None else "the disk for temporary files here"
     load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     out.print(f"fdatasync on {where}: {sync_milliseconds(embedded):.2f} ms{load}")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"

@@ -79,7 +79,9 @@ class Commands:
         news = []
         for place, order in enumerate(orders):
             try:
-                steps = await self.check(user, order.type, order.priority, order.data, order.asked, key)
+                steps = await self.check(
+                    user, order.type, order.priority, order.data, order.asked, key, steps=order.steps
+                )
             except Invalid as error:
                 raise Invalid(error.context, f"job[{place}]: {error.explanation}", value=error.value) from error
             state = JobState.HOLD if order.hold else JobState.READY
@@ -93,6 +95,7 @@ class Commands:
                     steps,
                     asked=order.asked,
                     origin=order.origin,
+                    watched=order.watched,
                 )
             )
         made = await self._submissions.add_all(news, key)
@@ -238,11 +241,16 @@ class Commands:
         data: JobData,
         asked: NotificationRequest = NOTHING_ASKED,
         key: str | None = None,
+        *,
+        steps: Sequence[PlannedStep] | None = None,
     ) -> Sequence[PlannedStep]:
-        """Return the steps of a job, or raise what ``submit`` would raise as far as that can be told before."""
+        """Return the steps of a job, or raise what ``submit`` would raise as far as that can be told before.
+
+        ``steps`` are those of a job that has its own.
+        """
         if priority is Priority.IMMEDIATE:
             user.require("_super_access_user")
-        steps = await self._plan(type)
+        steps = await self._plan(type) if steps is None else steps
         _check_data("jobmetadata", data)
         _check_data("notificationData", asked.data)
         if key is not None and not (0 < len(key) <= _LONGEST_SUBMISSION_KEY and key.isprintable()):

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
-from vidijob.errors import NotFound
+from vidijob.engine.batch import Batch
+from vidijob.errors import NotFound, TookTooLong, Unavailable
+from vidijob.jobs.history import Entry, StandingStep
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Job, JobId, Origin, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
-from vidijob.store import configuration, jobs, jobtypes, origins, places, search, slots, task_groups, users, workers
+from vidijob.store import (
+    configuration,
+    history,
+    jobs,
+    jobtypes,
+    origins,
+    places,
+    search,
+    slots,
+    task_groups,
+    users,
+    workers,
+)
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
+
+_log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 #: A page of more jobs than this is read and written in parts.
 LONG = 500
@@ -23,6 +43,11 @@ LONG = 500
 _PART = 50
 #: Of the parts of all long pages, so many are read at a time, that they hold up no short question.
 _READERS = 1
+#: So many single jobs are read together, of those that are asked for at the same moment, and whether so many have ended.
+_TOGETHER = 20
+_ENDED_TOGETHER = 200
+#: A question that hangs holds up no others.
+_LANES = 3
 #: A part may be waited for so long, in seconds, while the database is away.
 _PATIENCE = 30.0
 
@@ -75,14 +100,18 @@ class Page:
 class Insights:
     """The questions, for one site."""
 
-    def __init__(self, database: Database, site: str) -> None:
+    def __init__(self, database: Database, site: str, reading: Callable[[], Database] | None = None) -> None:
+        """``reading`` tells where lists and searches are read, which may be a little old; of one job nothing ever is."""
         self._database = database
         self._site = site
+        self._reading = reading or (lambda: database)
         self._readers = asyncio.Semaphore(_READERS)
+        self._singles = Batch(self._read, most=_TOGETHER, lanes=_LANES)
+        self._ends = Batch(self._ended, most=_ENDED_TOGETHER, lanes=_LANES)
 
     async def job(self, text: str) -> Job:
         """Return one job with its log; raises ``NotFound``."""
-        job = await jobs.get(self._database, parse_job(self._site, text))
+        job = await self._singles.add(parse_job(self._site, text))
         if job is None:
             raise NotFound("Job", text)
         return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
@@ -93,7 +122,21 @@ class Insights:
 
     async def ended(self, text: str) -> datetime | None:
         """Return when a job ended; ``None`` for one that has not, or is not there."""
-        return await jobs.ended(self._database, parse_job(self._site, text))
+        return await self._ends.add(parse_job(self._site, text))
+
+    async def _read(self, wanted: Sequence[JobId]) -> list[Job | None]:
+        found = await jobs.read(self._database, set(wanted))
+        return [found.get(id) for id in wanted]
+
+    async def _ended(self, wanted: Sequence[JobId]) -> list[datetime | None]:
+        found = await jobs.ended(self._database, set(wanted))
+        return [found.get(id) for id in wanted]
+
+    async def course(self, text: str, most: int) -> tuple[list[StandingStep], list[Entry]]:
+        """Return the steps of a job as they stand, and what happened to it, the last ``most`` lines of that."""
+        job = parse_job(self._site, text)
+        async with self._database.snapshot() as session:
+            return await history.steps(session, job), await history.entries(session, job, most)
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""
@@ -114,9 +157,8 @@ class Insights:
         return Waiting("task-group", f"The task group {group.name} runs at most {group.max_concurrency} jobs at once.")
 
     async def page(self, wanted: Listing) -> Page:
-        """Return a page of jobs and how many there are, both of the same moment."""
-        async with self._database.snapshot() as session:
-            return await self._page(session, wanted)
+        """Return a page of jobs and how many there are, both of the same moment, which may be a little ago."""
+        return await self._ask(lambda session: self._page(session, wanted))
 
     async def search(self, wanted: Listing, filters: Sequence[FacetFilter], questions: Sequence[FacetQuestion]) -> Page:
         """Return a page of jobs with facets, which count all that is found, not the page (spec "Search and count")."""
@@ -125,17 +167,34 @@ class Insights:
             (one.request.field, _narrowed(Filter(), [each for each in filters if each.field not in one.excluded]))
             for one in questions
         ]
-        async with self._database.snapshot() as session:
-            if not questions:
-                return await self._page(session, narrowed)
-            whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
+        if not questions:
+            return await self.page(narrowed)
+        whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
+
+        async def count(session: Session) -> tuple[Page, Sequence[Mapping[str, int]]]:
             total, *counted = await search.tallies(session, wanted.filter, [whole, *asked])
-            page = await self._page(session, narrowed, total.get("", 0))
+            return await self._page(session, narrowed, total.get("", 0)), counted
+
+        page, counted = await self._ask(count)
         facets = [
             facet(one.request, counts, await self._known_values(one.request))
             for one, counts in zip(questions, counted, strict=True)
         ]
         return replace(page, facets=facets)
+
+    async def _ask(self, ask: Callable[[Session], Awaitable[Answer]]) -> Answer:
+        """Ask in a snapshot of the database that is to be read; the primary answers where a standby goes away."""
+        database = self._reading()
+        if database is not self._database:
+            try:
+                async with database.snapshot() as session:
+                    return await ask(session)
+            except TookTooLong:
+                raise
+            except Unavailable as error:
+                _log.info("the primary is asked, since the standby did not answer: %s", error)
+        async with self._database.snapshot() as session:
+            return await ask(session)
 
     async def parts(self, listed: Places, *, steps: bool) -> AsyncIterator[Sequence[Job]]:
         """Yield the jobs of a long page, some at a time, each as it is when its part is read.
@@ -146,7 +205,7 @@ class Insights:
             ids = listed.part(start, _PART)
 
             async def attempt(ids: Sequence[JobId] = ids) -> list[Job]:
-                async with self._database.session() as session:
+                async with self._reading().session() as session:
                     return await places.read(session, ids, steps=steps)
 
             async with self._readers:

@@ -22,6 +22,7 @@ from vidijob.jobs.notifications import (
 )
 from vidijob.store import deliveries, notifications
 from vidijob.store.database import Database
+from vidijob.store.notifications import Standing
 
 
 class Notifications:
@@ -49,6 +50,17 @@ class Notifications:
     async def listing(self, place: Place) -> list[NotificationId]:
         """Return the notifications of a place, oldest first."""
         return await notifications.ids(self._database, place)
+
+    async def standing(self, number: int) -> list[Standing]:
+        """Return at most so many notifications, wherever they were defined, the newest first, and how their deliveries go."""
+        return await notifications.standing(self._database, number)
+
+    async def known(self, text: str) -> Notification:
+        """Return one notification by its id or an external one, wherever it was defined; raises ``NotFound``."""
+        found = await notifications.get(self._database, await self._external.notification(text))
+        if found is None:
+            raise NotFound("Notification", text)
+        return found
 
     async def get(self, place: Place, text: str) -> Notification:
         """Return one notification of a place, by its id or an external one; raises ``NotFound``."""

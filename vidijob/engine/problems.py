@@ -9,6 +9,7 @@ from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Problem, ProblemId
 from vidijob.store import jobs, problems
 from vidijob.store.database import Database
+from vidijob.store.problems import WaitingJob
 
 _LARGEST = 2**63 - 1
 
@@ -25,11 +26,20 @@ class Problems:
         """Return all problems that are not resolved, with the jobs that wait (spec "List all job problems")."""
         return await problems.listing(self._database)
 
+    async def one(self, text: str) -> Problem:
+        """Return one problem; raises ``NotFound``."""
+        return await self._known(text, None)
+
+    async def waiting(self, problem: Problem, number: int) -> list[WaitingJob]:
+        """Return the jobs that wait for a problem, at most so many, those that have waited longest first."""
+        return await problems.waiting(self._database, problem.id, number)
+
     async def of_job(self, text: str) -> list[Problem]:
         """Return the problems of one job (spec "List all problems for a job"); raises ``NotFound``."""
         job = parse_job(self._site, text)
-        if await jobs.get(self._database, job) is None:
-            raise NotFound("Job", text)
+        async with self._database.session() as session:
+            if not await jobs.known(session, [job]):
+                raise NotFound("Job", text)
         return await problems.listing(self._database, job)
 
     async def retry(self, user: User, text: str, job: str | None = None) -> None:

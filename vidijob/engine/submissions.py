@@ -11,11 +11,12 @@ from hashlib import sha256
 
 from vidijob.engine.batch import Batch
 from vidijob.errors import Conflict, Unavailable
+from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.observability import metrics, tracing
-from vidijob.store import jobs, origins, traces
+from vidijob.store import jobs, origins, traces, watches
 from vidijob.store.database import Database, Session
 from vidijob.store.jobs import NewJob
 
@@ -33,6 +34,10 @@ class Order:
     asked: NotificationRequest = NOTHING_ASKED
     hold: bool = False
     origin: Origin | None = None
+    #: Its steps, where they are not those of its type.
+    steps: Sequence[PlannedStep] | None = None
+    #: Whether another face tells of each of its states.
+    watched: bool = False
 
 
 class Submissions:
@@ -66,6 +71,9 @@ class Submissions:
                 {one[0]: new.origin for new, one in zip(news, stored, strict=True) if one is not None and new.origin},
             )
             await traces.put(session, _traces(news, stored))
+            await watches.begin(
+                session, [one[0] for new, one in zip(news, stored, strict=True) if one is not None and new.watched]
+            )
             # Refused in here, or a list that is longer than the first one of its key would be stored in part.
             known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
         _count(news, stored)

@@ -42,10 +42,10 @@ class Priority(Enum):
     @property
     def rank(self) -> int:
         """Return the place in the order, 0 for the lowest."""
-        return _RANKS[self]
+        return _RANKS[self._value_]
 
 
-_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+_RANKS = {priority.value: rank for rank, priority in enumerate(Priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +289,8 @@ class Lease:
     doom: str | None = None
     #: What it uses up of the worker's resources.
     needs: Mapping[str, float] = field(default_factory=dict)
+    #: The job's, when it was taken.
+    priority: Priority = Priority.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

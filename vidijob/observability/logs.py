@@ -1,4 +1,4 @@
-"""How it is logged: for people, or a line with one JSON object for each entry. Both say which request and which job an entry
+"""How it is logged: for people at a terminal, plainly for a journal that keeps the time itself, or a line with one JSON object for each entry. Both say which request and which job an entry
 belongs to, wherever in the program it was written.
 """
 
@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 
 from vidijob.observability import tracing
 
-Form = Literal["pretty", "json"]
+Form = Literal["pretty", "plain", "json"]
 
 #: The request that is being answered, and the job that is being worked on, in this task.
 REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
@@ -59,11 +59,15 @@ class PrettyFormatter(logging.Formatter):
 
 def configure(level: str, form: Form, *, with_process: bool) -> None:
     """Have this process log to its standard error; ``with_process`` where several write to the same one."""
+    process = "%(process)d " if with_process else ""
     if form == "json":
         handler: logging.Handler = logging.StreamHandler()
         handler.setFormatter(JsonFormatter())
+    elif form == "plain":
+        handler = logging.StreamHandler()
+        handler.setFormatter(PrettyFormatter("%(levelname)s " + process + "%(name)s: %(message)s"))
     else:
         handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
-        handler.setFormatter(PrettyFormatter(("%(process)d " if with_process else "") + "%(name)s: %(message)s"))
+        handler.setFormatter(PrettyFormatter(process + "%(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from vidijob.jobs.model import JobId
 from vidijob.store.database import Database, Session
 from vidijob.store.queries import query
 from vidijob.store.translation import translated
@@ -34,6 +35,11 @@ async def tidy(database: Database) -> None:
 async def is_empty(database: Database) -> bool:
     """Tell whether there are no jobs."""
     return await database.row("bench.last") is None
+
+
+async def newest(database: Database, number: int) -> list[JobId]:
+    """Return the ids of the jobs that were submitted last."""
+    return [JobId(row["id"]) for row in await database.rows("bench.newest", number)]
 
 
 async def server(database: Database) -> str:

@@ -15,9 +15,11 @@ import asyncpg
 import orjson
 
 from vidijob.errors import SetupError, TookTooLong, Unavailable
-from vidijob.observability import metrics, tracing
+from vidijob.observability import metrics
+from vidijob.store.hosts import Hosts
 from vidijob.store.queries import Query, query
 from vidijob.store.translation import translated
+from vidijob.store.watching import watched
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -74,31 +76,20 @@ class Session:
 
     async def run(self, query: Query, *arguments: object) -> list[Record]:
         """Run a query that was put together, and return its rows; raises ``TookTooLong`` where the pool is strict."""
-        began = time.monotonic()
         try:
-            with translated(), tracing.child(query.name, "client", db__system__name="postgresql"):
+            with watched(query.name, self._slow), translated():
                 return await self._connection.fetch(query.sql, *arguments)
         except Unavailable as error:
-            metrics.DATABASE_FAULTS.add()
             if self._longest is not None and isinstance(error.__cause__, asyncpg.QueryCanceledError):
                 raise TookTooLong(self._longest) from error
             raise
-        finally:
-            self._tell(query.name, time.monotonic() - began)
-
-    def _tell(self, name: str, seconds: float) -> None:
-        metrics.STATEMENTS.add(name)
-        metrics.STATEMENT_SECONDS.add(name, by=seconds)
-        if self._slow is not None and seconds >= self._slow:
-            metrics.SLOW_STATEMENTS.add()
-            # Its name and nothing else: what it was asked with may be anybody's secret.
-            _log.warning("slow: the statement %s took %.0f ms", name, seconds * 1000)
 
 
 class Database:
     """A pool of connections to one database.
 
-    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port. ``patience`` is how
+    ``url`` is asked anew for each connection, since an embedded Postgres may come back at another port; where it names several
+    servers, every connection is to their primary. ``patience`` is how
     many seconds one waits for a free connection, ``longest`` how many a statement may take. Where that is ``strict`` the
     database itself gives it up then, and it raises ``TookTooLong``. One that takes ``slow`` seconds is logged. The ``name`` is
     that of the pool, in metrics.
@@ -106,7 +97,7 @@ class Database:
 
     def __init__(
         self,
-        url: Callable[[], str],
+        url: Callable[[], str] | Hosts,
         *,
         connections: int = 10,
         application: str = "vidijob",
@@ -116,7 +107,7 @@ class Database:
         slow: float | None = None,
         name: str = "engine",
     ) -> None:
-        self._url = url
+        self._hosts = url if isinstance(url, Hosts) else Hosts(url)
         self._strict = strict
         self._patience = patience
         self._longest = longest
@@ -129,7 +120,7 @@ class Database:
     def sibling(self, *, connections: int, longest: float, name: str = "other") -> Database:
         """Return another pool on the same database, not opened yet, and strict."""
         return Database(
-            self._url, connections=connections, application=self._application, longest=longest, strict=True,
+            self._hosts, connections=connections, application=self._application, longest=longest, strict=True,
             slow=self._slow, name=name,
         )  # fmt: skip
 
@@ -137,7 +128,7 @@ class Database:
         """Return a pool on another database of the same server, not opened yet."""
 
         def url() -> str:
-            return urlunsplit(urlsplit(self._url())._replace(path=f"/{name}"))
+            return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
         return Database(
             url, connections=self._connections, application=self._application, longest=self._longest, slow=self._slow
@@ -146,7 +137,7 @@ class Database:
     @property
     def url(self) -> str:
         """Where it can be reached now, for another program."""
-        return self._url()
+        return self._hosts.url
 
     async def open(self) -> None:
         """Open the pool; raises ``Unavailable`` when the database does not answer, ``SetupError`` when it never will."""
@@ -193,13 +184,17 @@ class Database:
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
-        connection: asyncpg.Connection[Record] = await asyncpg.connect(
-            self._url(),
-            timeout=10,
-            server_settings=settings,
-            **{key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")},
-            command_timeout=self._timeout,
-        )
+        else:
+            # What the engine asks, it asks again and again, of few rows by their keys: planning would be most of the work.
+            settings |= {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+        known = {key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")}
+
+        async def connect(address: str) -> asyncpg.Connection[Record]:
+            return await asyncpg.connect(
+                address, timeout=10, server_settings=settings, command_timeout=self._timeout, **known
+            )
+
+        connection = await self._hosts.connect(connect)
         try:
             await connection.set_type_codec(
                 "jsonb",

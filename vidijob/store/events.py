@@ -44,7 +44,7 @@ def cursor(text: str) -> Cursor:
 
 async def history(database: Database, job: JobId) -> list[Event]:
     """Return all that happened to a job, in order."""
-    return [_event(row) for row in await database.rows("event.history", job)]
+    return [from_row(row) for row in await database.rows("event.history", job)]
 
 
 async def now(database: Database) -> Cursor:
@@ -55,13 +55,14 @@ async def now(database: Database) -> Cursor:
 async def since(database: Database, place: Cursor, job: JobId | None, limit: int) -> tuple[list[Event], Cursor]:
     """Return what comes next, of one job or of all, and the place behind it; nothing: there is no more by now."""
     until = place.until_tx or str(await database.value("event.horizon"))
-    found = [_event(row) for row in await database.rows("event.stretch", place.tx, until, place.after, job, limit)]
+    found = [from_row(row) for row in await database.rows("event.stretch", place.tx, until, place.after, job, limit)]
     if len(found) < limit:
         return found, Cursor(until)
     return found, Cursor(place.tx, until, found[-1].id)
 
 
-def _event(row: Record) -> Event:
+def from_row(row: Record) -> Event:
+    """Return the event that a row tells of."""
     return Event(
         id=row["id"],
         at=row["at"],

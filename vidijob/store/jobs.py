@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from vidijob.jobs import resources
+from vidijob.jobs import placement
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
@@ -27,7 +26,6 @@ from vidijob.jobs.model import (
     Waiting,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.jobs.uploads import UPLOAD
 from vidijob.store import sub_tasks
@@ -58,6 +56,8 @@ class NewJob:
     #: Stored beside it, by who submits it: ``origins.put``, ``traces.put``.
     origin: Origin | None = None
     trace: str | None = None
+    #: Whether another face tells of each of its states.
+    watched: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -113,7 +113,7 @@ def _document(job: NewJob) -> dict[str, Any]:
                 "waiting_parallel": step.waiting_parallel,
                 "unlocks": step.unlocks,
                 "unlocks_parallel": step.unlocks_parallel,
-                "needs": resources.needs(step.task.metadata) or None,
+                "needs": placement.needs(step.task) or None,
             }
             for step in job.steps
         ],
@@ -202,72 +202,21 @@ async def purge(database: Database, age: timedelta, limit: int) -> tuple[int, in
     return len(rows), len(traces)
 
 
-async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
-    """Return the next jobs in the queue."""
-    return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
-
-
-async def heads(database: Database, limit: int) -> list[Queued]:
-    """Return the next jobs of each priority."""
-    return [
-        Queued(JobId(row["job_id"]), Priority(row["priority"]), row["waited"])
-        for row in await database.rows("job.heads", limit)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """What has become of an attempt to start jobs."""
-
-    started: list[JobId]
-    #: Those that somebody else had locked just now, or that are not queued any more.
-    busy: frozenset[JobId]
-
-
-async def admit(
-    database: Database, holder: UUID, term: int, admissions: Sequence[Admission], rules: int | None = None
-) -> Admitted:
-    """Start queued jobs if the caller still leads, and the version of the rules that they were chosen by is that of now;
-    ``None``: whichever. It waits for nobody who has locked some of them: one client that goes to
-    sleep in a transaction must not keep all others' jobs from starting.
-    """
-    async with database.transaction() as session:
-        wanted = [admission.job for admission in admissions]
-        free = {JobId(row["id"]) for row in await session.rows("lock.queued", wanted)}
-        mine = [admission for admission in admissions if admission.job in free]
-        rows = await session.rows(
-            "job.admit",
-            holder,
-            term,
-            [admission.job for admission in mine],
-            [admission.slot for admission in mine],
-            [state.value for state in job_sources(JobEvent.ADMIT)],
-            [admission.task_group for admission in mine],
-            [admission.place for admission in mine],
-            rules,
-        )
-    return Admitted([JobId(row["id"]) for row in rows], frozenset(wanted) - free)
-
-
 async def stray(database: Database) -> list[JobId]:
     """Return jobs that should have moved on and did not."""
     return [JobId(row["id"]) for row in await database.rows("job.stray")]
 
 
-async def get(database: Database, job: JobId) -> Job | None:
-    """Read one job, with where it is and its log."""
+async def read(database: Database, jobs: Collection[JobId]) -> dict[JobId, Job]:
+    """Read jobs, with where they are and their logs; returns those that there are."""
     async with database.session() as session:
-        row = await session.row("job.get", job)
-        if row is None:
-            return None
-        (found,) = await with_steps(session, [from_row(row)])
-    return found
+        found = [from_row(row) for row in await session.rows("job.some", list(jobs))]
+        return {job.id: job for job in await with_steps(session, found)} if found else {}
 
 
-async def ended(database: Database, job: JobId) -> datetime | None:
-    """Return when a job ended; ``None`` for one that has not, or is not there."""
-    at: datetime | None = await database.value("job.ended", job)
-    return at
+async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:
+    """Return when jobs ended; those that have not, or are not there, are left out."""
+    return {JobId(row["id"]): row["finished"] for row in await database.rows("job.ended", list(jobs))}
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:

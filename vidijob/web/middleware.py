@@ -80,15 +80,16 @@ async def _answer(
     finally:
         seconds = time.perf_counter() - began
         _count(request, status, None if streams else seconds)
-        _log.debug(
-            "%s %s → %d in %.1f ms [%s]",
-            request.method,
-            shown(request.rel_url.raw_path),
-            status,
-            seconds * 1000,
-            request[REQUEST_ID],
-            extra={"fields": {"route": _template(request), "status": status, "seconds": round(seconds, 6)}},
-        )
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "%s %s → %d in %.1f ms [%s]",
+                request.method,
+                shown(request.rel_url.raw_path),
+                status,
+                seconds * 1000,
+                request[REQUEST_ID],
+                extra={"fields": {"route": _template(request), "status": status, "seconds": round(seconds, 6)}},
+            )
 
 
 def _count(request: web.Request, status: int, seconds: float | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 
 
 class Form(Enum):
@@ -24,14 +25,22 @@ _QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
 _ALSO = {"text/xml": Form.XML, "text/json": Form.JSON, "text/javascript": Form.JAVASCRIPT}
 
 
+#: What clients send is mostly the same; a header that is longer than this is read each time.
+_USUAL = 200
+
+
 def wanted(accept: str | None, offered: Sequence[Form]) -> Form | None:
     """Choose among the forms on offer by an ``Accept`` header (RFC 9110 12.5.1); ``None``: none is acceptable.
 
     Of what the client likes equally well, a form that it names goes before one that only a wildcard covers (browsers'
     clients send ``application/json, text/plain, */*``), then the order of the offer decides. No header accepts all.
     """
-    if accept is None or not accept.strip():
+    if accept is None:
         return offered[0]
+    return (_chosen if len(accept) <= _USUAL else _choose)(accept, tuple(offered))
+
+
+def _choose(accept: str, offered: Sequence[Form]) -> Form | None:
     ranges = [_range(part) for part in accept.split(",") if part.split(";")[0].strip()]
     if not ranges:
         return offered[0]
@@ -42,6 +51,9 @@ def wanted(accept: str | None, offered: Sequence[Form]) -> Form | None:
         if liking[0] > 0 and liking > best_liking:
             best, best_liking = form, liking
     return best
+
+
+_chosen = lru_cache(1000)(_choose)
 
 
 def sent(content_type: str | None) -> Form | None:

@@ -18,6 +18,9 @@ from vidijob.web.negotiate import Form
 
 Handler = TypeVar("Handler")
 
+#: In place of the first segment of a path that begins with a name.
+_ANY = "{}"
+
 
 class Open(Enum):
     """Who may use a route that needs no role."""
@@ -116,18 +119,27 @@ class RouteTable(Generic[Handler]):
 
     def __init__(self, routes: Sequence[Route[Handler]]) -> None:
         self.routes = tuple(routes)
-        # Taken apart once, and by length: every request comes by here.
-        self._by_length: dict[int, list[tuple[Sequence[str], Route[Handler]]]] = {}
+        # Taken apart once, and by length and first segment: every request comes by here.
+        self._by_start: dict[tuple[int, str], list[tuple[Sequence[str], Route[Handler]]]] = {}
         for route in self.routes:
-            self._by_length.setdefault(len(route.segments), []).append((route.segments, route))
+            start = route.segments[0] if route.segments else ""
+            key = len(route.segments), _ANY if start.startswith("{") else start
+            self._by_start.setdefault(key, []).append((route.segments, route))
 
     def find(self, method: str, segments: Sequence[str]) -> tuple[Route[Handler] | None, Mapping[str, str], list[str]]:
         """Return the route, the values of its names, and the methods that the path knows at all.
 
         A fixed segment goes before a name: ``/job/problem`` is not the job ``problem``.
         """
-        candidates = self._by_length.get(len(segments), ())
-        fitting = [(route, names) for parts, route in candidates if (names := _match(parts, segments)) is not None]
+        start = segments[0] if segments else ""
+        candidates = self._by_start.get((len(segments), start), ()) if start != _ANY else ()
+        others = self._by_start.get((len(segments), _ANY), ())
+        fitting = [
+            (route, names)
+            for several in (candidates, others)
+            for parts, route in several
+            if (names := _match(parts, segments)) is not None
+        ]
         fewest = min((len(names) for _, names in fitting), default=0)
         fitting = [found for found in fitting if len(found[1]) == fewest]
         allowed = sorted({route.method for route, _ in fitting})
@@ -142,8 +154,9 @@ class RouteTable(Generic[Handler]):
 def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
     names = {}
     for part, segment in zip(pattern, segments, strict=True):
-        if part.startswith("{"):
-            names[part[1:-1]] = segment
-        elif part != segment:
+        if part == segment and not part.startswith("{"):
+            continue
+        if not part.startswith("{"):
             return None
+        names[part[1:-1]] = segment
     return names

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from vidijob.jobs.states import StepEvent, step_sources
-from vidijob.store import jobs
+from vidijob.store import admissions
 from vidijob.store.database import Database
 from vidijob.store.queries import query
 
@@ -143,10 +143,10 @@ async def test_a_statement_that_was_prepared_on_an_empty_queue_reads_no_more_whe
         async with database.session() as session:
             assert await session._connection.fetchval("SHOW plan_cache_mode") == plan_cache_mode
         for _ in range(12):
-            assert await jobs.head(database, LIMIT) == []
+            assert await admissions.head(database, LIMIT) == []
         await other.execute(FILL)
         before = await rows_read(database, other)
-        assert len(await jobs.head(database, LIMIT)) == LIMIT
+        assert len(await admissions.head(database, LIMIT)) == LIMIT
         assert LIMIT <= await rows_read(database, other) - before <= 2 * LIMIT
     finally:
         await other.close()
