@@ -15,8 +15,7 @@ from typing import Literal, Protocol, TypeVar
 
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.api.vidispine.translate.payloads import Composer
-from vidijob.application import build_application
+from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -25,6 +24,7 @@ from vidijob.engine.configuration import Configuration
 from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
+from vidijob.engine.identities import Identities
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.metering import Meters, Samples
 from vidijob.engine.notifier import Notifier
@@ -37,6 +37,7 @@ from vidijob.engine.sender import Sender
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
+from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.executors import plugins, shipped
@@ -55,7 +56,6 @@ from vidijob.store.migrate import migrate, require_current
 from vidijob.web.listening import listen
 from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
-from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -134,8 +134,7 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        if settings.otlp_endpoint is not None:
-            await stack.enter_async_context(tracing.sending(settings.otlp_endpoint))
+        await stack.enter_async_context(tracing.sending(settings.otlp_endpoint))
         storage = Storage(settings.roots, workshop.remotes(settings) if "worker" in self._roles else None)
         plugged = plugins.load(storage)
         own = workshop.executors(settings, storage) if "worker" in self._roles else {}
@@ -202,9 +201,13 @@ class Server:
         own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST, name="notifier")
         await patiently(own.open)
         stack.push_async_callback(own.close)
-        composer = Composer(self._settings.site)
-        self._run(stack, Sender(own, bell, Webhooks(composer.write, self._outbound(stack, own)).deliver))
-        self._run(stack, Notifier(own, bell, composer.compose))
+        telling = await self._telling(own)
+        self._run(stack, Sender(own, bell, telling.webhooks(self._outbound(stack, own)).deliver))
+        self._run(stack, Notifier(own, bell, telling.compose))
+        self._run(stack, Watcher(own, bell, telling.teller))
+
+    async def _telling(self, database: Database) -> Telling:
+        return Telling(self._settings.site, await patiently(Identities(database).uuids))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
         settings = self._settings
@@ -271,7 +274,7 @@ class Server:
         uploads: Uploads,
         reading: Reading | None,
     ) -> None:
-        settings, composer = self._settings, Composer(self._settings.site)
+        settings, telling = self._settings, await self._telling(database)
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
         application = build_application(
@@ -294,9 +297,10 @@ class Server:
             with_metrics=not settings.metrics_port,
             reading=None if reading is None else lambda: reading.database,
             storage_root=settings.roots[0],
-            trials=Trials(composer.compose, Webhooks(composer.write, self._outbound(stack, database)).deliver),
+            trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
+            mps_options=mps_options(settings),
         )
-        self.address = await listen(stack, application, settings, settings.port, "--port")
+        self.address = await listen(stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE)
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

@@ -234,6 +234,7 @@ class History:
 
     async def _resolve(self, id: str, *, fail: bool) -> None:
         (problem,) = await persist(lambda: self._problems.of_job(id))
+        assert await persist(lambda: self._problems.waiting(problem, 10))
         verb = self._problems.fail if fail else self._problems.retry
         with suppress(NotFound):  # the first answer was lost
             await persist(lambda: verb(ADMIN, str(problem.id), id))

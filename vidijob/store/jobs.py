@@ -30,6 +30,7 @@ from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.jobs.uploads import UPLOAD
 from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
+from vidijob.store.records import NewRecord
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -58,6 +59,8 @@ class NewJob:
     trace: str | None = None
     #: Whether another face tells of each of its states.
     watched: bool = False
+    #: What is kept with it.
+    records: Sequence[NewRecord] = ()
 
     @property
     def digest(self) -> bytes:

@@ -20,6 +20,8 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.letters import Letters
+from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
@@ -52,6 +54,8 @@ class Services:
     identities: Identities
     insights: Insights
     job_types: JobTypes
+    letters: Letters
+    listings: Listings
     notifications: Notifications
     problems: Problems
     queues: Queues

@@ -10,9 +10,20 @@ from vidijob.errors import SetupError
 from vidijob.settings import Settings
 
 
-async def listen(stack: AsyncExitStack, application: web.Application, settings: Settings, port: int, flag: str) -> str:
-    """Answer on a port until the stack is closed; returns the address. Raises ``SetupError``, which names the flag."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
+async def listen(
+    stack: AsyncExitStack,
+    application: web.Application,
+    settings: Settings,
+    port: int,
+    flag: str,
+    *,
+    longest_line: int = 8190,
+) -> str:
+    """Answer on a port until the stack is closed; returns the address. Raises ``SetupError``, which names the flag.
+
+    ``longest_line`` is how many bytes an address may have.
+    """
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=5, max_line_size=longest_line)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, settings.host, port, reuse_port=settings.processes > 1 or None)
