@@ -16,6 +16,13 @@
 --   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
 --   event_cursor, lane, delivery     what is told to them, and how far that is             (delivery: a week)
 --   job_external_id, notification_external_id     names that others gave to jobs and notifications
+--   job_origin                       what a job was submitted as, where that was through another face
+--   job_trace                        the trace that a job belongs to, where traces are wanted
+--   access_key ── signed_call        who signs requests, and with which numbers used once  (signed_call: minutes)
+--   admission_rules                  one row: grows when fewer jobs may be admitted than before
+--   watch                            jobs of which another face tells each state            (small: live jobs only)
+--   face_record                      what other faces keep besides jobs: assets, templates, layers
+--   queue ── queue_message           messages that programs elsewhere read by polling       (a week)
 --   problem ── problem_job           why jobs wait                                         (small)
 --   job_queue                        jobs that wait for admission                          (small: live jobs only)
 --   step_queue                       steps that wait for a worker                          (small)
@@ -168,6 +175,32 @@ CREATE TABLE token (
 CREATE INDEX token_account ON token (account);
 CREATE INDEX token_expiry ON token (expires_at);
 
+-- Keys of users for requests that are signed.
+CREATE TABLE access_key (
+  id text PRIMARY KEY CHECK (id <> ''),
+  account text NOT NULL REFERENCES account ON DELETE CASCADE ON UPDATE CASCADE,
+  -- In plain text: the server must be able to sign as well, to compare.
+  secret text NOT NULL CHECK (secret <> ''),
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX access_key_account ON access_key (account);
+
+-- The signed requests of the last minutes, so that none is answered twice, and each key and action only so often.
+CREATE TABLE signed_call (
+  access_key text NOT NULL REFERENCES access_key ON DELETE CASCADE,
+  -- The number used once that the request was signed with.
+  nonce text NOT NULL,
+  action text NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- False: there were too many.
+  admitted boolean NOT NULL,
+  PRIMARY KEY (access_key, nonce)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE INDEX signed_call_rate ON signed_call (access_key, action, at) WHERE admitted;
+CREATE INDEX signed_call_age ON signed_call (at);
+
 CREATE TABLE property (
   key text PRIMARY KEY CHECK (key <> ''),
   value text NOT NULL,
@@ -205,6 +238,15 @@ CREATE TABLE task_group (
   -- Whether none of its jobs is admitted, however few run.
   paused boolean NOT NULL DEFAULT false
 );
+
+-- One row. Whatever keeps jobs back that a scheduler may have chosen already raises the version first: an admission names
+-- the version that it was chosen by and locks the row, so that after a pause has been answered no job starts in spite of it.
+CREATE TABLE admission_rules (
+  sole boolean PRIMARY KEY DEFAULT true CHECK (sole),
+  version bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+INSERT INTO admission_rules DEFAULT VALUES;
 
 CREATE SEQUENCE job_id AS bigint;
 
@@ -391,8 +433,10 @@ CREATE INDEX event_job ON event (job_id, id);
 CREATE INDEX event_of_deleted ON event (at) WHERE new_state = 'DELETED' AND step IS NULL;
 CREATE INDEX event_tx ON event (tx);
 
+-- This table, step_queue, lease and slot name jobs that have not ended. They have no references: such a job cannot be deleted,
+-- and to check each row and lock its job once more would be a tenth of the work of a job.
 CREATE TABLE job_queue (
-  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  job_id bigint PRIMARY KEY,
   priority job_priority NOT NULL,
   -- Since when it waits: what ageing counts from.
   since timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -415,8 +459,7 @@ CREATE TABLE step_queue (
   ready_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Those of the step.
   needs jsonb,
-  PRIMARY KEY (job_id, step),
-  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
+  PRIMARY KEY (job_id, step)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of claims, to the letter.
@@ -440,8 +483,7 @@ CREATE TABLE lease (
   progress_unit text,
   -- {"transcodeProgress": ["43.5"], …}: job data that the step tells while it runs; it shows in answers and is not searched.
   data jsonb,
-  PRIMARY KEY (job_id, step),
-  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
+  PRIMARY KEY (job_id, step)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE remote_call (
@@ -473,7 +515,7 @@ CREATE TABLE slot (
   -- Only jobs of at least this priority may take it.
   least_priority job_priority NOT NULL DEFAULT 'LOWEST',
   -- A job holds at most one slot, and a slot at most one job: the limit cannot be exceeded, nor a slot leak unseen.
-  job_id bigint UNIQUE REFERENCES job,
+  job_id bigint UNIQUE,
   -- The group that the job counts against, and which of its places it has; they mean nothing without a job.
   task_group text,
   group_place integer CHECK (group_place > 0),
@@ -539,7 +581,9 @@ CREATE TABLE notification (
   retry integer CHECK (retry >= 0),
   synchronous boolean NOT NULL,
   call_group text,
-  extra_data text
+  extra_data text,
+  -- In the words of which face it is told.
+  form text NOT NULL DEFAULT 'vidispine'
 );
 
 CREATE INDEX notification_place ON notification (scope, job_id, id);
@@ -564,6 +608,23 @@ CREATE TABLE submission (
 );
 
 CREATE INDEX submission_job ON submission (job_id);
+
+-- What a job was submitted as, where that was through another face than Vidispine's: beside the job, whose row stays narrow.
+CREATE TABLE job_origin (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  -- Which: mps, azure, arcgis.
+  face text NOT NULL CHECK (face <> ''),
+  -- As it was sent.
+  document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
+  -- The number that the job's priority was made from; null: there was none, or the priority was changed later.
+  priority integer
+);
+
+-- The span that submitted a job, where traces are wanted: those of its steps are its children.
+CREATE TABLE job_trace (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  traceparent text NOT NULL CHECK (traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+);
 
 CREATE TABLE job_external_id (
   external_id text PRIMARY KEY CHECK (external_id <> ''),
@@ -660,3 +721,62 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_lane ON delivery (lane, id) WHERE ended_at IS NULL;
 CREATE INDEX delivery_pending ON delivery (notification_id) WHERE ended_at IS NULL;
 CREATE INDEX delivery_ended ON delivery (ended_at) WHERE ended_at IS NOT NULL;
+
+-- What other faces keep besides jobs, each in its own words: assets, templates, layers.
+CREATE TABLE face_record (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  -- In the order in which they were made.
+  place bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  -- Which: azure, arcgis.
+  face text NOT NULL,
+  -- asset, layer, …
+  kind text NOT NULL,
+  -- One of its face and kind has it at most.
+  key text,
+  -- What it belongs to, and goes with.
+  parent uuid REFERENCES face_record ON DELETE CASCADE,
+  name text NOT NULL,
+  -- The user who made it; no reference, since it outlives its user.
+  owner text NOT NULL,
+  -- In milliseconds, so that a time that was read finds its thing again.
+  created_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
+  changed_at timestamptz NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
+  document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
+  UNIQUE (face, kind, key)
+);
+
+CREATE INDEX face_record_kind ON face_record (face, kind, place);
+CREATE INDEX face_record_parent ON face_record (parent) WHERE parent IS NOT NULL;
+
+CREATE TABLE queue (
+  name text PRIMARY KEY CHECK (name <> '')
+);
+
+CREATE TABLE queue_message (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  queue text NOT NULL REFERENCES queue ON DELETE CASCADE,
+  -- In the order in which they were put in.
+  place bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  body text NOT NULL,
+  inserted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz NOT NULL,
+  -- When it can be taken, or taken again.
+  visible_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Another one each time that it is taken: only who has the last one may delete it.
+  receipt uuid NOT NULL DEFAULT gen_random_uuid(),
+  -- How often it was taken.
+  taken integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 70);
+
+CREATE INDEX queue_message_order ON queue_message (queue, place);
+CREATE INDEX queue_message_expiry ON queue_message (expires_at);
+
+-- Jobs of which another face tells each state, and how far each was looked at: all events of transactions before tx have
+-- been, and of tx itself those up to an id.
+CREATE TABLE watch (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  after_id bigint NOT NULL DEFAULT 0,
+  -- The last state that was told, in the words of the face; null: none.
+  told text
+) WITH (fillfactor = 70);

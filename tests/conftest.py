@@ -52,6 +52,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VIDIJOB_") and not name.startswith(("VIDIJOB_TEST_", "VIDIJOB_ORACLE")):
             monkeypatch.delenv(name)
+    # Nor is a profile of theirs taken.
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
 
 
 @pytest.fixture(scope="session")

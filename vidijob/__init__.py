@@ -5,12 +5,13 @@ The floors; a file imports only what stands below it, and rooms beside each othe
     11 cli                              the commands
     10 bench                            figures of the whole on this machine
     9  app        demo                  one process, put together · a first look
-    8  application                      the HTTP server: every face on the engine
-    7  api.vidispine                    a face: one outside job API
+    8  application  workshop            the HTTP server: every face on the engine · what a machine carries steps out with
+    7  api  console                     faces: the job APIs of others, a room each · the operator's pages
     6  web                              what faces share of HTTP
     5  engine                           what is done with jobs: verbs, questions, loops
     4  executors  store                 how a step is carried out · Postgres
     3  jobs       binding     access    the domain · documents in XML and JSON · who may do what
-    2  settings   resources
+    2  settings   resources   help      every setting · sql/ and schemas/ · the help pages
+       observability                    metrics, logs, traces: what there is, not what it is about
     1  errors
 """

@@ -13,11 +13,9 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Literal, Protocol, TypeVar
 
-from aiohttp import web
-
+from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.api.vidispine.translate.payloads import Composer
-from vidijob.application import build_application
+from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -26,46 +24,38 @@ from vidijob.engine.configuration import Configuration
 from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
+from vidijob.engine.identities import Identities
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.metering import Meters, Samples
 from vidijob.engine.notifier import Notifier
+from vidijob.engine.reading import Reading
 from vidijob.engine.remote_calls import RemoteCalls
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.sender import Sender
+from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
+from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
-from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
-from vidijob.executors.editing.executor import ConformExecutor, TimelineExecutor
-from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.http import HttpExecutor
-from vidijob.executors.imf.executor import ImfExecutor
-from vidijob.executors.ingest.executor import IngestExecutor
-from vidijob.executors.listing.executor import ReportExecutor
 from vidijob.executors.media import ffmpeg
-from vidijob.executors.media.analysis import AnalysisExecutor
-from vidijob.executors.media.executor import MediaExecutor
-from vidijob.executors.media.presets import Presets
-from vidijob.executors.media.shapes import ShapeExecutor
-from vidijob.executors.media.thumbnails import ThumbnailExecutor
 from vidijob.executors.registry import Registry
-from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
-from vidijob.executors.shell import ShellExecutor
-from vidijob.executors.sidecar.executor import SidecarExecutor
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
+from vidijob.observability import tracing
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web.fetching import file_client
+from vidijob.web.listening import listen
+from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
-from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -77,20 +67,19 @@ _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
-_MEBIBYTE = 1024 * 1024
 
 
 async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
     """Open the database that the settings name, or the embedded one, and see to it that its schema is current."""
     if settings.database_url is not None:
         address = settings.database_url.get_secret_value()
-        database = Database(lambda: address)
+        database = Database(lambda: address, slow=settings.slow)
     else:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         embedded = EmbeddedPostgres(settings.data_dir.absolute())
         await embedded.start()
         stack.push_async_callback(embedded.stop)
-        database = Database(lambda: embedded.url)
+        database = Database(lambda: embedded.url, slow=settings.slow)
     await patiently(database.open)
     stack.push_async_callback(database.close)
     if settings.database_url is None:
@@ -145,60 +134,95 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        storage = Storage(settings.roots, _remotes(settings) if "worker" in self._roles else None)
+        await stack.enter_async_context(tracing.sending(settings.otlp_endpoint))
+        storage = Storage(settings.roots, workshop.remotes(settings) if "worker" in self._roles else None)
         plugged = plugins.load(storage)
-        own = _executors(settings, storage) if "worker" in self._roles else {}
+        own = workshop.executors(settings, storage) if "worker" in self._roles else {}
         database = await open_database(stack, settings)
         await patiently(JobTypes(database).ship)
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
+        samples = Samples(database)
+        self._run(stack, samples)
+        scheduler: Scheduler | None = None
         if "scheduler" in self._roles:
-            scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
-            rescuer = Rescuer(database, bell, lambda: scheduler.leads)
+            limit, ageing = settings.concurrent_jobs, settings.ageing_time
+            scheduler = Scheduler(database, bell, concurrent_jobs=limit, ageing=ageing, told=samples.admitted)
             self._run(stack, scheduler)
-            self._run(stack, rescuer)
+            self._run(stack, Rescuer(database, bell, lambda: scheduler.leads))
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
             self._run(stack, Counter(database, lambda: scheduler.leads))
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
             await self._notify(stack, database, bell)
         if "worker" in self._roles:
-            http = self._http_executor(stack, database, bell)
-            registry = Registry({**own, "http": http, **self._script_executor(database), **plugged})
+            calls = self._remote_calls(stack, database, bell)
+            carried_out = (
+                self._on_the_cluster(stack, calls, {**own, **plugged})
+                if settings.engine == "dask"
+                else {
+                    **own,
+                    "http": self._http_executor(stack, database, calls),
+                    **self._script_executor(database),
+                    **plugged,
+                }
+            )
             worker = Worker(
                 database,
                 bell,
-                registry,
+                Registry(carried_out),
                 slots=settings.slots,
                 site=settings.site,
                 offers=parse_resources(settings.offers),
                 grace=timedelta(seconds=settings.grace),
                 look_again=timedelta(seconds=settings.problem_interval),
+                told=samples.begun,
             )
             self._run(stack, worker)
+            if scheduler is not None:
+                scheduler.employ(worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
-            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
+            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST, name="api")
             await patiently(api_database.open)
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
             self.first_password = await patiently(lambda: ensure_first_user(accounts, settings))
-            uploads = Uploads(api_database, storage, limit=settings.upload_limit * _MEBIBYTE)
+            reading = self._reading(stack, api_database)
+            uploads = Uploads(api_database, storage, limit=settings.upload_limit << 20)
             self._run(stack, uploads)
-            await self._serve(stack, api_database, bell, accounts, plugged, uploads)
+            await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
+        if settings.metrics_port:
+            await listen(stack, build_monitor(Meters(database)), settings, settings.metrics_port, "--metrics-port")
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
-        settings = self._settings
         # Connections of its own: however much is to be told, the engine's heartbeats find one free.
-        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
+        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST, name="notifier")
         await patiently(own.open)
         stack.push_async_callback(own.close)
-        composer = Composer(settings.site)
-        outbound = Outbound(_webhook_secret(own, settings).get, settings.networks)
+        telling = await self._telling(own)
+        self._run(stack, Sender(own, bell, telling.webhooks(self._outbound(stack, own)).deliver))
+        self._run(stack, Notifier(own, bell, telling.compose))
+        self._run(stack, Watcher(own, bell, telling.teller))
+
+    async def _telling(self, database: Database) -> Telling:
+        return Telling(self._settings.site, await patiently(Identities(database).uuids))
+
+    def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
+        settings = self._settings
+        if settings.read_database_url is None:
+            return None
+        address = settings.read_database_url.get_secret_value()
+        copy = Database(lambda: address, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
+        reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
+        self._run(stack, reading)
+        return reading
+
+    def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
+        outbound = Outbound(_webhook_secret(database, self._settings).get, self._settings.networks)
         stack.push_async_callback(outbound.close)
-        self._run(stack, Sender(own, bell, Webhooks(composer.write, outbound).deliver))
-        self._run(stack, Notifier(own, bell, composer.compose))
+        return outbound
 
     def _run(self, stack: AsyncExitStack, part: Part) -> None:
         part.start()
@@ -216,7 +240,7 @@ class Server:
         scripts = Scripts(database, settings.site, api)
         return {"script": ScriptExecutor(scripts.recall, scripts.grant)}
 
-    def _http_executor(self, stack: AsyncExitStack, database: Database, bell: Bell) -> Executor:
+    def _remote_calls(self, stack: AsyncExitStack, database: Database, bell: Bell) -> RemoteCalls:
         settings = self._settings
 
         async def address() -> str | None:
@@ -225,12 +249,20 @@ class Server:
             base = settings.public_url or settings.api_url or self.address
             return base.rstrip("/") + CALLBACK if base is not None else None
 
-        outbound = Outbound(_webhook_secret(database, settings).get, settings.networks)
-        stack.push_async_callback(outbound.close)
         calls = RemoteCalls(database, bell, settings.site, address)
         # It looks for as long as the worker has steps, which is built after it and stopped before.
         self._run(stack, calls)
-        return HttpExecutor(outbound.call, calls)
+        return calls
+
+    def _http_executor(self, stack: AsyncExitStack, database: Database, calls: RemoteCalls) -> Executor:
+        return HttpExecutor(self._outbound(stack, database).call, calls)
+
+    def _on_the_cluster(
+        self, stack: AsyncExitStack, calls: RemoteCalls, carried_out: Mapping[str, Executor]
+    ) -> Mapping[str, Executor]:
+        cluster, placed = workshop.on_a_cluster(self._settings, calls, carried_out)
+        self._run(stack, cluster)
+        return placed
 
     async def _serve(
         self,
@@ -240,8 +272,9 @@ class Server:
         accounts: Accounts,
         plugged: Mapping[str, Executor],
         uploads: Uploads,
+        reading: Reading | None,
     ) -> None:
-        settings = self._settings
+        settings, telling = self._settings, await self._telling(database)
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
         application = build_application(
@@ -261,19 +294,13 @@ class Server:
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
+            with_metrics=not settings.metrics_port,
+            reading=None if reading is None else lambda: reading.database,
+            storage_root=settings.roots[0],
+            trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
+            mps_options=mps_options(settings),
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)
-        try:
-            await site.start()
-        except OSError as error:
-            raise SetupError(
-                f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another --port."
-            ) from error
-        host, port = runner.addresses[0][:2]
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address = await listen(stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE)
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:
@@ -286,33 +313,6 @@ def _health(database: Database, settings: Settings, roles: Collection[Role]) -> 
 def _webhook_secret(database: Database, settings: Settings) -> WebhookSecret:
     given = settings.webhook_secret
     return WebhookSecret(database, None if given is None else given.get_secret_value())
-
-
-def _remotes(settings: Settings) -> Remotes:
-    options = load_options(settings.remote_options)
-    return Remotes(settings.allow_scheme, options, settings.networks, file_client(settings.networks))
-
-
-def _executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
-    for root in settings.roots:
-        root.mkdir(parents=True, exist_ok=True)
-    presets = Presets.load(settings.preset_dir)
-    found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, presets, threads=settings.threads),
-        "conform": ConformExecutor(storage, presets, threads=settings.threads),
-        "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
-        "ingest": IngestExecutor(storage, presets, threads=settings.threads),
-        "file": FileExecutor(storage),
-        "imf": ImfExecutor(storage),
-        "report": ReportExecutor(storage),
-        "sidecar": SidecarExecutor(storage),
-        "shape": ShapeExecutor(storage),
-        "thumbnail": ThumbnailExecutor(storage, threads=settings.threads),
-        "analysis": AnalysisExecutor(storage, threads=settings.threads),
-    }
-    if settings.allow_program:
-        found["shell"] = ShellExecutor(settings.allow_program)
-    return found
 
 
 async def run(

@@ -26,6 +26,8 @@ from vidijob.errors import SetupError
 
 FILE = "vidijob.toml"
 PREFIX = "VIDIJOB_"
+#: Steps that one worker hands over to a cluster.
+_HANDED_OVER = 256
 
 
 class Settings(BaseSettings):
@@ -35,7 +37,17 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = Field(
         None,
-        description="A Postgres 15 or newer, postgresql://user:password@host/name; without it an embedded one runs.",
+        description="A Postgres 15 or newer, postgresql://user:password@host/name; of several hosts, separated by ',', the primary; without it an embedded one runs.",
+    )
+    read_database_url: SecretStr | None = Field(
+        None,
+        description="A standby of that Postgres, from which lists and searches are read while it is not further behind than --read-staleness.",
+    )
+    read_staleness: float = Field(
+        5,
+        ge=2,
+        le=3600,
+        description="How old what lists and searches say may be, in seconds, where they are read from --read-database-url.",
     )
     data_dir: Path = Field(
         Path("vidijob-data"),
@@ -80,7 +92,19 @@ class Settings(BaseSettings):
         description="For how many days ended jobs are kept, until an administrator configures purging by the API; 0: for ever.",
     )
     worker_slots: int = Field(
-        0, ge=0, le=1000, description="How many steps one worker runs at once; 0 for twice its processors, at least 4."
+        0,
+        ge=0,
+        le=1000,
+        description="How many steps one worker runs at once; 0 for twice its processors, at least 4, or 256 for a cluster.",
+    )
+    engine: Literal["own", "dask"] = Field(
+        "own",
+        description="Which steps a worker takes: its own, or those with placement=dask, which it hands over to a Dask cluster.",
+    )
+    dask_scheduler: str | None = Field(
+        None,
+        pattern=r"^(tcp|tls|ws|wss)://[^\s/]+:\d+$",
+        description="The scheduler of the Dask cluster that a worker with --engine dask hands steps over to, tcp://host:8786.",
     )
     resource: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -139,6 +163,12 @@ class Settings(BaseSettings):
         min_length=16,
         description="What notifications and http steps are signed with; without it a secret is made and kept in the database.",
     )
+    mps_rate: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="How often within a second each access key may call each action of the MPS face.",
+    )
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Networks that notifications and http steps may be sent to, and files got from by http and ftp, although not public, 10.0.0.0/8, separated by ','.",
@@ -146,6 +176,27 @@ class Settings(BaseSettings):
     event_loop: Literal["auto", "asyncio", "uvloop"] = Field(
         "auto",
         description="What a process runs on: uvloop where it is installed, else Python's own loop; or one of them.",
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="A port of its own for /metrics, which then is not on that of the API; 0: on that of the API.",
+    )
+    slow_statement: float = Field(
+        1,
+        ge=0,
+        le=3600,
+        description="A statement of the database that takes so many seconds is logged, by its name alone; 0: none is.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="Where traces are sent to, http://collector:4318, in OTLP by HTTP (the extra otel); without it there are none.",
+    )
+    log_format: Literal["pretty", "plain", "json"] = Field(
+        "pretty",
+        description="How it is logged: pretty, for a terminal; plain, for a journal; json, a line with one object for each entry.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
@@ -234,6 +285,11 @@ class Settings(BaseSettings):
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
 
     @property
+    def slow(self) -> float | None:
+        """Return after how many seconds a statement is slow, or ``None``: none is."""
+        return self.slow_statement or None
+
+    @property
     def keep_jobs_time(self) -> timedelta | None:
         """Return for how long ended jobs are kept, or ``None``: for ever."""
         return timedelta(days=self.keep_jobs) if self.keep_jobs else None
@@ -256,7 +312,7 @@ class Settings(BaseSettings):
     @property
     def slots(self) -> int:
         """Return how many steps a worker of this machine runs at once."""
-        return self.worker_slots or max(2 * (os.cpu_count() or 1), 4)
+        return self.worker_slots or (_HANDED_OVER if self.engine == "dask" else max(2 * (os.cpu_count() or 1), 4))
 
     @property
     def threads(self) -> int:

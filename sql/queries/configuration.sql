@@ -9,7 +9,8 @@ SELECT pg_advisory_xact_lock(7664217003);
 SELECT key, value, changed_at FROM property ORDER BY key;
 
 -- name: set_property(key, value) :none
--- Give a property a value.
+-- Give a property a value; what pauses all jobs raises the version of the rules, as a paused task group does.
+WITH ruled AS (UPDATE admission_rules SET version = version + 1 WHERE $1::text = 'pauseJobs')
 INSERT INTO property (key, value) VALUES ($1::text, $2::text)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, changed_at = clock_timestamp();
 
@@ -75,3 +76,13 @@ DELETE FROM configuration WHERE name = $1::text;
 -- name: ensure_document(name, document) :none
 -- Configure a document as a whole unless it is there.
 INSERT INTO configuration (name, document) VALUES ($1::text, $2::jsonb) ON CONFLICT (name) DO NOTHING;
+
+-- name: limits() :one_or_none
+-- All that says how many jobs may run, and the slots with the priority of the job in each, of one moment.
+SELECT (SELECT value FROM property WHERE key = 'concurrentJobs') AS concurrent_jobs,
+       EXISTS (SELECT FROM property WHERE key = 'pauseJobs' AND value = 'true') AS paused,
+       (SELECT version FROM admission_rules) AS rules,
+       (SELECT coalesce(jsonb_agg(p ORDER BY p.threshold DESC), '[]') FROM job_pool p) AS pools,
+       (SELECT coalesce(jsonb_agg(g ORDER BY g.name), '[]') FROM task_group g) AS task_groups,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(s.number, s.least_priority, j.priority) ORDER BY s.number), '[]')
+        FROM slot s LEFT JOIN job j ON j.id = s.job_id) AS seats;

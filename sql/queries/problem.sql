@@ -22,6 +22,13 @@ FROM problem p JOIN problem_job j ON j.problem_id = p.id
 WHERE $1::bigint IS NULL OR p.id IN (SELECT problem_id FROM problem_job WHERE job_id = $1)
 GROUP BY p.id ORDER BY p.id;
 
+-- name: waiting(id, limit) :many
+-- The jobs that wait for a problem, those that have waited longest first.
+SELECT p.job_id, p.step, p.since, j.type, j.priority, j.owner, s.description
+FROM problem_job p JOIN job j ON j.id = p.job_id JOIN step s ON s.job_id = p.job_id AND s.number = p.step
+WHERE p.problem_id = $1::bigint
+ORDER BY p.since, p.job_id, p.step LIMIT $2::integer;
+
 -- name: of_jobs(ids) :many
 -- What jobs wait for.
 SELECT DISTINCT ON (j.job_id) j.job_id, p.type, p.reason

@@ -53,7 +53,7 @@ WITH plain AS MATERIALIZED (
   SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
 SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
-       s.needs, s.doom, j.type AS job_type, j.owner, j.data, script.source AS script
+       s.needs, s.doom, j.type AS job_type, j.owner, j.priority, j.data, script.source AS script
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
 JOIN job j ON j.id = l.job_id
@@ -189,6 +189,10 @@ SELECT e.job_id, e.number AS step, e.state,
        e.cleanup OR e.closing OR e.job_id NOT IN (SELECT r.job_id FROM ready r) AS decisive
 FROM ended e;
 
+-- name: held_by(worker) :many
+-- What a worker holds.
+SELECT job_id, step, number FROM lease WHERE worker = $1::uuid;
+
 -- name: outlook() :one_or_none
 -- In how many seconds the next lease runs out and the next step is due that is not due yet, and whether one is due now.
 SELECT (SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float8 FROM lease) AS expiry,
@@ -304,3 +308,12 @@ WITH open AS (
   FROM open
 )
 SELECT job_id, number AS step FROM open;
+
+-- name: begun(ids) :many
+-- Those of some jobs of which a step was tried.
+SELECT DISTINCT job_id FROM step WHERE job_id = ANY ($1::bigint[]) AND tries > 0;
+
+-- name: of_job(job) :many
+-- The steps of a job as they stand, in order.
+SELECT number, description, executor, method, critical, cleanup, state, waiting, waiting_parallel, unlocks, unlocks_parallel
+FROM step WHERE job_id = $1::bigint ORDER BY number;

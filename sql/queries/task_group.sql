@@ -1,4 +1,6 @@
--- Task groups: jobs that share a limit.
+-- Task groups: jobs that share a limit. What may keep more jobs back than before raises the version of the rules first, in
+-- the same statement, so that nobody who goes to sleep holds it up: an admission by the old ones that is under way is waited
+-- for, and none comes after it.
 
 -- name: list(names) :many
 -- Task groups by name; null: all.
@@ -13,19 +15,27 @@ SELECT name FROM task_group WHERE name = $1::text FOR UPDATE;
 
 -- name: put(name, priority, max_concurrency, filters, transcoders, metadata, paused) :none
 -- Make a task group, or give one another definition; null: it is as paused as it was.
+WITH ruled AS (UPDATE admission_rules SET version = version + 1 RETURNING version)
 INSERT INTO task_group AS g (name, priority, max_concurrency, filters, transcoders, metadata, paused)
-VALUES ($1::text, $2::text::job_priority, $3::integer, $4::jsonb, $5::text[], $6::jsonb, coalesce($7::boolean, false))
+SELECT $1::text, $2::text::job_priority, $3::integer, $4::jsonb, $5::text[], $6::jsonb, coalesce($7::boolean, false)
+FROM ruled
 ON CONFLICT (name) DO UPDATE
 SET priority = excluded.priority, max_concurrency = excluded.max_concurrency, filters = excluded.filters,
     transcoders = excluded.transcoders, metadata = excluded.metadata, paused = coalesce($7::boolean, g.paused);
 
 -- name: pause(name, paused) :value_or_none
 -- Let a task group admit no more jobs, or let it go on.
-UPDATE task_group SET paused = $2::boolean WHERE name = $1::text RETURNING name;
+WITH ruled AS (UPDATE admission_rules SET version = version + 1 RETURNING version)
+UPDATE task_group g SET paused = $2::boolean FROM ruled WHERE g.name = $1::text RETURNING g.name;
+
+-- name: set_metadata(name, metadata) :none
+-- Give a task group other metadata.
+UPDATE task_group SET metadata = $2::jsonb WHERE name = $1::text;
 
 -- name: delete(name) :value_or_none
--- Take a task group out.
-DELETE FROM task_group WHERE name = $1::text RETURNING name;
+-- Take a task group out; its jobs may be another's now.
+WITH ruled AS (UPDATE admission_rules SET version = version + 1 RETURNING version)
+DELETE FROM task_group g USING ruled WHERE g.name = $1::text RETURNING g.name;
 
 -- name: delete_all() :none
 -- Take all task groups out.

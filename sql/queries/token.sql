@@ -32,3 +32,7 @@ SELECT f.account AS name,
        extract(epoch FROM coalesce(r.expires_at, f.expires_at) - clock_timestamp())::float8 AS left,
        f.auto_refresh, f.seconds
 FROM found f LEFT JOIN refreshed r ON r.digest = f.digest;
+
+-- name: end(digest) :none
+-- Forget a token: who had it has logged out.
+DELETE FROM token WHERE digest = $1::bytea;

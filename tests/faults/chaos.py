@@ -104,10 +104,11 @@ class Storm:
         seconds: float,
         lease: float,
         say: Callable[[str], None] = lambda _: None,
+        fleet: Fleet | None = None,
     ) -> None:
         """``say`` is told now and then how far it is."""
         self._say = say
-        self._fleet = Fleet(folder, limit=32, lease=lease)
+        self._fleet = fleet or Fleet(folder, limit=32, lease=lease)
         self._jobs, self._faults, self._seconds = jobs, faults, seconds
         self._chance = random.Random(seed)
         self._acknowledged: set[int] = set()

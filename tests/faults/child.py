@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
-from vidijob import app, settings
+from vidijob import app, settings, workshop
 from vidijob.engine import rescuer, worker
 from vidijob.executors.base import Done, Executor, Outcome, StepContext
 from vidijob.executors.storage import Storage
@@ -79,7 +79,7 @@ def main(roles: str, journal: str, lease: str) -> None:
     def executors(settings: settings.Settings, storage: Storage) -> dict[str, Executor]:
         return {EXECUTOR: FaultExecutor(Path(journal))}
 
-    app._executors = executors
+    workshop.executors = executors
     for part in (worker, rescuer):
         vars(part)["LEASE"] = timedelta(seconds=float(lease))
     logging.basicConfig(level=logging.WARNING)

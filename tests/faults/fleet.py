@@ -38,8 +38,10 @@ def free_port() -> int:
 class Cluster:
     """A Postgres that may be crashed; the oldest on this machine, else the embedded one's programs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **options: str) -> None:
+        """``options`` are settings of the server beside those that a test always has."""
         self._folder = folder
+        self._options = options
         self._account = account.choose(folder / "data")
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         self._programs = found[0].parent if found else install.find(self._account).programs
@@ -51,16 +53,19 @@ class Cluster:
         """Where it is."""
         return f"postgresql://vidijob@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def address(self) -> str:
+        """What the processes of a fleet are told of where it is."""
+        return self.url
+
     async def start(self) -> None:
         """Create it if it is new, and start it; returns when it takes connections."""
         data = self._folder / "data"
         if not data.exists():
-            self._folder.chmod(0o755)
-            data.mkdir(mode=0o700)
-            os.chown(data, self._account.uid, self._account.gid)
-            await self._run("initdb", "-D", data, "-U", "vidijob", "-A", "trust", "-E", "UTF8", "--no-locale")
+            await self._create(data)
         options = {
             "port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 120,
+            **self._options,
         }  # fmt: skip
         with (self._folder / "postgres.log").open("ab") as log:
             self._server = subprocess.Popen(
@@ -73,6 +78,17 @@ class Cluster:
                     await (await asyncpg.connect(self.url)).close()
                     return
                 await asyncio.sleep(0.02)
+
+    async def _create(self, data: Path) -> None:
+        self._make(data)
+        await self._run("initdb", "-D", data, "-U", "vidijob", "-A", "trust", "-E", "UTF8", "--no-locale")
+
+    def _make(self, data: Path) -> None:
+        """Make the folder, for the user of Postgres."""
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o755)
+        data.mkdir(mode=0o700)
+        os.chown(data, self._account.uid, self._account.gid)
 
     async def crash(self) -> None:
         """End it without a checkpoint, and start it again."""
@@ -131,11 +147,19 @@ class Fleet:
     application = "vidijob"
 
     def __init__(
-        self, folder: Path, *, limit: int, lease: float, servers: int = 2, workers: int = 2, slots: int = 8
+        self,
+        folder: Path,
+        *,
+        limit: int,
+        lease: float,
+        servers: int = 2,
+        workers: int = 2,
+        slots: int = 8,
+        cluster: Cluster | None = None,
     ) -> None:
         """``limit`` is how many jobs run at once, ``slots`` how many steps a worker takes."""
         self.folder = folder
-        self.cluster = Cluster(folder)
+        self.cluster = cluster or Cluster(folder)
         self.limit = limit
         self.lease = lease
         self._slots = slots
@@ -176,7 +200,7 @@ class Fleet:
     def _launch(self, roles: str, port: int) -> Member:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VIDIJOB_")}
         environment |= {
-            "VIDIJOB_DATABASE_URL": self.cluster.url,
+            "VIDIJOB_DATABASE_URL": self.cluster.address,
             "VIDIJOB_DATA_DIR": str(self.folder / "vidijob"),
             "VIDIJOB_PORT": str(port),
             "VIDIJOB_ADMIN_PASSWORD": PASSWORD,

@@ -22,7 +22,7 @@ from vidijob.errors import NotFound, TransitionRefused, Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, Wait
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import JobType, Priority, WorkerId
-from vidijob.jobs.states import ENDED
+from vidijob.jobs.states import ENDED, JobState
 from vidijob.store import jobs, steps
 from vidijob.store.database import Database
 
@@ -118,12 +118,12 @@ class History:
         done = [await self._submit() for _ in range(2)]
         await self._over(done[0])
         await self._sql(_GROUP)
-        low = [await self._submit(priority=Priority.LOW) for _ in range(3)]
+        for _ in range(3):
+            await self._submit(priority=Priority.LOW)
         await self._submit(what="fail")
         await self._submit(what="retry")
         waiting = [await self._submit(what=f"wait {n}") for n in range(3)]
         aborted = await self._submit(what="wait for ever")
-        await persist(lambda: self._engine.commands.prioritise(ADMIN, low[-1], Priority.HIGH))
         for id in [*waiting, aborted]:
             await self._until_problem(id)
         await self._abort(aborted)
@@ -132,6 +132,7 @@ class History:
         await self._resolve(waiting[1], fail=True)
         await persist(lambda: self._engine.commands.rerun(ADMIN, done[0], None))
         await self._repeat_and_release()
+        await self._withdraw()
         await self._end_while_locked()
         await self._delete(done[0])
         await self._over(done[1])
@@ -145,10 +146,20 @@ class History:
         assert made[0].id == made[1].id
         self._acknowledged.append(made[0].id)
         id = f"VX-{made[0].id}"
+        await persist(lambda: self._engine.commands.prioritise(ADMIN, id, Priority.HIGH))
         with suppress(TransitionRefused):  # the first answer was lost
             await persist(lambda: self._engine.commands.release(ADMIN, id))
         job = await persist(lambda: self._engine.until(id))
         assert job.log is not None
+
+    async def _withdraw(self) -> None:
+        """A job that is taken back before any of its steps has begun."""
+        commands = self._engine.commands
+        job = await persist(lambda: commands.submit(ADMIN, "WORK", Priority.MEDIUM, {"what": ["succeed"]}, hold=True))
+        self._acknowledged.append(job.id)
+        id = f"VX-{job.id}"
+        await persist(lambda: commands.withdraw(ADMIN, id, reason="not wanted"))
+        assert (await persist(lambda: self._engine.until(id))).state is JobState.ABORTED
 
     async def _end_while_locked(self) -> None:
         """A step ends whose job somebody has locked."""
@@ -224,6 +235,7 @@ class History:
 
     async def _resolve(self, id: str, *, fail: bool) -> None:
         (problem,) = await persist(lambda: self._problems.of_job(id))
+        assert await persist(lambda: self._problems.waiting(problem, 10))
         verb = self._problems.fail if fail else self._problems.retry
         with suppress(NotFound):  # the first answer was lost
             await persist(lambda: verb(ADMIN, str(problem.id), id))

@@ -11,16 +11,16 @@ from click.testing import CliRunner
 from lxml import etree
 
 from tests.house.source import PACKAGE, ROOT, strings
-from vidijob import access, resources
+from vidijob import access, help, resources
 from vidijob.api.vidispine.routes import TABLE
 from vidijob.cli import commands
+from vidijob.cli.exits import MEANING
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import JobState, StepState
 from vidijob.settings import Settings
 from vidijob.store import queries
 from vidijob.web.routing import Needed, Open, Own
 
-README = (ROOT / "README.md").read_text("utf-8")
 LEDGER = (PACKAGE / "api" / "vidispine" / "README.md").read_text("utf-8")
 FACE_TESTS = ROOT / "tests" / "integration" / "api" / "vidispine"
 XSD = "{http://www.w3.org/2001/XMLSchema}"
@@ -66,7 +66,10 @@ def test_priorities_agree_in_python_sql_and_xsd_in_their_order() -> None:
 QUERIES = queries.load(resources.sql() / "queries")
 NOUNS = {name.split(".")[0] for name in QUERIES}
 USED = {
-    text: file for text, file in strings() if re.fullmatch(r"[a-z_]+\.[a-z_]+", text) and text.split(".")[0] in NOUNS
+    text: file
+    for text, file in strings()
+    # Templates are named like queries, and are none.
+    if re.fullmatch(r"[a-z_]+\.(?!html$)[a-z_]+", text) and text.split(".")[0] in NOUNS
 }
 
 
@@ -123,8 +126,8 @@ def test_the_help_tells_variable_and_default_of_every_setting() -> None:
             assert f"Default: {field.default}. [VIDIJOB_{name.upper()}]" in shown
 
 
-def test_the_readme_has_every_setting_with_its_default() -> None:
-    rows = table(README, r"`--[a-z-]+`")
+def test_the_help_page_has_every_setting_with_its_default() -> None:
+    rows = table(help.page("settings").text, r"`--[a-z-]+`")
     assert [row[0].strip("`-") for row in rows] == SETTINGS
     for row, field in zip(rows, Settings.model_fields.values(), strict=True):
         default = field.default
@@ -132,25 +135,39 @@ def test_the_readme_has_every_setting_with_its_default() -> None:
             assert row[1].strip("`") == str(default)
 
 
-def test_the_readme_has_every_role() -> None:
-    assert {row[0].strip("`"): row[1] for row in table(README, r"`_\w+`")} == access.ROLES
+def test_the_help_page_has_every_role() -> None:
+    assert {row[0].strip("`"): row[1] for row in table(help.page("users").text, r"`_\w+`")} == access.ROLES
 
 
-def test_the_readme_has_every_command_for_users() -> None:
-    found = re.search(r"`vidijob user ([a-z|]+)`", README)
+def test_the_help_page_has_every_command_for_users() -> None:
+    found = re.search(r"`vidijob user ([a-z|]+)`", help.page("users").text)
     assert found is not None
     shown = CliRunner().invoke(commands, ["user", "--help"]).output.partition("Commands:")[2]
     assert set(found[1].split("|")) == set(re.findall(r"^  (\w+)", shown, re.MULTILINE))
 
 
-def test_the_readme_names_presets_and_runnable_job_types() -> None:
+@pytest.mark.parametrize("group", ["job", "problem"])
+def test_the_help_page_has_every_command_for_a_server(group: str) -> None:
+    found = re.search(rf"`vidijob {group} ([a-z|]+)`", help.page("commands").text)
+    assert found is not None
+    shown = CliRunner().invoke(commands, [group, "--help"]).output.partition("Commands:")[2].partition("\n\n")[0]
+    assert set(found[1].split("|")) == set(re.findall(r"^  ([a-z]+)  ", shown, re.MULTILINE))
+
+
+def test_the_help_page_has_every_exit_code() -> None:
+    rows = table(help.page("commands").text, r"\d")
+    assert {int(row[0]): row[1] for row in rows} == {code.value: text for code, text in MEANING.items()}
+
+
+def test_the_help_page_names_presets_and_runnable_job_types() -> None:
     from vidijob.executors.media.presets import Presets
     from vidijob.jobs.catalogue import JOB_TYPES
 
-    found = re.search(r"Presets: `([\w ]+)`", README)
+    text = help.page("jobtypes").text
+    found = re.search(r"Presets: `([\w ]+)`", text)
     assert found is not None
     assert set(found[1].split()) == set(Presets.load().tags)
-    rows = {row[0] for row in table(README, r"[A-Z_]+")}
+    rows = {row[0] for row in table(text, r"[A-Z_]+")}
     assert {kind.name for kind in JOB_TYPES.values() if kind.runnable} == rows
 
 

@@ -92,11 +92,24 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         (("gpu=1", "ram=2.5"), ("gpu=2", "x=1"), ("y=1",)),
     ),
     ("label", 'label = ["a", "b"]', "c, d", ("e",), (("a", "b"), ("c", "d"), ("e",))),
+    ("read_staleness", "read_staleness = 2.5", "3", 4.0, (2.5, 3.0, 4.0)),
     ("worker_slots", 'worker_slots = "1"', "2", 3, (1, 2, 3)),
+    ("engine", 'engine = "dask"', "own", "dask", ("dask", "own", "dask")),
+    (
+        "dask_scheduler",
+        'dask_scheduler = "tcp://a:1"',
+        "tls://b:2",
+        "ws://c:3",
+        ("tcp://a:1", "tls://b:2", "ws://c:3"),
+    ),
     ("problem_interval", "problem_interval = 1", "2", 3, (1, 2, 3)),
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("preset_dir", 'preset_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("event_loop", 'event_loop = "asyncio"', "uvloop", "asyncio", ("asyncio", "uvloop", "asyncio")),
+    ("metrics_port", "metrics_port = 1", "2", 3, (1, 2, 3)),
+    ("slow_statement", "slow_statement = 2", "3", 4.0, (2.0, 3.0, 4.0)),
+    ("otlp_endpoint", 'otlp_endpoint = "http://a"', "http://b", "http://c", ("http://a", "http://b", "http://c")),
+    ("log_format", 'log_format = "json"', "plain", "json", ("json", "plain", "json")),
     ("log_level", 'log_level = "debug"', "error", "warning", ("debug", "error", "warning")),
     (
         "storage_roots",
@@ -108,6 +121,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
 ]
 SECRETS = [
     ("database_url", "postgresql://u:{}@h/n"),
+    ("read_database_url", "postgresql://u:{}@h/n"),
     ("admin_password", "{}-password"),
     ("webhook_secret", "{}-with-sixteen-signs"),
 ]
@@ -127,7 +141,8 @@ def test_default_then_file_then_variable_then_flag(
     write: Write,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert getattr(load({}), name) not in read
+    values = [getattr(load({}), name), *read]
+    assert all(values[place] != values[place + 1] for place in range(3))
     write(line)
     assert getattr(load({}), name) == read[0]
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", variable)
@@ -209,6 +224,8 @@ def test_slots_and_threads_suit_the_machine(monkeypatch: pytest.MonkeyPatch) -> 
         assert (load({}).slots, load({}).threads) == (slots, threads)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     assert load({"worker_slots": 5}).slots == 5
+    assert load({"engine": "dask"}).slots == 256
+    assert load({"engine": "dask", "worker_slots": 5}).slots == 5
     assert load({"concurrent_jobs": 1}).threads == 8
     assert load({"concurrent_jobs": 100, "worker_slots": 2}).threads == 4
 
@@ -216,7 +233,10 @@ def test_slots_and_threads_suit_the_machine(monkeypatch: pytest.MonkeyPatch) -> 
 BAD: list[tuple[str, list[object]]] = [
     ("port", ["x", "-1", "65536", "1.5"]),
     ("concurrent_jobs", ["0", "-1", "10001", "many"]),
+    ("read_staleness", ["1.9", "3601", "soon"]),
     ("worker_slots", ["-1", "1001"]),
+    ("engine", ["Dask", "ray"]),
+    ("dask_scheduler", ["scheduler", "scheduler:8786", "http://a:1", "tcp://a"]),
     ("problem_interval", ["0", "-1", "86401", "soon"]),
     ("ageing", ["-1", "x", "nan", "inf"]),
     ("keep_jobs", ["-1", "1.5", "36501"]),

@@ -1,19 +1,46 @@
-"""The commands. One file per group of verbs; flags and variables come from ``settings``."""
+"""The commands. One file per group of verbs; flags and variables come from ``settings``.
+
+A file is read when its command is used, so that a question to a server does not wait for the server's own code.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from vidijob.cli import bench, demo, jobtype, migrate, preset, serve, user, worker
 from vidijob.errors import VidijobError
+
+#: Each is in the file of its name, under that name.
+_COMMANDS = (
+    "serve", "worker", "demo", "migrate", "postgres", "job", "problem", "jobtype", "preset", "user", "bench", "help",
+    "metrics", "completion",
+)  # fmt: skip
 
 
 class _Commands(click.Group):
-    """Ends an error of ours with its sentence, not with a trace."""
+    """Reads a command when it is used, and ends an error of ours with its sentence, not with a trace."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return the command of a name."""
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
+        return command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what the name of a command may be completed to, without reading them all."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(context, incomplete)
+        return [CompletionItem(name) for name in _COMMANDS if name.startswith(incomplete)]
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command."""
@@ -29,8 +56,3 @@ class _Commands(click.Group):
 @click.version_option(version("vidijob"), prog_name="vidijob")
 def commands() -> None:
     """A job server for media work that speaks the Vidispine job API."""
-
-
-_ALL = (serve.serve, worker.worker, demo.demo, migrate.migrate, preset.preset, user.user, jobtype.jobtype, bench.bench)
-for command in _ALL:
-    commands.add_command(command)

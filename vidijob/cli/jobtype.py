@@ -1,32 +1,45 @@
-"""``vidijob jobtype …``: the pages of the job types that this program ships; no server is needed."""
+"""``vidijob jobtype …``: the pages of the job types that this program ships, which need no server; and the types that a
+server has, those of one's own among them, where one is named.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vidijob.cli import completing, profiles, showing
+from vidijob.cli.profiles import Server
+from vidijob.cli.remote import JSON, XML, ask, part
 from vidijob.errors import NotFound
 from vidijob.jobs.catalogue import PAGES, Page
 from vidijob.jobs.model import Dependency, TaskDefinition
 
-_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
-
 
 @click.group()
 def jobtype() -> None:
-    """The job types: what they do, what they take and give, and their steps."""
+    """The job types: what they do, what they take and give, and their steps.
+
+    They are those of the server that is named (--url, --profile, VIDIJOB_URL), else those that this program ships.
+    """
 
 
 @jobtype.command("list")
-@_json
-def list_types(as_json: bool) -> None:
+@showing.forms
+@profiles.connection
+def list_types(accept: str | None, **where: Any) -> None:
     """Show the job types and what each is for."""
-    if as_json:
+    server = profiles.chosen(**where)
+    if server is not None:
+        _list_of(server, accept)
+        return
+    _require_server(accept)
+    if accept == JSON:
         click.echo(json.dumps({name: page.summary for name, page in PAGES.items()}, indent=2))
         return
     table = Table("job type", "what it is for", "steps")
@@ -36,17 +49,64 @@ def list_types(as_json: bool) -> None:
 
 
 @jobtype.command()
-@click.argument("name")
-@_json
-def show(name: str, as_json: bool) -> None:
-    """Show one job type: its data, in and out, its steps, and a call with curl that works as printed."""
+@click.argument("name", shell_complete=completing.job_types)
+@showing.forms
+@profiles.connection
+def show(name: str, accept: str | None, **where: Any) -> None:
+    """Show one job type: its data, in and out, its steps, and a call with curl that works as printed.
+
+    Where a server is named, --json and --xml are its task definitions, and the steps shown are those that it has.
+    """
+    server = profiles.chosen(**where)
+    if server is not None:
+        _show_of(server, name.upper(), accept)
+        return
+    _require_server(accept)
     page = PAGES.get(name.upper())
     if page is None:
         raise NotFound("JobType", name)
-    if as_json:
+    if accept == JSON:
         click.echo(json.dumps(_facts(page), indent=2))
     else:
         _show(page)
+
+
+def _require_server(accept: str | None) -> None:
+    if accept == XML:
+        raise click.UsageError("--xml is the document of a server: name one with --url or --profile.")
+
+
+def _list_of(server: Server, accept: str | None) -> None:
+    reply = ask(server, lambda remote: remote.call("GET", "/jobtype", accept=accept or JSON))
+    if accept is not None:
+        showing.document(reply)
+        return
+    rows = [(name, PAGES[name].summary if name in PAGES else "of this server") for name in reply.document["uri"]]
+    showing.table(("job type", "what it is for"), rows)
+
+
+def _show_of(server: Server, name: str, accept: str | None) -> None:
+    path = f"/task-definition/jobtype/{part(name)}"
+    reply = ask(server, lambda remote: remote.call("GET", path, accept=accept or JSON))
+    if accept is not None:
+        showing.document(reply)
+        return
+    page = PAGES.get(name)
+    if page is not None and showing.is_terminal():
+        console = _console()
+        console.print(Text(page.kind.name, style="bold"), Text(page.summary))
+        for title, keys in (("data in", page.takes), ("data out", page.gives)):
+            console.print(_table(title, keys))
+    rows = [
+        (
+            task.get("step"),
+            task.get("description"),
+            "a script" if "script" in task else f"{task.get('bean')} {task.get('method')}",
+            "clean-up" if task.get("cleanup") else "" if task.get("critical", True) else "its failure is a warning",
+        )
+        for task in reply.document.get("task", ())
+    ]
+    showing.table(("step", "what it does", "carried out by", ""), rows)
 
 
 def _show(page: Page) -> None:

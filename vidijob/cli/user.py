@@ -1,9 +1,11 @@
-"""``vidijob user …``: users and roles, on the database itself, so that it works before anybody can log in."""
+"""``vidijob user …``: users and roles: of a server that is named by its URL, else on the database itself, so that it works
+before anybody can log in.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
@@ -13,22 +15,33 @@ from rich.table import Table
 
 from vidijob import access, settings
 from vidijob.app import open_database
+from vidijob.cli import profiles, showing
 from vidijob.cli.options import setting
+from vidijob.cli.remote import ask
+from vidijob.cli.remote_accounts import RemoteAccount, RemoteAccounts
+from vidijob.cli.user_key import key
 from vidijob.engine.accounts import Accounts
+from vidijob.store.users import AccountSummary
 
 T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-_where = setting("database_url", "data_dir")
+
+def _where(command: Command) -> Command:
+    return setting("database_url", "data_dir")(profiles.connection(command))
+
+
 _roles = click.argument("roles", nargs=-1, required=True)
 _name = click.argument("name")
 _password = click.password_option(
-    help="Asked for when it is not given; flags can be seen by others, so better not.", envvar="VIDIJOB_PASSWORD"
+    help="Asked for when it is not given; flags can be seen by others, so better not. [VIDIJOB_NEW_PASSWORD]",
+    envvar="VIDIJOB_NEW_PASSWORD",
 )
 
 
 @click.group()
 def user() -> None:
-    """Users and their roles."""
+    """Users and their roles: of the server that is named (--url, --profile, VIDIJOB_URL), else of the database."""
 
 
 @user.command()
@@ -46,13 +59,12 @@ def add(name: str, password: str, roles: tuple[str, ...], **flags: Any) -> None:
 @_where
 def list_users(**flags: Any) -> None:
     """Show the users and their roles."""
-    table = Table("user", "roles", "since")
-    for account in _with(flags, lambda accounts: accounts.listing()):
+    rows = []
+    for account in _with(flags, _listing):
         roles = ", ".join((*account.roles, *(f"those of {group}" for group in account.groups)))
-        table.add_row(
-            account.name + (" (disabled)" if account.disabled else ""), roles, f"{account.created_at:%Y-%m-%d %H:%M}"
-        )
-    Console().print(table)
+        since = f"{account.created_at:%Y-%m-%d %H:%M}" if account.created_at is not None else ""
+        rows.append((account.name + (" (disabled)" if account.disabled else ""), roles, since))
+    showing.table(("user", "roles", "since"), rows)
 
 
 @user.command()
@@ -121,7 +133,18 @@ def delete(name: str, **flags: Any) -> None:
     click.echo(f"The user {name} is gone.")
 
 
-def _with(flags: dict[str, Any], act: Callable[[Accounts], Awaitable[T]]) -> T:
+user.add_command(key)
+
+
+async def _listing(accounts: Accounts | RemoteAccounts) -> Sequence[AccountSummary | RemoteAccount]:
+    return await accounts.listing()
+
+
+def _with(flags: dict[str, Any], act: Callable[[Accounts | RemoteAccounts], Awaitable[T]]) -> T:
+    server = profiles.unless_database(flags)
+    if server is not None:
+        return ask(server, lambda remote: act(RemoteAccounts(remote)))
+
     async def run() -> T:
         async with AsyncExitStack() as stack:
             return await act(Accounts(await open_database(stack, settings.load(flags))))

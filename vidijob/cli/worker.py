@@ -1,4 +1,6 @@
-"""``vidijob worker``: a process that only works; ``list``, ``drain``, ``resume``: those that are there, on the database itself."""
+"""``vidijob worker``: a process that only works; ``list``, ``drain``, ``resume``: those that are there, by a server that is
+named by its URL, else on the database itself.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,13 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from vidijob import settings
 from vidijob.access import User
 from vidijob.app import open_database
+from vidijob.cli import completing, profiles, showing
 from vidijob.cli.options import setting
+from vidijob.cli.remote import JSON, Remote, Reply, ask, part
 from vidijob.cli.serve import run_as
 from vidijob.engine.bell import Bell
 from vidijob.engine.staff import Staff
@@ -22,17 +24,23 @@ from vidijob.jobs import resources
 from vidijob.jobs.identity import job_name
 
 T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-_where = setting("database_url", "data_dir")
-_id = click.argument("id")
+_COLUMNS = ("worker", "host", "pid", "state", "offers", "carries out", "seen")
+_id = click.argument("id", shell_complete=completing.worker_ids)
 #: Who has the database's address needs no role.
 _OPERATOR = User("the command line", frozenset())
 
 
 _FOR_WORKERS = (
     "database_url", "data_dir", "site", "worker_slots", "resource", "label", "grace", "storage_roots", "allow_scheme",
-    "remote_options", "webhook_networks", "preset_dir", "event_loop", "log_level",
+    "remote_options", "webhook_networks", "preset_dir", "allow_program", "engine", "dask_scheduler", "event_loop", "host",
+    "metrics_port", "slow_statement", "otlp_endpoint", "log_format", "log_level",
 )  # fmt: skip
+
+
+def _where(command: Command) -> Command:
+    return setting("database_url", "data_dir")(profiles.connection(command))
 
 
 @click.group(invoke_without_command=True)
@@ -46,22 +54,39 @@ def worker(context: click.Context, /, **flags: Any) -> None:
 
 @worker.command("list")
 @setting("database_url", "data_dir", "site")
-def list_workers(**flags: Any) -> None:
+@showing.forms
+@profiles.connection
+def list_workers(accept: str | None, **flags: Any) -> None:
     """Show the workers, and what each carries out."""
+    server = profiles.unless_database(flags)
+    if server is not None:
+        _show(ask(server, lambda remote: remote.call("GET", "/worker", accept=accept or JSON)), accept)
+        return
+    if accept is not None:
+        raise click.UsageError("--json and --xml are documents of a server: name one with --url or --profile.")
     site = settings.load(flags).site
-    table = Table("worker", "host", "pid", "state", "offers", "carries out", "seen")
+    rows = []
     for member in _with(flags, lambda staff: staff.listing()):
         one = member.worker
-        table.add_row(
-            str(one.id),
-            one.host,
-            str(one.pid),
-            "drained" if one.drained else "working",
-            ", ".join(filter(None, (*one.executors, resources.in_words(one.resources)))),
-            ", ".join(f"{job_name(site, held.job)} step {held.step}" for held in member.holdings),
-            f"{one.seen_at:%Y-%m-%d %H:%M:%S}",
-        )
-    Console().print(table)
+        offers = ", ".join(filter(None, (*one.executors, resources.in_words(one.resources))))
+        held = ", ".join(f"{job_name(site, held.job)} step {held.step}" for held in member.holdings)
+        state = "drained" if one.drained else "working"
+        rows.append((one.id, one.host, one.pid, state, offers, held, f"{one.seen_at:%Y-%m-%d %H:%M:%S}"))
+    showing.table(_COLUMNS, rows)
+
+
+def _show(reply: Reply, accept: str | None) -> None:
+    if accept is not None:
+        showing.document(reply)
+        return
+    rows = []
+    for one in reply.document.get("worker", ()):
+        offers = [*one.get("bean", ()), *(f"{pair['key']}={pair['value']}" for pair in one.get("resource", ()))]
+        offers += [f"label:{label}" for label in one.get("label", ())]
+        held = ", ".join(f"{task['jobId']} step {task['step']}" for task in one.get("task", ()))
+        state, seen = "drained" if one["drained"] else "working", showing.moment(one["seen"])
+        rows.append((one["id"], one["host"], one["pid"], state, ", ".join(offers), held, seen))
+    showing.table(_COLUMNS, rows)
 
 
 @worker.command()
@@ -69,7 +94,7 @@ def list_workers(**flags: Any) -> None:
 @_where
 def drain(id: str, **flags: Any) -> None:
     """Let a worker finish what it has and take no more."""
-    _with(flags, lambda staff: staff.drain(_OPERATOR, id))
+    _drain(id, flags, True)
     click.echo(f"The worker {id} takes no more steps.")
 
 
@@ -78,8 +103,20 @@ def drain(id: str, **flags: Any) -> None:
 @_where
 def resume(id: str, **flags: Any) -> None:
     """Let a drained worker take steps again."""
-    _with(flags, lambda staff: staff.drain(_OPERATOR, id, False))
+    _drain(id, flags, False)
     click.echo(f"The worker {id} takes steps again.")
+
+
+def _drain(id: str, flags: dict[str, Any], drained: bool) -> None:
+    server = profiles.unless_database(flags)
+    if server is None:
+        _with(flags, lambda staff: staff.drain(_OPERATOR, id, drained))
+        return
+
+    async def act(remote: Remote) -> None:
+        await remote.call("POST" if drained else "DELETE", f"/worker/{part(id)}/drain")
+
+    ask(server, act)
 
 
 def _with(flags: dict[str, Any], act: Callable[[Staff], Awaitable[T]]) -> T:

@@ -29,6 +29,8 @@ _MOST_REMEMBERED = 10_000
 _MOST_ASKED = 100
 #: A token that refreshes itself is written at most so often.
 _REFRESH = timedelta(seconds=10)
+#: In seconds: a login of the console ends when it was not used for so long.
+SESSION = 12 * 3600
 _LONGEST_TOKEN = 10 * 365 * 24 * 3600
 
 
@@ -148,6 +150,20 @@ class Accounts:
                 raise NotFound("User", name)
             raise Conflict("user", name, f"The user {name} is disabled: there is no token for it.")
         return token
+
+    async def open_session(self, name: str, password: str) -> str:
+        """Log a user in for as long as the login is used: returns a token, or raises ``NotAuthenticated``."""
+        user = await self.authenticate(name, password)
+        token = access.new_token()
+        if not await tokens.issue(self._database, access.token_digest(token), user.name, SESSION, auto_refresh=True):
+            # Deleted or disabled since its password was remembered.
+            raise NotAuthenticated("The user name or the password is wrong.")
+        return token
+
+    async def close_session(self, token: str) -> None:
+        """Log out: the token is worth nothing from now on, in other processes after a few seconds."""
+        await tokens.end(self._database, access.token_digest(token))
+        self._known.pop(self._digest("token", token), None)
 
     async def add(self, name: str, password: str, roles: Sequence[str]) -> None:
         """Make a user; raises ``Invalid`` when the name is taken or a value cannot be."""

@@ -1,5 +1,5 @@
 """Takes out jobs that ended long ago, with all that is known of them. It works while its process leads, slowly: a batch of
-500 each three seconds, so that it never holds others up. Unless somebody says for how long jobs are kept, they are kept
+500 each three seconds, so that it never holds others up; and signed requests that nobody can repeat any more. Unless somebody says for how long jobs are kept, they are kept
 for ever.
 """
 
@@ -9,14 +9,16 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from vidijob.engine.access_keys import WINDOW
 from vidijob.engine.configuration import kept_for
 from vidijob.engine.loop import Loop
-from vidijob.store import jobs
+from vidijob.store import access_keys, jobs
 from vidijob.store.database import Database
 
 _log = logging.getLogger(__name__)
 
 BATCH = 500
+SIGNED_BATCH = 5000
 _PAUSE = 3.0
 _LOOK = 60.0
 
@@ -42,6 +44,9 @@ class Cleaner:
         """Take out one batch; returns the seconds until the next."""
         if not self._leads():
             return _LOOK
+        # Beyond the window on either side their numbers cannot be used again.
+        if await access_keys.forget(self._database, 3 * WINDOW, SIGNED_BATCH) == SIGNED_BATCH:
+            return _PAUSE
         age = await kept_for(self._database, self._keep_jobs)
         if age is None:
             return _LOOK

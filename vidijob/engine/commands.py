@@ -19,7 +19,7 @@ from vidijob.jobs.identity import job_name, parse_job
 from vidijob.jobs.model import Job, JobData, JobId, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import ENDED, JobState
-from vidijob.store import deliveries, jobs
+from vidijob.store import deliveries, jobs, steps
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
 
@@ -79,11 +79,26 @@ class Commands:
         news = []
         for place, order in enumerate(orders):
             try:
-                steps = await self.check(user, order.type, order.priority, order.data, order.asked, key)
+                steps = await self.check(
+                    user, order.type, order.priority, order.data, order.asked, key, steps=order.steps
+                )
             except Invalid as error:
                 raise Invalid(error.context, f"job[{place}]: {error.explanation}", value=error.value) from error
             state = JobState.HOLD if order.hold else JobState.READY
-            news.append(NewJob(order.type, state, order.priority, user.name, order.data, steps, asked=order.asked))
+            news.append(
+                NewJob(
+                    order.type,
+                    state,
+                    order.priority,
+                    user.name,
+                    order.data,
+                    steps,
+                    asked=order.asked,
+                    origin=order.origin,
+                    watched=order.watched,
+                    records=order.records,
+                )
+            )
         made = await self._submissions.add_all(news, key)
         self._bell.ring("vidijob_job")
         return made
@@ -135,6 +150,23 @@ class Commands:
         self._bell.ring("vidijob_step")
         self._bell.ring("vidijob_job")
         return JobState.ABORTED if over else marked
+
+    async def withdraw(self, user: User, text: str, *, reason: str | None = None) -> bool:
+        """Abort a job if none of its steps was begun yet; tells whether that was done now: it may have been before.
+
+        Raises ``NotFound``, and ``TransitionRefused`` with the state of a job that has begun, or has ended otherwise.
+        """
+        job = parse_job(self._site, text)
+        async with self._database.transaction() as session:
+            state, _ = _one(await jobs.lock(session, [job]), job, text)
+            if state is JobState.ABORTED:
+                return False
+            # A job that was aborted waits for nothing that could be cleaned up: none of its steps was begun.
+            waits = state in (JobState.READY, JobState.HOLD) and not await steps.begun(session, [job])
+            if not waits or await jobs.abort(session, job, cleanup=False, actor=user.name, reason=reason) is None:
+                raise TransitionRefused("job", text, f"The job {text} is {state}: it has begun.", state=state.value)
+        self._bell.ring("vidijob_job")
+        return True
 
     async def prioritise(self, user: User, text: str, priority: Priority) -> None:
         """Give a job another priority (spec "Modify a job"); raises ``TransitionRefused`` when it has ended."""
@@ -210,11 +242,16 @@ class Commands:
         data: JobData,
         asked: NotificationRequest = NOTHING_ASKED,
         key: str | None = None,
+        *,
+        steps: Sequence[PlannedStep] | None = None,
     ) -> Sequence[PlannedStep]:
-        """Return the steps of a job, or raise what ``submit`` would raise as far as that can be told before."""
+        """Return the steps of a job, or raise what ``submit`` would raise as far as that can be told before.
+
+        ``steps`` are those of a job that has its own.
+        """
         if priority is Priority.IMMEDIATE:
             user.require("_super_access_user")
-        steps = await self._plan(type)
+        steps = await self._plan(type) if steps is None else steps
         _check_data("jobmetadata", data)
         _check_data("notificationData", asked.data)
         if key is not None and not (0 < len(key) <= _LONGEST_SUBMISSION_KEY and key.isprintable()):

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from vidijob.engine.batch import Batch
-from vidijob.errors import NotFound
+from vidijob.errors import NotFound, TookTooLong, Unavailable
+from vidijob.jobs.history import Entry, StandingStep
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Job, JobId, Priority, Waiting
+from vidijob.jobs.model import Job, JobId, Origin, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
-from vidijob.store import configuration, jobs, jobtypes, places, search, slots, task_groups, users, workers
+from vidijob.store import (
+    configuration,
+    history,
+    jobs,
+    jobtypes,
+    origins,
+    places,
+    search,
+    slots,
+    task_groups,
+    users,
+    workers,
+)
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
 from vidijob.store.search import Version
+
+_log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 #: A page of more jobs than this is read and written in parts.
 LONG = 500
@@ -90,9 +109,11 @@ Unknown = Callable[[Sequence[Version], bool], Collection[JobId]]
 class Insights:
     """The questions, for one site."""
 
-    def __init__(self, database: Database, site: str) -> None:
+    def __init__(self, database: Database, site: str, reading: Callable[[], Database] | None = None) -> None:
+        """``reading`` tells where lists and searches are read, which may be a little old; of one job nothing ever is."""
         self._database = database
         self._site = site
+        self._reading = reading or (lambda: database)
         self._readers = asyncio.Semaphore(_READERS)
         self._singles = Batch(self._read, most=_TOGETHER, lanes=_LANES)
         self._ends = Batch(self._ended, most=_ENDED_TOGETHER, lanes=_LANES)
@@ -103,6 +124,10 @@ class Insights:
         if job is None:
             raise NotFound("Job", text)
         return replace(job, waiting=await self._held_back(job)) if job.state is JobState.READY else job
+
+    async def origins(self, found: Sequence[Job]) -> dict[JobId, Origin]:
+        """Return what jobs were submitted as, of those that came through another face than Vidispine's."""
+        return await origins.of(self._database, [job.id for job in found])
 
     async def ended(self, text: str) -> datetime | None:
         """Return when a job ended; ``None`` for one that has not, or is not there."""
@@ -115,6 +140,12 @@ class Insights:
     async def _ended(self, wanted: Sequence[JobId]) -> list[datetime | None]:
         found = await jobs.ended(self._database, set(wanted))
         return [found.get(id) for id in wanted]
+
+    async def course(self, text: str, most: int) -> tuple[list[StandingStep], list[Entry]]:
+        """Return the steps of a job as they stand, and what happened to it, the last ``most`` lines of that."""
+        job = parse_job(self._site, text)
+        async with self._database.snapshot() as session:
+            return await history.steps(session, job), await history.entries(session, job, most)
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""
@@ -135,9 +166,10 @@ class Insights:
         return Waiting("task-group", f"The task group {group.name} runs at most {group.max_concurrency} jobs at once.")
 
     async def page(self, wanted: Listing, unknown: Unknown | None = None) -> Page:
-        """Return a page of jobs and how many there are, both of the same moment; only what is ``unknown`` may be read."""
-        async with self._database.snapshot() as session:
-            return await self._page(session, wanted, unknown=unknown)
+        """Return a page of jobs and how many there are, both of the same moment, which may be a little ago; only what is
+        ``unknown`` may be read.
+        """
+        return await self._ask(lambda session: self._page(session, wanted, unknown=unknown))
 
     async def search(
         self,
@@ -152,17 +184,34 @@ class Insights:
             (one.request.field, _narrowed(Filter(), [each for each in filters if each.field not in one.excluded]))
             for one in questions
         ]
-        async with self._database.snapshot() as session:
-            if not questions:
-                return await self._page(session, narrowed, unknown=unknown)
-            whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
+        if not questions:
+            return await self.page(narrowed, unknown)
+        whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
+
+        async def count(session: Session) -> tuple[Page, Sequence[Mapping[str, int]]]:
             total, *counted = await search.tallies(session, wanted.filter, [whole, *asked])
-            page = await self._page(session, narrowed, total.get("", 0), unknown)
+            return await self._page(session, narrowed, total.get("", 0), unknown), counted
+
+        page, counted = await self._ask(count)
         facets = [
             facet(one.request, counts, await self._known_values(one.request))
             for one, counts in zip(questions, counted, strict=True)
         ]
         return replace(page, facets=facets)
+
+    async def _ask(self, ask: Callable[[Session], Awaitable[Answer]]) -> Answer:
+        """Ask in a snapshot of the database that is to be read; the primary answers where a standby goes away."""
+        database = self._reading()
+        if database is not self._database:
+            try:
+                async with database.snapshot() as session:
+                    return await ask(session)
+            except TookTooLong:
+                raise
+            except Unavailable as error:
+                _log.info("the primary is asked, since the standby did not answer: %s", error)
+        async with self._database.snapshot() as session:
+            return await ask(session)
 
     async def parts(self, listed: Places, *, steps: bool) -> AsyncIterator[Sequence[Job]]:
         """Yield the jobs of a long page, some at a time, each as it is when its part is read.
@@ -173,7 +222,7 @@ class Insights:
             ids = listed.part(start, _PART)
 
             async def attempt(ids: Sequence[JobId] = ids) -> list[Job]:
-                async with self._database.session() as session:
+                async with self._reading().session() as session:
                     return await places.read(session, ids, steps=steps)
 
             async with self._readers:

@@ -5,6 +5,7 @@ It knows no document and no HTTP. Nothing here delivers.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from uuid import UUID
 
 from vidijob.access import User
@@ -21,6 +22,7 @@ from vidijob.jobs.notifications import (
 )
 from vidijob.store import deliveries, notifications
 from vidijob.store.database import Database
+from vidijob.store.notifications import Standing
 
 
 class Notifications:
@@ -49,6 +51,17 @@ class Notifications:
         """Return the notifications of a place, oldest first."""
         return await notifications.ids(self._database, place)
 
+    async def standing(self, number: int) -> list[Standing]:
+        """Return at most so many notifications, wherever they were defined, the newest first, and how their deliveries go."""
+        return await notifications.standing(self._database, number)
+
+    async def known(self, text: str) -> Notification:
+        """Return one notification by its id or an external one, wherever it was defined; raises ``NotFound``."""
+        found = await notifications.get(self._database, await self._external.notification(text))
+        if found is None:
+            raise NotFound("Notification", text)
+        return found
+
     async def get(self, place: Place, text: str) -> Notification:
         """Return one notification of a place, by its id or an external one; raises ``NotFound``."""
         found = await notifications.get(self._database, await self._external.notification(text))
@@ -63,10 +76,12 @@ class Notifications:
         """
         id = await self._external.notification(text)
         async with self._database.transaction() as session:
-            if not await notifications.replace(session, place, id, definition):
+            form = await notifications.replace(session, place, id, definition)
+            if form is None:
                 raise NotFound("Notification", text)
+            action = replace(definition.action, form=form)
             # A statement of its own, which sees what was put in while the first one waited.
-            await deliveries.redirect(session, id, lane(id, definition.action), call(definition.action))
+            await deliveries.redirect(session, id, lane(id, action), call(action))
         self._bell.ring("vidijob_delivery")
 
     async def forget(self, place: Place, text: str) -> None:

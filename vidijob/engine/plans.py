@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vidijob.errors import Invalid
+from vidijob.jobs import placement
 from vidijob.jobs.graph import PlannedStep, plan
 from vidijob.jobs.model import TaskDefinition
 from vidijob.store import jobtypes
@@ -80,7 +81,9 @@ async def _read(database: Database, version: int) -> _Known:
 
 
 def _as_run(task: TaskDefinition) -> TaskDefinition:
-    """Return what a job keeps of a task definition: of a script not its text, but the key under which it is found."""
+    """Return what a job keeps of a task definition: of a script not its text, but the key under which it is found; and
+    who is to take the step.
+    """
     if task.script is None:
-        return task
+        return placement.placed(task)
     return replace(task, metadata={**task.metadata, "script": jobtypes.script_digest(task.script)})

@@ -9,6 +9,7 @@ from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import Problem, ProblemId
 from vidijob.store import jobs, problems
 from vidijob.store.database import Database
+from vidijob.store.problems import WaitingJob
 
 _LARGEST = 2**63 - 1
 
@@ -24,6 +25,14 @@ class Problems:
     async def listing(self) -> list[Problem]:
         """Return all problems that are not resolved, with the jobs that wait (spec "List all job problems")."""
         return await problems.listing(self._database)
+
+    async def one(self, text: str) -> Problem:
+        """Return one problem; raises ``NotFound``."""
+        return await self._known(text, None)
+
+    async def waiting(self, problem: Problem, number: int) -> list[WaitingJob]:
+        """Return the jobs that wait for a problem, at most so many, those that have waited longest first."""
+        return await problems.waiting(self._database, problem.id, number)
 
     async def of_job(self, text: str) -> list[Problem]:
         """Return the problems of one job (spec "List all problems for a job"); raises ``NotFound``."""

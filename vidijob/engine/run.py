@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
 from vidijob.engine import storable
 from vidijob.engine.sub_tasks import Handle, SubTasks
-from vidijob.executors.base import Done, Fail, Outcome, ProgressUnit, Retry, Wait
+from vidijob.executors.base import Done, Fail, Outcome, ProgressUnit, Retry, Vanished, Wait
 from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import JobData, Lease, Note, Progress
+from vidijob.jobs.model import JobData, Lease, Note, Priority, Progress
 
 #: Log lines of one attempt that are kept; an executor that says more is cut short.
 _MOST_NOTES = 500
@@ -44,6 +45,7 @@ class Run:
         self.fate: Fate | None = None
         #: Who carries it out.
         self.task: asyncio.Task[None] | None = None
+        self._began = time.monotonic()
         self._progress: Progress | None = None
         self._notes: list[Note] = []
         self._noted = 0
@@ -56,6 +58,11 @@ class Run:
         self._signal_due = False
         #: What it is divided into, if it is.
         self.sub_tasks: SubTasks | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self._began
 
     @property
     def step(self) -> int:
@@ -81,6 +88,11 @@ class Run:
     def user(self) -> str:
         """Whose job it is."""
         return self.hold.owner
+
+    @property
+    def priority(self) -> Priority:
+        """How urgent its job was when this attempt began."""
+        return self.hold.priority
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -177,7 +189,9 @@ def checked(outcome: Outcome) -> Outcome:
             return Retry(storable.text(reason), _data(changes))
         case Fail(reason, changes):
             return Fail(storable.text(reason), _data(changes))
-    raise TypeError(f"an executor answers Done, Wait, Retry or Fail, not {outcome!r}")
+        case Vanished(reason):
+            return Vanished(storable.text(reason))
+    raise TypeError(f"an executor answers Done, Wait, Retry, Fail or Vanished, not {outcome!r}")
 
 
 def _data(data: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | None]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from vidijob.access import User
 from vidijob.engine.bell import Bell
+from vidijob.engine.worker import PRESENCE
 from vidijob.errors import NotFound
 from vidijob.jobs.model import WorkerId
+from vidijob.jobs.resources import Resources
 from vidijob.store import workers
 from vidijob.store.database import Database
 from vidijob.store.workers import Holding, Worker
 
 _log = logging.getLogger(__name__)
+
+#: A worker may be so late before it is taken for lost.
+_SILENT = timedelta(seconds=PRESENCE + 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,19 @@ class Member:
 
     worker: Worker
     holdings: Sequence[Holding]
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether it is gone without a word: its steps were taken from it, or it is overdue to say that it is there."""
+        return self.worker.vanished or self.worker.silent > _SILENT
+
+    @property
+    def used(self) -> Resources:
+        """What its steps use up of what it offers."""
+        used: Counter[str] = Counter()
+        for holding in self.holdings:
+            used.update(holding.needs)
+        return used
 
 
 class Staff:

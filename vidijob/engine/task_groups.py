@@ -41,7 +41,9 @@ class TaskGroups:
         self._bell.ring("vidijob_job")
 
     async def pause(self, name: str, paused: bool) -> None:
-        """Let a group admit no more jobs, or let it go on; what runs goes on. Raises ``NotFound``."""
+        """Let a group admit no more jobs, or let it go on; what runs goes on. When this returns, none of its jobs starts in
+        spite of it. Raises ``NotFound``.
+        """
         if not await store.pause(self._database, name, paused):
             raise NotFound("TaskGroup", name)
         self._bell.ring("vidijob_job")
@@ -73,7 +75,8 @@ class TaskGroups:
                     raise NotFound("Metadata", key)
             changed = replace(group, metadata=kept)
             _check(changed)
-            await store.put(session, changed)
+            # By this nobody is kept back: jobs are admitted meanwhile.
+            await store.set_metadata(session, name, changed.metadata)
 
 
 def _check(group: TaskGroup) -> None:

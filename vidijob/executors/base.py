@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from vidijob.jobs.model import JobData
+from vidijob.jobs.model import JobData, Priority
 
 ProgressUnit = Literal["percent", "bytes"]
 
@@ -58,7 +58,17 @@ class Wait:
     changes: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
 
 
-Outcome = Done | Wait | Retry | Fail
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """Whoever carried it out elsewhere is gone, and nobody knows how far they came: the step is DISAPPEARED as if its
+    worker had vanished, once its lease has run out, and is run again.
+    """
+
+    #: One sentence for the log.
+    reason: str
+
+
+Outcome = Done | Wait | Retry | Fail | Vanished
 
 
 class SubTask(Protocol):
@@ -103,6 +113,10 @@ class StepContext(Protocol):
     @property
     def user(self) -> str:
         """Whose job it is."""
+
+    @property
+    def priority(self) -> Priority:
+        """How urgent its job was when this attempt began."""
 
     @property
     def metadata(self) -> Mapping[str, str]:

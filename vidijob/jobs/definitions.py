@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from vidijob.errors import Invalid
-from vidijob.jobs import remote, resources
+from vidijob.jobs import placement, remote, resources
 from vidijob.jobs.catalogue import UNUSED
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import SCRIPT, Dependency, TaskDefinition
@@ -92,6 +92,7 @@ def check_metadata(task: TaskDefinition) -> None:
         text = task.metadata.get(key)
         if text is not None and not (re.fullmatch(form, text, re.ASCII) and float(text) <= most):
             raise Invalid("metadata", f"Step {task.step}: {key} is {meaning}.", value=text[:_LONGEST_KEY])
+    placement.check(task.executor, task.metadata)
     if task.executor == remote.EXECUTOR:
         remote.check(task.metadata)
 

@@ -62,6 +62,8 @@ class Call:
     timeout: timedelta
     #: Tries after the first.
     retries: int
+    #: In the words of which face it is told.
+    form: str = "vidispine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def call(action: HttpAction) -> Call:
         content_type=action.content_type,
         timeout=action.timeout or LONGEST_CALL,
         retries=RETRIES if action.retry is None else action.retry,
+        form=action.form,
     )
 
 

@@ -7,12 +7,12 @@ dashed frame is a step whose failure does not fail the job; clean-up steps stand
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from vidijob.jobs.graph import PlannedStep, plan
 from vidijob.jobs.layout import Edge, Place, edges, layout
-from vidijob.jobs.model import JobType, TaskDefinition
+from vidijob.jobs.model import JobType, StepNumber, TaskDefinition
 
 #: In pixels: a box, and the room between two.
 _WIDE, _HIGH = 200, 64
@@ -50,48 +50,64 @@ def dot(kind: JobType) -> str:
 
 def svg(kind: JobType) -> str:
     """Return the graph as a picture."""
-    steps = plan(kind.tasks)
+    return _picture(plan(kind.tasks), kind.name, f"<style>{_STYLE}</style>", {})
+
+
+def drawn(steps: Sequence[PlannedStep], marks: Mapping[StepNumber, tuple[str, str]]) -> str:
+    """Return steps as a picture for a page that has the style: class ``graph``.
+
+    ``marks`` say of steps how they stand: a class for the box, and words that stand in it instead of who carries it out.
+    """
+    return _picture(steps, "", "", marks)
+
+
+def _picture(steps: Sequence[PlannedStep], title: str, style: str, marks: Mapping[StepNumber, tuple[str, str]]) -> str:
     placed = layout(steps)
     cleanup = [step for step in steps if step.task.cleanup]
     rows = placed.layers + len(cleanup)
     width = round(max(placed.width, 1.0) * (_WIDE + _BETWEEN_X) - _BETWEEN_X + 2 * _MARGIN)
-    height = 2 * _MARGIN + _TITLE + max(rows * (_HIGH + _BETWEEN_Y) - _BETWEEN_Y, 0)
+    top = _TITLE if title else -_MARGIN + 2
+    height = 2 * _MARGIN + top + max(rows * (_HIGH + _BETWEEN_Y) - _BETWEEN_Y, 0) - (0 if title else _MARGIN - 2)
     middle = width / 2
-    body = [f'<text class="n" x="{middle:g}" y="{_MARGIN + 12}">{escape(_clean(kind.name))}</text>']
+    body = [f'<text class="n" x="{middle:g}" y="{_MARGIN + 12}">{escape(_clean(title))}</text>'] if title else []
     for edge, passed in placed.lines.items():
-        body.append(_line(edge, passed, middle))
+        body.append(_line(edge, passed, middle, top))
     for step in steps:
         if not step.task.cleanup:
-            body += _box(step, placed.steps[step.task.step], middle)
+            body += _box(step, placed.steps[step.task.step], middle, top, marks)
     for index, step in enumerate(cleanup):
-        body += _box(step, Place(placed.layers + index, 0), middle)
+        body += _box(step, Place(placed.layers + index, 0), middle, top, marks)
+    name = "" if style else ' class="graph" role="img" aria-label="The steps, and which waits for which"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        f"<style>{_STYLE}</style>{''.join(body)}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg"{name} width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}">{style}{"".join(body)}</svg>\n'
     )
 
 
-def _box(step: PlannedStep, place: Place, middle: float) -> Iterator[str]:
+def _box(
+    step: PlannedStep, place: Place, middle: float, top: int, marks: Mapping[StepNumber, tuple[str, str]]
+) -> Iterator[str]:
     task = step.task
-    x, y = _corner(place, middle)
-    look = "cleanup" if task.cleanup else "soft" if not task.critical else "step"
+    x, y = _corner(place, middle, top)
+    mark, words = marks.get(task.step, ("", _work(task)))
+    look = ("cleanup" if task.cleanup else "soft" if not task.critical else "step") + (f" {mark}" if mark else "")
     yield f'<g class="{look}"><title>{escape(_clean(f"{task.step} {task.description}"))}</title>'
     yield f'<rect x="{x:g}" y="{y:g}" width="{_WIDE}" height="{_HIGH}" rx="{12 if task.cleanup else 3}"/>'
     across = x + _WIDE / 2
-    texts = [("n", str(task.step)), ("", _short(task.description)), ("s", _short(_work(task)))]
+    texts = [("n", str(task.step)), ("", _short(task.description)), ("s", _short(words))]
     for number, (cls, text) in enumerate(texts):
         yield f'<text class="{cls}" x="{across:g}" y="{y + 18 + 18 * number:g}">{escape(_clean(text))}</text>'
     yield "</g>"
 
 
-def _line(edge: Edge, passed: Sequence[Place], middle: float) -> str:
+def _line(edge: Edge, passed: Sequence[Place], middle: float, top: int) -> str:
     first, *between, last = passed
-    x, y = _corner(first, middle)
+    x, y = _corner(first, middle, top)
     points = [(x + _WIDE / 2, y + _HIGH)]
     for place in between:
-        x, y = _corner(place, middle)
+        x, y = _corner(place, middle, top)
         points += [(x + _WIDE / 2, y), (x + _WIDE / 2, y + _HIGH)]
-    x, y = _corner(last, middle)
+    x, y = _corner(last, middle, top)
     end = (x + _WIDE / 2, y)
     path = [f"M{points[0][0]:g},{points[0][1]:g}"]
     for (x1, y1), (x2, y2) in zip(points, [*points[1:], (end[0], end[1] - 6)], strict=True):
@@ -102,10 +118,10 @@ def _line(edge: Edge, passed: Sequence[Place], middle: float) -> str:
     return f'<path{name} d="{"".join(path)}"/><path class="tip" d="{tip}"/>'
 
 
-def _corner(place: Place, middle: float) -> tuple[float, float]:
+def _corner(place: Place, middle: float, top: int) -> tuple[float, float]:
     """Return the upper left corner of a box."""
     x = middle + place.across * (_WIDE + _BETWEEN_X) - _WIDE / 2
-    return x, _MARGIN + _TITLE + place.layer * (_HIGH + _BETWEEN_Y)
+    return x, _MARGIN + top + place.layer * (_HIGH + _BETWEEN_Y)
 
 
 def _label(task: TaskDefinition) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
 
 from vidijob.jobs.states import JobState, StepState
@@ -42,10 +42,10 @@ class Priority(Enum):
     @property
     def rank(self) -> int:
         """Return the place in the order, 0 for the lowest."""
-        return _RANKS[self]
+        return _RANKS[self._value_]
 
 
-_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+_RANKS = {priority.value: rank for rank, priority in enumerate(Priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +233,37 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a job was submitted as, where that was through another face than Vidispine's."""
+
+    #: Which face: ``mps``, ``azure``, ``arcgis``.
+    face: str
+    #: As it was sent; what JSON can say.
+    document: Mapping[str, Any]
+    #: The number that its priority was made from; ``None``: there was none, or the priority was changed later.
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a job, or to one of its steps."""
+
+    #: Grows with what happens to one job.
+    id: int
+    at: datetime
+    job: JobId
+    #: ``None``: it happened to the job.
+    step: StepNumber | None
+    #: ``None``: there was nothing before.
+    old: str | None
+    new: str
+    #: The user or the worker that did it.
+    actor: str
+    #: The reason or the error, where there is one.
+    remark: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A worker's hold on a step, with what it needs to know to carry it out."""
 
@@ -258,6 +289,8 @@ class Lease:
     doom: str | None = None
     #: What it uses up of the worker's resources.
     needs: Mapping[str, float] = field(default_factory=dict)
+    #: The job's, when it was taken.
+    priority: Priority = Priority.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

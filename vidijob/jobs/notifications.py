@@ -202,6 +202,8 @@ class HttpAction:
     group: str | None = None
     #: Opaque; given back as it came.
     extra_data: str | None = None
+    #: In the words of which face it is told.
+    form: str = "vidispine"
 
 
 @dataclass(frozen=True, slots=True)

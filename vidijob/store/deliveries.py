@@ -251,6 +251,7 @@ def _action(call: Call) -> dict[str, Any]:
         "content_type": call.content_type,
         "timeout": call.timeout.total_seconds(),
         "retries": call.retries,
+        "form": call.form,
     }
 
 
@@ -261,6 +262,8 @@ def _call(action: Mapping[str, Any]) -> Call:
         content_type=action["content_type"],
         timeout=timedelta(seconds=action["timeout"]),
         retries=action["retries"],
+        # What an earlier version put in does not say.
+        form=action.get("form", "vidispine"),
     )
 
 

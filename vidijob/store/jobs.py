@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from vidijob.jobs import resources
+from vidijob.jobs import placement
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.model import (
     Attempt,
@@ -19,6 +18,7 @@ from vidijob.jobs.model import (
     JobData,
     JobId,
     Note,
+    Origin,
     Priority,
     Progress,
     StepNumber,
@@ -26,11 +26,11 @@ from vidijob.jobs.model import (
     Waiting,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.jobs.uploads import UPLOAD
 from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
+from vidijob.store.records import NewRecord
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -54,6 +54,13 @@ class NewJob:
     key: str | None = None
     #: Of a job that is one of several under one key: the SHA-256 of all that was ordered.
     among: bytes | None = None
+    #: Stored beside it, by who submits it: ``origins.put``, ``traces.put``.
+    origin: Origin | None = None
+    trace: str | None = None
+    #: Whether another face tells of each of its states.
+    watched: bool = False
+    #: What is kept with it.
+    records: Sequence[NewRecord] = ()
 
     @property
     def digest(self) -> bytes:
@@ -61,6 +68,7 @@ class NewJob:
         # Where an upload has landed is new each time; its checksum tells whether it is the same.
         data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
         order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
+        order += [{"face": one.face, "document": one.document} for one in (self.origin,) if one is not None]
         return sha256(json.dumps(order, sort_keys=True).encode() + (self.among or b"")).digest()
 
 
@@ -108,7 +116,7 @@ def _document(job: NewJob) -> dict[str, Any]:
                 "waiting_parallel": step.waiting_parallel,
                 "unlocks": step.unlocks,
                 "unlocks_parallel": step.unlocks_parallel,
-                "needs": resources.needs(step.task.metadata) or None,
+                "needs": placement.needs(step.task) or None,
             }
             for step in job.steps
         ],
@@ -195,49 +203,6 @@ async def purge(database: Database, age: timedelta, limit: int) -> tuple[int, in
     rows = await database.rows("job.purge", age.total_seconds(), limit)
     traces = await database.rows("job.purge_traces", age.total_seconds(), limit)
     return len(rows), len(traces)
-
-
-async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
-    """Return the next jobs in the queue."""
-    return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
-
-
-async def heads(database: Database, limit: int) -> list[Queued]:
-    """Return the next jobs of each priority."""
-    return [
-        Queued(JobId(row["job_id"]), Priority(row["priority"]), row["waited"])
-        for row in await database.rows("job.heads", limit)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """What has become of an attempt to start jobs."""
-
-    started: list[JobId]
-    #: Those that somebody else had locked just now, or that are not queued any more.
-    busy: frozenset[JobId]
-
-
-async def admit(database: Database, holder: UUID, term: int, admissions: Sequence[Admission]) -> Admitted:
-    """Start queued jobs if the caller still leads. It waits for nobody who has locked some of them: one client that goes to
-    sleep in a transaction must not keep all others' jobs from starting.
-    """
-    async with database.transaction() as session:
-        wanted = [admission.job for admission in admissions]
-        free = {JobId(row["id"]) for row in await session.rows("lock.queued", wanted)}
-        mine = [admission for admission in admissions if admission.job in free]
-        rows = await session.rows(
-            "job.admit",
-            holder,
-            term,
-            [admission.job for admission in mine],
-            [admission.slot for admission in mine],
-            [state.value for state in job_sources(JobEvent.ADMIT)],
-            [admission.task_group for admission in mine],
-            [admission.place for admission in mine],
-        )
-    return Admitted([JobId(row["id"]) for row in rows], frozenset(wanted) - free)
 
 
 async def stray(database: Database) -> list[JobId]:

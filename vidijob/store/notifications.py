@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from vidijob.jobs.deliveries import DeliveryState
 from vidijob.jobs.model import JobId, StepNumber
 from vidijob.jobs.notifications import (
     Content,
@@ -26,6 +28,21 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A notification and how its deliveries go."""
+
+    notification: Notification
+    #: Deliveries that have not ended.
+    pending: int
+    #: Of the last one that was tried; ``None``: none was, yet.
+    last: DeliveryState | None
+    at: datetime | None
+    #: Of its answer.
+    status: int | None
+    error: str | None
+
+
 async def add(
     database: Database, place: Place, owner: str, base_uri: str, definition: Definition
 ) -> NotificationId | None:
@@ -34,14 +51,30 @@ async def add(
     return None if id is None else NotificationId(id)
 
 
-async def replace(session: Session, place: Place, id: NotificationId, definition: Definition) -> bool:
-    """Give a notification another definition; tells whether there is such a one."""
-    return await session.value("notification.replace", id, *_where(place), _document(definition)) is not None
+async def replace(session: Session, place: Place, id: NotificationId, definition: Definition) -> str | None:
+    """Give a notification another definition; returns the form that it is told in, ``None`` where there is no such one."""
+    form: str | None = await session.value("notification.replace", id, *_where(place), _document(definition))
+    return form
 
 
 async def ids(database: Database, place: Place) -> list[NotificationId]:
     """Return the notifications of a place, oldest first."""
     return [NotificationId(row["id"]) for row in await database.rows("notification.ids", *_where(place))]
+
+
+async def standing(database: Database, limit: int) -> list[Standing]:
+    """Return notifications, wherever they were defined, the newest first, and how their deliveries go."""
+    return [
+        Standing(
+            notification=from_row(row),
+            pending=row["pending"],
+            last=None if row["last_state"] is None else DeliveryState(row["last_state"]),
+            at=row["last_at"],
+            status=row["last_status"],
+            error=row["last_error"],
+        )
+        for row in await database.rows("notification.standing", limit)
+    ]
 
 
 async def hold(session: Session, id: NotificationId) -> Notification | None:
@@ -87,6 +120,7 @@ def _document(definition: Definition) -> Mapping[str, Any]:
         "synchronous": action.synchronous,
         "call_group": action.group,
         "extra_data": action.extra_data,
+        "form": action.form,
     }
     if only.data is not None:
         key, value = only.data.key, only.data.value
@@ -120,6 +154,7 @@ def from_row(row: Record) -> Notification:
                 synchronous=row["synchronous"],
                 group=row["call_group"],
                 extra_data=row["extra_data"],
+                form=row["form"],
             ),
             trigger=Trigger(row["trigger"]),
             placeholder=row["placeholder"],

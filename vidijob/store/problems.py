@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from vidijob.jobs.model import JobId, Problem, ProblemId
+from vidijob.jobs.model import JobId, Priority, Problem, ProblemId, StepNumber
 from vidijob.jobs.states import JobEvent, job_sources
 from vidijob.store import jobs
 from vidijob.store.database import Database, Session
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingJob:
+    """A job that waits for a problem, by one of its steps."""
+
+    job: JobId
+    type: str
+    user: str
+    priority: Priority
+    step: StepNumber
+    description: str
+    #: When that step began to wait.
+    since: datetime
+
+
+async def waiting(database: Database, problem: ProblemId, limit: int) -> list[WaitingJob]:
+    """Return the jobs that wait for a problem, those that have waited longest first."""
+    return [
+        WaitingJob(
+            job=JobId(row["job_id"]),
+            type=row["type"],
+            user=row["owner"],
+            priority=Priority(row["priority"]),
+            step=StepNumber(row["step"]),
+            description=row["description"],
+            since=row["since"],
+        )
+        for row in await database.rows("problem.waiting", problem, limit)
+    ]
 
 
 async def listing(database: Database, job: JobId | None = None) -> list[Problem]:

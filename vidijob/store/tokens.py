@@ -31,3 +31,8 @@ async def recognise(database: Database, digest: bytes, refresh: timedelta) -> Be
     # One that is kept alive by its use must be seen to be used in time.
     seconds = min(row["left"], row["seconds"] / 2) if row["auto_refresh"] else row["left"]
     return Bearer(row["name"], frozenset(row["roles"]), timedelta(seconds=max(seconds, 0)))
+
+
+async def end(database: Database, digest: bytes) -> None:
+    """Forget a token."""
+    await database.rows("token.end", digest)

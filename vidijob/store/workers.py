@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from vidijob.jobs.model import JobId, StepNumber, WorkerId
+from vidijob.jobs.model import JobId, Progress, StepNumber, WorkerId
 from vidijob.jobs.resources import Resources
 from vidijob.store.database import Database
 
@@ -44,6 +44,10 @@ class Worker:
     resources: Resources
     #: Whether it is to take no more steps.
     drained: bool
+    #: For how long nothing was heard of it, by the clock of the database.
+    silent: timedelta
+    #: Whether what it last held was taken from it since, because it did not extend its leases.
+    vanished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ class Holding:
     step: StepNumber
     description: str
     since: datetime
+    #: What it uses up of what the worker offers.
+    needs: Resources
+    #: How far it is, where it has told.
+    progress: Progress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,17 @@ async def drain(database: Database, worker: WorkerId, drained: bool) -> bool:
 async def holdings(database: Database) -> list[Holding]:
     """Return what workers hold."""
     return [
-        Holding(WorkerId(row["worker"]), JobId(row["job_id"]), StepNumber(row["step"]), row["description"], row["at"])
+        Holding(
+            worker=WorkerId(row["worker"]),
+            job=JobId(row["job_id"]),
+            step=StepNumber(row["step"]),
+            description=row["description"],
+            since=row["at"],
+            needs=row["needs"] or {},
+            progress=None
+            if row["progress_value"] is None
+            else Progress(row["progress_value"], row["progress_total"], row["progress_unit"]),
+        )
         for row in await database.rows("worker.holdings")
     ]
 
@@ -119,6 +137,8 @@ async def listing(database: Database) -> list[Worker]:
             seen_at=row["seen_at"],
             resources=row["resources"],
             drained=row["drained"],
+            silent=timedelta(seconds=max(row["silent"], 0)),
+            vanished=row["vanished"],
         )
         for row in await database.rows("worker.list")
     ]

@@ -11,8 +11,9 @@ import pytest
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.worker import Worker
-from vidijob.executors.base import Done, Outcome, StepContext
-from vidijob.jobs.model import Lease, WorkerId
+from vidijob.executors.base import Done, Outcome, StepContext, Vanished
+from vidijob.jobs.identity import parse_job
+from vidijob.jobs.model import Lease, LeaseNumber, StepNumber, WorkerId
 from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import JobState, StepState
 from vidijob.store import steps
@@ -224,3 +225,28 @@ async def test_the_sweeper_moves_on_what_stands_still(engine: Engine, fault: str
     await rescuer(engine).sweep()
     engine.worker(ScriptedExecutor())
     assert (await engine.until(id)).state is JobState.FINISHED
+
+
+async def test_a_step_that_vanished_elsewhere_is_run_again(engine: Engine) -> None:
+    tried: list[LeaseNumber] = []
+
+    async def work(step: StepContext) -> Outcome:
+        tried.append(LeaseNumber(step.lease))
+        return Vanished("The machine elsewhere is gone.") if len(tried) == 1 else Done()
+
+    engine.worker(ScriptedExecutor(work=work))
+    engine.scheduler()
+    id = await engine.submit()
+    async with asyncio.timeout(5):
+        while not tried:
+            await asyncio.sleep(0.01)
+    first = Held(parse_job("VX", id), StepNumber(100), tried[0])
+    async with asyncio.timeout(5):
+        # Its worker does not extend it any more: it runs out as soon as somebody looks.
+        while await steps.extend(engine.database, {first: None}, OVER):
+            await rescuer(engine).tick()
+    job = await engine.until(id)
+    assert job.state is JobState.FINISHED
+    attempts = [attempt for attempt in job.log or () if attempt.step == 100]
+    assert [attempt.state for attempt in attempts] == [StepState.DISAPPEARED, StepState.FINISHED]
+    assert [note.text for note in attempts[0].notes] == ["The machine elsewhere is gone."]

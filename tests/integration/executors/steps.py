@@ -8,6 +8,7 @@ from itertools import count
 
 from vidijob.executors.base import Done, Executor, Outcome, ProgressUnit
 from vidijob.jobs.catalogue import JOB_TYPES
+from vidijob.jobs.model import Priority
 
 _leases = count(1)
 
@@ -43,6 +44,7 @@ class Step:
     step: int = 100
     lease: int = field(default_factory=lambda: next(_leases))
     user: str = "admin"
+    priority: Priority = Priority.MEDIUM
     metadata: Mapping[str, str] = field(default_factory=dict)
     script: str | None = None
     told: list[tuple[float, float, ProgressUnit]] = field(default_factory=list)

@@ -1,13 +1,16 @@
-"""Ids of jobs, as users know them."""
+"""Ids of jobs, as users know them, and their UUIDs."""
 
 from __future__ import annotations
+
+from itertools import pairwise
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vidijob.errors import Invalid, NotFound
-from vidijob.jobs.identity import MalformedId, check_site, job_name, parse_job
+from vidijob.jobs.identity import MalformedId, Uuids, check_site, job_name, parse_job
 from vidijob.jobs.model import JobId
 
 LARGEST = 2**63 - 1
@@ -73,3 +76,43 @@ def test_a_site_is_refused(site: str) -> None:
     with pytest.raises(Invalid) as refused:
         check_site(site)
     assert (refused.value.context, refused.value.value) == ("site", site)
+
+
+KEYS = st.binary(min_size=32, max_size=32)
+
+
+@given(key=KEYS, kind=st.sampled_from(["job", "step"]), number=st.integers(0, 2**80 - 1))
+def test_a_uuid_leads_back_to_its_number_and_to_nothing_else(key: bytes, kind: str, number: int) -> None:
+    uuids = Uuids(key)
+    uuid = uuids.of(kind, number)
+    assert (uuid.version, uuid.variant) == (4, "specified in RFC 4122")
+    assert uuids.number(kind, uuid) == number
+    assert uuids.number("other", uuid) is None
+    assert Uuids(bytes(32)).number(kind, uuid) is None or key == bytes(32)
+
+
+@given(key=KEYS, uuid=st.uuids())
+def test_another_uuid_is_nobodys(key: bytes, uuid: UUID) -> None:
+    assert Uuids(key).job(uuid) is None
+
+
+@given(key=KEYS, number=st.integers(1, LARGEST), bit=st.integers(0, 127))
+def test_a_uuid_with_one_bit_changed_is_nobodys(key: bytes, number: int, bit: int) -> None:
+    uuids = Uuids(key)
+    assert uuids.job(UUID(int=uuids.of_job(JobId(number)).int ^ 1 << bit)) is None
+
+
+def test_uuids_of_neighbours_have_nothing_in_common() -> None:
+    uuids = Uuids(b"k" * 32)
+    made = [uuids.of_job(JobId(number)).int for number in range(1, 1001)]
+    assert len(set(made)) == 1000
+    bits = [(a ^ b).bit_count() for a, b in pairwise(made)]
+    assert min(bits) > 25 and 55 < sum(bits) / len(bits) < 67
+
+
+def test_a_number_that_is_too_large_has_none() -> None:
+    for number in (-1, 2**80):
+        with pytest.raises(ValueError, match="bits"):
+            Uuids(b"k").of("job", number)
+    assert Uuids(b"k").job(Uuids(b"k").of("job", 0)) is None
+    assert Uuids(b"k").job(Uuids(b"k").of("job", 2**63)) is None

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from vidijob.errors import Invalid
 from vidijob.executors import copying, jobdata
-from vidijob.executors.base import Done, Outcome, ProgressUnit, StepContext, SubTask
+from vidijob.executors.base import Done, Outcome, ProgressUnit, StepContext, SubTask, Vanished
 from vidijob.executors.news import News
 from vidijob.executors.partials import Partial
 from vidijob.executors.remote.addresses import Address
@@ -28,7 +28,7 @@ from vidijob.executors.remote.places import RemoteSource, RemoteTarget
 from vidijob.executors.room import require_room
 from vidijob.executors.storage import Absent, Storage, shown, uri_of
 from vidijob.executors.threads import Stop, in_thread
-from vidijob.jobs.model import JobData
+from vidijob.jobs.model import JobData, Priority
 
 
 class Transit:
@@ -115,6 +115,8 @@ class Transit:
         """Return an outcome in terms of the files elsewhere."""
         if isinstance(outcome, Done):
             return Done(self._results(outcome.data))
+        if isinstance(outcome, Vanished):
+            return outcome
         changes = self._results(outcome.changes)
         return replace(outcome, reason=self.said(outcome.reason), changes=changes)
 
@@ -198,6 +200,11 @@ class RoutedStep:
     def user(self) -> str:
         """Return whose job it is."""
         return self._step.user
+
+    @property
+    def priority(self) -> Priority:
+        """Return how urgent its job was when this attempt began."""
+        return self._step.priority
 
     @property
     def metadata(self) -> Mapping[str, str]:

@@ -83,6 +83,11 @@ class EmbeddedPostgres:
             return f"postgresql://{cluster.NAME}:{word}@{quote(str(place), safe='')}:{port}/{cluster.NAME}"
         return f"postgresql://{cluster.NAME}:{word}@127.0.0.1:{port}/{cluster.NAME}?sslmode=disable"
 
+    @property
+    def programs(self) -> Path:
+        """The folder of Postgres's own programs, such as ``pg_dump``, in the version of this server."""
+        return install.find(account.choose(self._path(supervisor.CLUSTER))).programs
+
     async def stop(self) -> None:
         """Let go of the server; when nobody else holds it, return only after it is down."""
         if self._users is None:

@@ -1,0 +1,131 @@
+"""What happens, told as it happens to whoever looks on: one reader of the event log in each process, however many look.
+
+It reads what can be seen at once, also while an older transaction is open, and remembers what it has told beyond the
+horizon, so that nothing is told twice nor passed over. It knows no page and no HTTP.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vidijob.engine.bell import Bell
+from vidijob.engine.loop import Loop
+from vidijob.jobs.model import JobId, Progress, StepNumber
+from vidijob.store import events, feed
+from vidijob.store.database import Database
+from vidijob.store.feed import Event
+
+_log = logging.getLogger(__name__)
+
+#: Between two looks however often it is woken, in seconds: what happens meanwhile goes together.
+_PAUSE = 0.1
+#: Between two looks unasked, and between two looks at the progress.
+_POLL = 1.0
+#: More than this in one look are not told one by one.
+_MOST_EVENTS = 2000
+_MOST_STEPS = 1000
+#: How little progress, as a part of the whole, is not worth a word.
+_LEAST = 0.001
+_IDLE = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What was seen in one look."""
+
+    #: In the order in which they happened.
+    events: Sequence[Event] = ()
+    #: How far steps are by now, those that got any further.
+    progress: Sequence[tuple[JobId, StepNumber, Progress]] = ()
+    #: There was more than can be told: whoever looks on has to look at everything again.
+    flood: bool = False
+
+
+Hear = Callable[[Happening], None]
+
+
+class Feed:
+    """Looks at the log while somebody looks on."""
+
+    def __init__(self, database: Database, bell: Bell) -> None:
+        self._database = database
+        self._hearers: list[Hear] = []
+        self._horizon: str | None = None
+        self._told: frozenset[int] = frozenset()
+        self._progress: dict[tuple[JobId, StepNumber], Progress] = {}
+        self._looked_at = self._measured_at = float("-inf")
+        self._loop = Loop("feed", self.tick)
+        for channel in ("vidijob_job", "vidijob_step", "vidijob_event", "vidijob_stop"):
+            bell.on(channel, self._loop.wake)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._loop.start()
+
+    async def stop(self) -> None:
+        """Look no more."""
+        await self._loop.stop()
+
+    async def listen(self, hear: Hear) -> Callable[[], None]:
+        """Call ``hear`` with everything that happens after this has returned; the answer ends that."""
+        self._hearers.append(hear)
+        try:
+            if self._horizon is None:
+                await self._mark()
+        except BaseException:
+            self._hearers.remove(hear)
+            raise
+        self._loop.wake()
+        return lambda: self._hearers.remove(hear)
+
+    async def _mark(self) -> None:
+        """Begin to read here."""
+        here = (await events.now(self._database)).tx
+        glance = await feed.visible(self._database, here, _MOST_EVENTS)
+        if self._horizon is None:
+            self._horizon, self._told = glance.horizon, glance.beyond
+
+    async def tick(self) -> float:
+        """Tell what happened since the last look; returns the seconds until it is worth another look unasked."""
+        if not self._hearers:
+            self._horizon = None
+            return _IDLE
+        now = time.monotonic()
+        if now < self._looked_at + _PAUSE:
+            return self._looked_at + _PAUSE - now
+        self._looked_at = now
+        happening = await self._look(now)
+        if happening != Happening():
+            for hear in list(self._hearers):
+                hear(happening)
+        return _POLL
+
+    async def _look(self, now: float) -> Happening:
+        if self._horizon is None:
+            await self._mark()
+        assert self._horizon is not None
+        glance = await feed.visible(self._database, self._horizon, _MOST_EVENTS)
+        found = [event for event in glance.events if event.id not in self._told]
+        flood = len(glance.events) == _MOST_EVENTS
+        self._horizon, self._told = glance.horizon, frozenset() if flood else glance.beyond
+        if now < self._measured_at + _POLL * 0.7:
+            return Happening(found, (), flood)
+        self._measured_at = now
+        return Happening(found, await self._measure(), flood)
+
+    async def _measure(self) -> list[tuple[JobId, StepNumber, Progress]]:
+        before, self._progress = self._progress, await feed.progress(self._database, _MOST_STEPS)
+        return [
+            (job, step, progress)
+            for (job, step), progress in self._progress.items()
+            if _moved(before.get((job, step)), progress)
+        ]
+
+
+def _moved(before: Progress | None, now: Progress) -> bool:
+    if before is None or before.total != now.total or before.unit != now.unit:
+        return True
+    return abs(now.value - before.value) >= _LEAST * (now.total or 1)

@@ -1,0 +1,49 @@
+"""Jobs of which another face tells each state, in the database. It does not know what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vidijob.jobs.model import Event, JobId
+from vidijob.store.database import Session
+from vidijob.store.events import from_row
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A job of which something happened."""
+
+    job: JobId
+    #: What was told of it last; ``None``: nothing.
+    told: str | None
+    #: What happened, in order.
+    events: Sequence[Event]
+    #: The place behind that.
+    tx: str
+    after: int
+
+
+async def begin(session: Session, jobs: Sequence[JobId]) -> None:
+    """Begin to watch jobs that are made in this transaction."""
+    if jobs:
+        await session.rows("watch.begin", list(jobs))
+
+
+async def due(session: Session, limit: int) -> list[Watched]:
+    """Return some jobs of which something happened; nobody else goes on with them until the transaction ends."""
+    found = []
+    for row in await session.rows("watch.due", limit):
+        rows = await session.rows("watch.happened", row["job_id"], row["tx"], row["after_id"], row["until_tx"])
+        found.append(
+            Watched(JobId(row["job_id"]), row["told"], [from_row(one) for one in rows], rows[-1]["tx"], rows[-1]["id"])
+        )
+    return found
+
+
+async def told(session: Session, watched: Watched, state: str | None, *, over: bool) -> None:
+    """Note how far a job was looked at and what was told of it last; where it is ``over``, it is watched no longer."""
+    if over:
+        await session.rows("watch.end", watched.job)
+    else:
+        await session.rows("watch.told", watched.job, watched.tx, watched.after, state)
