@@ -52,13 +52,21 @@ class Counter(Metric):
     def _made(self) -> prometheus_client.Counter:
         return prometheus_client.Counter(self.name, self.about, self.labels, registry=_OWN)
 
+    @cached_property
+    def _parts(self) -> dict[tuple[str, ...], prometheus_client.Counter]:
+        # By the values of the labels, which are few: the library makes each up anew, under a lock.
+        return {}
+
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
         assert self._made is not None
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count one, or several."""
-        (self._made.labels(*labels) if labels else self._made).inc(by)
+        part = self._parts.get(labels)
+        if part is None:
+            part = self._parts[labels] = self._made.labels(*labels) if labels else self._made
+        part.inc(by)
 
 
 class Level(Metric):
@@ -70,13 +78,20 @@ class Level(Metric):
     def _made(self) -> prometheus_client.Gauge:
         return prometheus_client.Gauge(self.name, self.about, self.labels, registry=_OWN, multiprocess_mode="livesum")
 
+    @cached_property
+    def _parts(self) -> dict[tuple[str, ...], prometheus_client.Gauge]:
+        return {}
+
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
         assert self._made is not None
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Let it go up, or down."""
-        (self._made.labels(*labels) if labels else self._made).inc(by)
+        part = self._parts.get(labels)
+        if part is None:
+            part = self._parts[labels] = self._made.labels(*labels) if labels else self._made
+        part.inc(by)
 
 
 class Times(Metric):
@@ -92,13 +107,20 @@ class Times(Metric):
     def _made(self) -> prometheus_client.Histogram:
         return prometheus_client.Histogram(self.name, self.about, self.labels, buckets=self.buckets, registry=_OWN)
 
+    @cached_property
+    def _parts(self) -> dict[tuple[str, ...], prometheus_client.Histogram]:
+        return {}
+
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
         assert self._made is not None
 
     def add(self, *labels: str, seconds: float) -> None:
         """Take one in."""
-        (self._made.labels(*labels) if labels else self._made).observe(max(seconds, 0.0))
+        part = self._parts.get(labels)
+        if part is None:
+            part = self._parts[labels] = self._made.labels(*labels) if labels else self._made
+        part.observe(max(seconds, 0.0))
 
 
 class Reading(Metric):
