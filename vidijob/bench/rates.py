@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 
+from vidijob.bench.counting import counting
 from vidijob.bench.figures import Figure, Size, quantile
 from vidijob.bench.held import held
 from vidijob.bench.history import history
@@ -134,4 +135,5 @@ FIGURES: dict[str, Callable[[Database, Size], AsyncIterator[Figure]]] = {
     "pickup": picked_up,
     "held": held,
     "history": history,
+    "counts": counting,
 }

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.faults import checker
-from vidijob.bench import filling
+from vidijob.bench import counting, filling
 from vidijob.bench.figures import by_turns
 from vidijob.cli import commands
 from vidijob.jobs.states import ENDED
@@ -82,7 +82,10 @@ async def test_jobs_are_submitted_and_run_beside_what_they_are_compared_with(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, words = await bench("run", "chain", "submit", "held", "history", "--rounds", "1", "--jobs", "40", url=url)
+    monkeypatch.setattr(counting, "_COMPARED", 20)
+    code, words = await bench(
+        "run", "chain", "submit", "held", "history", "counts", "--rounds", "1", "--jobs", "40", url=url
+    )
     assert code == 0, words
     for name, unit in (
         ("jobs of 3 steps", "jobs/s"),
@@ -96,6 +99,8 @@ async def test_jobs_are_submitted_and_run_beside_what_they_are_compared_with(
         (line,) = (line for line in words.splitlines() if line.strip().startswith(name))
         this, found = line.strip()[len(name) :].split()[:2]
         assert found == unit and float(this.replace(",", "")) > 0, words
+    (line,) = (line for line in words.splitlines() if "equal to GROUP BY" in line)
+    assert line.split()[-3:] == ["compared", "20.00", "1"], words
     assert "Medians of 1, by turns." in words and "fdatasync on" in words
     connection = await asyncpg.connect(url)
     try:
