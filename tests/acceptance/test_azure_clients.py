@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -183,10 +184,13 @@ def read_queue(account: str, secret: str, port: int, job: str) -> None:
         (taken,) = own.receive_messages(visibility_timeout=1)
         assert taken.content == "<text & more>"
         assert list(own.receive_messages()) == []
-        for _ in range(50):
+        again: list[Any] = []
+        for _ in range(100):
             again = list(own.receive_messages(visibility_timeout=30))
             if again:
                 break
+            time.sleep(0.1)
+        assert again
         with pytest.raises(ResourceNotFoundError):
             own.delete_message(taken)
         own.clear_messages()
