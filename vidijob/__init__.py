@@ -12,5 +12,6 @@ The floors; a file imports only what stands below it, and rooms beside each othe
     4  executors  store     odata       how a step is carried out · Postgres · the protocol OData, for a face that speaks it
     3  jobs       binding     access    the domain · documents in XML and JSON · who may do what
     2  settings   resources   help      every setting · sql/ and schemas/ · the help pages
+       observability                    metrics, logs, traces: what there is, not what it is about
     1  errors
 """

@@ -66,6 +66,19 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 -- The next jobs in the queue.
 SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
 
+-- name: head_behind(limit, behind) :many
+-- The next jobs in the queue of those behind some job, not too far; a job for each priority, the lowest first.
+SELECT q.job_id, q.priority
+FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
+CROSS JOIN LATERAL (
+  SELECT job_id, priority FROM job_queue
+  -- With both bounds, whichever index is taken, it is not much that is passed.
+  WHERE priority = line.priority AND job_id > line.behind AND job_id <= line.behind + 10000
+  ORDER BY priority DESC, job_id LIMIT $1::integer
+) q
+ORDER BY q.priority DESC, q.job_id
+LIMIT $1::integer;
+
 -- name: heads(limit) :many
 -- The next jobs of each priority, and for how many seconds they have waited.
 SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
@@ -101,9 +114,10 @@ WITH lead AS (
   JOIN free j ON j.id = p.job_id AND j.state = ANY ($5::text[]::job_state[])
   WHERE EXISTS (SELECT FROM lead) AND (p.slot IS NOT NULL OR j.priority = 'IMMEDIATE')
 ), taken AS (
+  -- Not "IS NULL": then they may be looked for among all slots that ever were free and that a snapshot still shows.
   UPDATE slot SET job_id = pick.id, task_group = pick.task_group, group_place = pick.place
   FROM pick
-  WHERE slot.number = pick.slot AND slot.job_id IS NULL AND slot.least_priority <= pick.priority
+  WHERE slot.number = pick.slot AND coalesce(slot.job_id, 0) = 0 AND slot.least_priority <= pick.priority
   RETURNING pick.*
 ), admitted AS (
   SELECT * FROM taken UNION ALL SELECT * FROM pick WHERE slot IS NULL

@@ -65,7 +65,7 @@ BUGS = [
         "step.end",
         (("WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()", "WHERE $2::boolean IS NOT NULL"),),
     ),
-    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND slot.job_id IS NULL ", ""),)),
+    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
     Bug(
         "a job is admitted that is not queued, from any state",
         "job.admit",

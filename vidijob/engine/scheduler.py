@@ -16,6 +16,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
+from vidijob.engine.heads import EVERY, Heads
 from vidijob.engine.loop import Loop, promptly
 from vidijob.jobs import policy, pools
 from vidijob.jobs.model import JobId, Lease, Priority
@@ -39,6 +40,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: Reading the limits may take one of so many parts of its time.
+_SHARE = 20
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
 
@@ -57,12 +60,20 @@ class Scheduler:
     """Stands for election, and admits jobs while it leads."""
 
     def __init__(
-        self, database: Database, bell: Bell, *, concurrent_jobs: int, ageing: timedelta | None = None
+        self,
+        database: Database,
+        bell: Bell,
+        *,
+        concurrent_jobs: int,
+        ageing: timedelta | None = None,
+        told: Callable[[Collection[JobId]], None] = lambda _: None,
     ) -> None:
+        """``told`` hears which jobs were started."""
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
         self._ageing = ageing
+        self._told = told
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
@@ -72,6 +83,7 @@ class Scheduler:
         self._pulse_at = 0.0
         #: Slots that were free when it looked last, but for those that it has filled; others may have become free.
         self._known_free: dict[int, Slot] = {}
+        self._heads = Heads(database)
         self._groups: list[TaskGroup] = []
         self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
         self._begin: Callable[[Sequence[Lease]], None] = lambda _: None
@@ -130,7 +142,7 @@ class Scheduler:
             if term is None:
                 return _RENEWAL
             if emptied:
-                return _IDLE if current and self._bell.hears else _ARRANGED
+                return self._pause(current)
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
             remembers = self._exhausted
@@ -141,7 +153,7 @@ class Scheduler:
             if not chosen:
                 if busy:
                     return _BUSY
-                return _IDLE if current and self._bell.hears else _ARRANGED
+                return self._pause(current)
             with self._offers() as offer:
                 admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
                 self._begin(admitted.leases)
@@ -149,6 +161,7 @@ class Scheduler:
                 self._known_free.pop(admission.slot or 0, None)
             if admitted.queued:
                 self._bell.ring("vidijob_step")
+            self._told(admitted.started)
             if admitted.leases:
                 # That steps have begun may be told to somebody.
                 self._bell.ring("vidijob_event")
@@ -159,6 +172,11 @@ class Scheduler:
             busy |= admitted.busy
             # Whoever submits another one rings.
             emptied = self._exhausted and not busy
+
+    def _pause(self, current: bool) -> float:
+        if self._heads.partial:
+            return EVERY
+        return _IDLE if current and self._bell.hears else _ARRANGED
 
     async def _free(self, term: int, remembers: bool) -> Sequence[Slot]:
         """Return the slots that may be filled, after they were brought to what is configured.
@@ -177,7 +195,9 @@ class Scheduler:
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
-        self._arrange_at = now + _ARRANGED if change.settled else 0.0
+        # While a snapshot shows all that the slots ever were, reading them takes its time.
+        pause = max(_ARRANGED, _SHARE * (time.monotonic() - now))
+        self._arrange_at = now + pause if change.settled else 0.0
         self._known_free = {slot.number: slot for slot in change.free}
         return change.free
 
@@ -204,7 +224,7 @@ class Scheduler:
 
     async def _head(self, limit: int) -> list[tuple[JobId, Priority]]:
         if self._ageing is None:
-            return await admissions.head(self._database, limit)
+            return await self._heads.read(limit)
         ordered = policy.in_order(await admissions.heads(self._database, limit), self._ageing)
         return [(job.job, job.priority) for job in ordered]
 

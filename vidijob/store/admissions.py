@@ -4,7 +4,7 @@ neighbours the only writer of a state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +19,14 @@ from vidijob.store.direct import NO_OFFER, Offer
 async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
     """Return the next jobs in the queue."""
     return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
+
+
+async def head_behind(database: Database, limit: int, behind: Mapping[Priority, int]) -> list[tuple[JobId, Priority]]:
+    """Return the next jobs in the queue of those whose ids are higher than one, which may be another for each priority; not
+    those whose ids are higher by more than ten thousand.
+    """
+    rows = await database.rows("job.head_behind", limit, [behind.get(priority, 0) for priority in Priority])
+    return [(JobId(row["job_id"]), Priority(row["priority"])) for row in rows]
 
 
 async def heads(database: Database, limit: int) -> list[Queued]:
