@@ -53,7 +53,9 @@ async def remove(database: Database, name: str) -> bool:
 
 async def put(source: Database | Session, name: str, bodies: Sequence[str], lasting: timedelta) -> list[Message]:
     """Put messages into a queue, in their order; nothing where there is no such queue."""
-    return [_message(row) for row in await source.rows("message_queue.put", name, list(bodies), lasting.total_seconds())]
+    return [
+        _message(row) for row in await source.rows("message_queue.put", name, list(bodies), lasting.total_seconds())
+    ]
 
 
 async def take(database: Database, name: str, limit: int, hidden: timedelta) -> list[Message]:
