@@ -92,6 +92,7 @@ class Scheduler:
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
+        bell.at_home("vidijob_job", lambda: self.leads)
 
     def employ(self, hands: Hands) -> None:
         """Give steps that begin to a worker of this process at once, as far as it offers to take them."""
