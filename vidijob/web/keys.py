@@ -82,4 +82,6 @@ METERS = web.AppKey("meters", Meters)
 ROUTE = web.RequestKey("route", str)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
+#: Jobs as lists show them.
+FRAGMENTS = web.AppKey("fragments", Kept)
 REQUEST_ID = web.RequestKey("request_id", str)
