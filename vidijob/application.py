@@ -64,7 +64,8 @@ from vidijob.web.webhooks import Webhooks
 LARGEST_BODY = 10 * 1024 * 1024
 #: An address beyond this is refused: the SDKs of MPS write whole lists of outputs into one.
 LONGEST_LINE = 64 * 1024
-#: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again.
+#: So many bytes of documents of jobs that have ended are kept, that they need not be read and written again, and as many of
+#: jobs in lists.
 KEPT_BYTES = 16 * 1024 * 1024
 
 
@@ -124,6 +125,7 @@ def build_application(
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
     application[keys.KEPT] = Kept(KEPT_BYTES)
+    application[keys.FRAGMENTS] = Kept(KEPT_BYTES)
     application[keys.SITE] = site
     application[mps.OPTIONS] = mps_options or MpsOptions((Path("storage").absolute(),))
     if storage_root is not None:

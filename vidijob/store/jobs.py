@@ -213,8 +213,13 @@ async def stray(database: Database) -> list[JobId]:
 async def read(database: Database, jobs: Collection[JobId]) -> dict[JobId, Job]:
     """Read jobs, with where they are and their logs; returns those that there are."""
     async with database.session() as session:
-        found = [from_row(row) for row in await session.rows("job.some", list(jobs))]
-        return {job.id: job for job in await with_steps(session, found)} if found else {}
+        found = await some(session, jobs)
+        return {job.id: job for job in await with_steps(session, list(found.values()))} if found else {}
+
+
+async def some(session: Session, jobs: Collection[JobId]) -> dict[JobId, Job]:
+    """Read jobs without their steps; returns those that there are."""
+    return {JobId(row["id"]): from_row(row) for row in await session.rows("job.some", list(jobs))} if jobs else {}
 
 
 async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:

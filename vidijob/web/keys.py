@@ -78,4 +78,6 @@ STORAGE_ROOT = web.AppKey("storage_root", Path)
 KEPT = web.AppKey("kept", Kept)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
+#: Jobs as lists show them.
+FRAGMENTS = web.AppKey("fragments", Kept)
 REQUEST_ID = web.RequestKey("request_id", str)
