@@ -13,8 +13,6 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Literal, Protocol, TypeVar
 
-from aiohttp import web
-
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.api.vidispine.translate.payloads import Composer
@@ -40,7 +38,6 @@ from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
-from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.http import HttpExecutor
@@ -53,6 +50,7 @@ from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
+from vidijob.web.entrance import Entrance
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
 
@@ -283,18 +281,9 @@ class Server:
             storage_root=settings.roots[0],
             trials=Trials(composer.compose, Webhooks(composer.write, self._outbound(stack, database)).deliver),
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)
-        try:
-            await site.start()
-        except OSError as error:
-            raise SetupError(
-                f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another --port."
-            ) from error
-        host, port = runner.addresses[0][:2]
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        entrance = Entrance(application, drain=settings.drain)
+        stack.push_async_callback(entrance.close)
+        self.address = await entrance.open(settings.host, settings.port, shared=settings.processes > 1)
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

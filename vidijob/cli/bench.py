@@ -16,7 +16,7 @@ from rich.table import Table
 
 from vidijob import settings
 from vidijob.app import open_database
-from vidijob.bench import http, reading, serving
+from vidijob.bench import balanced, http, reading, serving
 from vidijob.bench.figures import Figure, Size
 from vidijob.bench.filling import fill as fill_database
 from vidijob.bench.machine import machine, sync_milliseconds
@@ -106,6 +106,25 @@ def over_http(figure: tuple[str, ...], rounds: int, seconds: float, **flags: Any
     loops.run("auto", _http(settings.load(flags), figure or tuple(http.FIGURES), rounds, seconds))
 
 
+@bench.command()
+@click.option("--processes", default="1,2,4", show_default=True, help="How many, separated by commas.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="So often each is asked.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=2, show_default=True, help="How long, in each round.")
+@setting("database_url", "data_dir")
+def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
+    """Processes with the API behind nginx: answers in a second, and a restart of all, one after the other, under load.
+
+    In a second database on the same server, and with the nginx of this machine.
+    """
+    try:
+        numbers = [int(part) for part in processes.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number <= 64 for number in numbers):
+        raise click.BadParameter("It is a list like 1,2,4.", param_hint="--processes")
+    loops.run("auto", _balance(settings.load(flags), numbers, rounds, seconds))
+
+
 @bench.command(hidden=True)
 def served() -> None:
     """A server that is measured; standard input says which."""
@@ -147,6 +166,26 @@ async def _http(chosen: settings.Settings, names: Sequence[str], rounds: int, se
                     yield one
 
         await _print(chosen, database, rounds, all_of_them(), "asking")
+
+
+async def _balance(chosen: settings.Settings, numbers: Sequence[int], rounds: int, seconds: float) -> None:
+    restarts: list[str] = []
+    async with AsyncExitStack() as stack:
+        database = await _opened(stack, chosen)
+        second = await stack.enter_async_context(second_database(database))
+        async with quiet():
+            await migrate(second)
+
+        async def measured() -> AsyncIterator[Figure]:
+            async for one in balanced.figures(second, numbers, rounds, seconds):
+                if isinstance(one, Figure):
+                    yield one
+                else:
+                    restarts.append(one.words)
+
+        await _print(chosen, database, rounds, measured(), "asking")
+    for words in restarts:
+        click.echo(words)
 
 
 async def _opened(stack: AsyncExitStack, chosen: settings.Settings) -> Database:

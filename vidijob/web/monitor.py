@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from vidijob.errors import Unavailable
+from vidijob.web.entrance import CLOSING
 from vidijob.web.keys import SERVICES
 
 
@@ -15,6 +16,9 @@ async def health(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Answer 200 when requests can be served, 503 and the reason when not."""
+    closing = request.app.get(CLOSING)
+    if closing is not None and closing.is_set():
+        return web.json_response({"status": "not ready", "reason": "it stops"}, status=503)
     try:
         await request.app[SERVICES].insights.alive()
     except Unavailable as error:
