@@ -432,8 +432,10 @@ CREATE INDEX event_job ON event (job_id, id);
 CREATE INDEX event_of_deleted ON event (at) WHERE new_state = 'DELETED' AND step IS NULL;
 CREATE INDEX event_tx ON event (tx);
 
+-- This table, step_queue, lease and slot name jobs that have not ended. They have no references: such a job cannot be deleted,
+-- and to check each row and lock its job once more would be a tenth of the work of a job.
 CREATE TABLE job_queue (
-  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  job_id bigint PRIMARY KEY,
   priority job_priority NOT NULL,
   -- Since when it waits: what ageing counts from.
   since timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -456,8 +458,7 @@ CREATE TABLE step_queue (
   ready_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Those of the step.
   needs jsonb,
-  PRIMARY KEY (job_id, step),
-  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
+  PRIMARY KEY (job_id, step)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of claims, to the letter.
@@ -481,8 +482,7 @@ CREATE TABLE lease (
   progress_unit text,
   -- {"transcodeProgress": ["43.5"], …}: job data that the step tells while it runs; it shows in answers and is not searched.
   data jsonb,
-  PRIMARY KEY (job_id, step),
-  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
+  PRIMARY KEY (job_id, step)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE remote_call (
@@ -514,7 +514,7 @@ CREATE TABLE slot (
   -- Only jobs of at least this priority may take it.
   least_priority job_priority NOT NULL DEFAULT 'LOWEST',
   -- A job holds at most one slot, and a slot at most one job: the limit cannot be exceeded, nor a slot leak unseen.
-  job_id bigint UNIQUE REFERENCES job,
+  job_id bigint UNIQUE,
   -- The group that the job counts against, and which of its places it has; they mean nothing without a job.
   task_group text,
   group_place integer CHECK (group_place > 0),

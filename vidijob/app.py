@@ -15,8 +15,7 @@ from typing import Literal, Protocol, TypeVar
 
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.api.vidispine.translate.payloads import Composer
-from vidijob.application import build_application
+from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -25,6 +24,7 @@ from vidijob.engine.configuration import Configuration
 from vidijob.engine.counter import Counter
 from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
+from vidijob.engine.identities import Identities
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.notifier import Notifier
 from vidijob.engine.reading import Reading
@@ -36,6 +36,7 @@ from vidijob.engine.sender import Sender
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
+from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
 from vidijob.executors import plugins, shipped
@@ -52,7 +53,6 @@ from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
 from vidijob.web.entrance import Entrance
 from vidijob.web.outbound import Outbound
-from vidijob.web.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +139,7 @@ class Server:
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
+        scheduler: Scheduler | None = None
         if "scheduler" in self._roles:
             scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
             self._run(stack, scheduler)
@@ -170,6 +171,8 @@ class Server:
                 look_again=timedelta(seconds=settings.problem_interval),
             )
             self._run(stack, worker)
+            if scheduler is not None:
+                scheduler.employ(worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
             api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
@@ -188,9 +191,13 @@ class Server:
         own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
         await patiently(own.open)
         stack.push_async_callback(own.close)
-        composer = Composer(self._settings.site)
-        self._run(stack, Sender(own, bell, Webhooks(composer.write, self._outbound(stack, own)).deliver))
-        self._run(stack, Notifier(own, bell, composer.compose))
+        telling = await self._telling(own)
+        self._run(stack, Sender(own, bell, telling.webhooks(self._outbound(stack, own)).deliver))
+        self._run(stack, Notifier(own, bell, telling.compose))
+        self._run(stack, Watcher(own, bell, telling.teller))
+
+    async def _telling(self, database: Database) -> Telling:
+        return Telling(self._settings.site, await patiently(Identities(database).uuids))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
         settings = self._settings
@@ -257,7 +264,7 @@ class Server:
         uploads: Uploads,
         reading: Reading | None,
     ) -> None:
-        settings, composer = self._settings, Composer(self._settings.site)
+        settings, telling = self._settings, await self._telling(database)
         # Otherwise the first document that is refused would wait for it.
         await asyncio.to_thread(xsd.load, "vidispine.xsd")
         application = build_application(
@@ -279,9 +286,10 @@ class Server:
             uploads=uploads,
             reading=None if reading is None else lambda: reading.database,
             storage_root=settings.roots[0],
-            trials=Trials(composer.compose, Webhooks(composer.write, self._outbound(stack, database)).deliver),
+            trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
+            mps_options=mps_options(settings),
         )
-        entrance = Entrance(application, drain=settings.drain)
+        entrance = Entrance(application, drain=settings.drain, longest_line=LONGEST_LINE)
         stack.push_async_callback(entrance.close)
         self.address = await entrance.open(settings.host, settings.port, shared=settings.processes > 1)
 

@@ -169,6 +169,12 @@ class Settings(BaseSettings):
         min_length=16,
         description="What notifications and http steps are signed with; without it a secret is made and kept in the database.",
     )
+    mps_rate: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        description="How often within a second each access key may call each action of the MPS face.",
+    )
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Networks that notifications and http steps may be sent to, and files got from by http and ftp, although not public, 10.0.0.0/8, separated by ','.",

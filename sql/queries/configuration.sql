@@ -76,3 +76,13 @@ DELETE FROM configuration WHERE name = $1::text;
 -- name: ensure_document(name, document) :none
 -- Configure a document as a whole unless it is there.
 INSERT INTO configuration (name, document) VALUES ($1::text, $2::jsonb) ON CONFLICT (name) DO NOTHING;
+
+-- name: limits() :one_or_none
+-- All that says how many jobs may run, and the slots with the priority of the job in each, of one moment.
+SELECT (SELECT value FROM property WHERE key = 'concurrentJobs') AS concurrent_jobs,
+       EXISTS (SELECT FROM property WHERE key = 'pauseJobs' AND value = 'true') AS paused,
+       (SELECT version FROM admission_rules) AS rules,
+       (SELECT coalesce(jsonb_agg(p ORDER BY p.threshold DESC), '[]') FROM job_pool p) AS pools,
+       (SELECT coalesce(jsonb_agg(g ORDER BY g.name), '[]') FROM task_group g) AS task_groups,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(s.number, s.least_priority, j.priority) ORDER BY s.number), '[]')
+        FROM slot s LEFT JOIN job j ON j.id = s.job_id) AS seats;

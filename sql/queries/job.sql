@@ -66,6 +66,19 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 -- The next jobs in the queue.
 SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
 
+-- name: head_behind(limit, behind) :many
+-- The next jobs in the queue of those behind some job, not too far; a job for each priority, the lowest first.
+SELECT q.job_id, q.priority
+FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
+CROSS JOIN LATERAL (
+  SELECT job_id, priority FROM job_queue
+  -- With both bounds, whichever index is taken, it is not much that is passed.
+  WHERE priority = line.priority AND job_id > line.behind AND job_id <= line.behind + 10000
+  ORDER BY priority DESC, job_id LIMIT $1::integer
+) q
+ORDER BY q.priority DESC, q.job_id
+LIMIT $1::integer;
+
 -- name: heads(limit) :many
 -- The next jobs of each priority, and for how many seconds they have waited.
 SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
@@ -77,56 +90,103 @@ CROSS JOIN LATERAL (
 ) q
 WHERE q.priority = line.priority;
 
--- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, rules) :many
+-- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, worker, executors, room, lease_seconds, short, rules) :many
 -- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads and
--- they were chosen by the rules of now (null: by whatever); needs the jobs locked.
+-- they were chosen by the rules of now (null: by whatever); those are passed over of which somebody else has locked the job or
+-- its place in the queue. Of the steps that begin, the worker
+-- takes the first so many that need no more than its executors: they are leased and never queued. Answers the jobs that
+-- were free, whether each was started and has a step queued, and with a row of its own, which has a number, each step taken.
 WITH lead AS (
   SELECT role FROM leader, admission_rules r
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
-    AND r.version = coalesce($8::bigint, r.version)
+    AND r.version = coalesce($13::bigint, r.version)
   FOR SHARE
+), free AS MATERIALIZED (
+  -- While a job has its place in the queue, nobody changes its steps: what this statement sees of them is as it is.
+  SELECT j.id, j.priority, j.state, j.type, j.owner, j.data
+  FROM job_queue q JOIN job j ON j.id = q.job_id
+  WHERE q.job_id = ANY ($3::bigint[])
+  ORDER BY j.id
+  FOR NO KEY UPDATE OF j SKIP LOCKED FOR UPDATE OF q SKIP LOCKED
 ), pick AS (
-  SELECT j.id, j.priority, j.state, CASE WHEN j.priority <> 'IMMEDIATE' THEN p.slot END AS slot, p.task_group, p.place
+  SELECT j.*, CASE WHEN j.priority <> 'IMMEDIATE' THEN p.slot END AS slot, p.task_group, p.place
   FROM unnest($3::bigint[], $4::smallint[], $6::text[], $7::integer[]) AS p (job_id, slot, task_group, place)
-  JOIN job_queue q USING (job_id)
-  JOIN job j ON j.id = p.job_id AND j.state = ANY ($5::text[]::job_state[])
+  JOIN free j ON j.id = p.job_id AND j.state = ANY ($5::text[]::job_state[])
   WHERE EXISTS (SELECT FROM lead) AND (p.slot IS NOT NULL OR j.priority = 'IMMEDIATE')
 ), taken AS (
+  -- Not "IS NULL": then they may be looked for among all slots that ever were free and that a snapshot still shows.
   UPDATE slot SET job_id = pick.id, task_group = pick.task_group, group_place = pick.place
   FROM pick
-  WHERE slot.number = pick.slot AND slot.job_id IS NULL AND slot.least_priority <= pick.priority
-  RETURNING pick.id
+  WHERE slot.number = pick.slot AND coalesce(slot.job_id, 0) = 0 AND slot.least_priority <= pick.priority
+  RETURNING pick.*
 ), admitted AS (
-  SELECT id, priority, state FROM pick WHERE slot IS NULL OR id IN (SELECT id FROM taken)
+  SELECT * FROM taken UNION ALL SELECT * FROM pick WHERE slot IS NULL
 ), dequeued AS (
   DELETE FROM job_queue q USING admitted a WHERE q.job_id = a.id
 ), started AS (
   UPDATE job SET state = 'STARTED' FROM admitted a WHERE job.id = a.id
-  RETURNING job.id, job.type, job.owner, job.priority, a.state AS old
+  RETURNING job.id, job.type, job.owner, job.priority, job.data, a.state AS old
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, 'STARTED', owner, priority, count(*) FROM started GROUP BY type, old, owner, priority
-), ready AS (
-  UPDATE step s SET state = 'READY'
-  FROM started j
-  WHERE s.job_id = j.id AND s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
-  RETURNING s.job_id, s.number, s.executor, s.needs, j.priority
+), first AS MATERIALIZED (
+  SELECT j.*, s.number,
+         $10::integer >= count(*) FILTER (WHERE s.needs IS NULL AND s.executor = ANY ($9::text[]))
+                         OVER (ORDER BY j.priority DESC, j.id, s.number ROWS UNBOUNDED PRECEDING)
+         AND s.needs IS NULL AND s.executor = ANY ($9::text[]) AS direct
+  FROM started j JOIN step s ON s.job_id = j.id
+  WHERE s.state = 'NONE' AND NOT s.cleanup AND (s.waiting = 0 OR s.waiting_parallel = 0)
+), begun AS (
+  UPDATE step s
+  SET state = CASE WHEN NOT f.direct THEN 'READY'
+                   WHEN s.executor || '.' || s.method = ANY ($12::text[]) THEN 'STARTED'
+                   ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
+      tries = s.tries + f.direct::integer
+  FROM first f
+  WHERE s.job_id = f.id AND s.number = f.number
+  RETURNING s.job_id, s.number, s.state, s.executor, s.method, s.metadata, s.tries, s.retries, s.needs, f.direct,
+            f.type, f.owner, f.data, f.priority,
+            CASE WHEN f.direct THEN nextval('attempt_id_seq') END AS attempt,
+            CASE WHEN f.direct THEN nextval('lease_number') END AS lease
+), tried AS (
+  INSERT INTO attempt (id, job_id, step, ordinal, state, worker) OVERRIDING SYSTEM VALUE
+  SELECT attempt, job_id, number, tries - 1, state, $8::uuid FROM begun WHERE direct
+), leased AS (
+  INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
+  SELECT job_id, number, lease, attempt, $8::uuid, clock_timestamp() + make_interval(secs => $11::float8)
+  FROM begun WHERE direct
+), again AS MATERIALIZED (
+  SELECT s.job_id, s.number, s.executor, s.needs, j.priority
+  FROM started j JOIN step s ON s.job_id = j.id
+  WHERE s.state = 'WAITING'
+  -- As it is now: an operator may have let it fail.
+  FOR NO KEY UPDATE OF s
 ), queued AS (
   -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
   SELECT job_id, number, executor, needs, priority = 'IMMEDIATE', priority
-  FROM (SELECT * FROM ready
+  FROM (SELECT job_id, number, executor, needs, priority FROM begun WHERE NOT direct
         UNION ALL
-        SELECT s.job_id, s.number, s.executor, s.needs, j.priority FROM step s JOIN started j ON s.job_id = j.id
-        WHERE s.state = 'WAITING') r
+        SELECT * FROM again) r
   ORDER BY priority DESC, job_id, number
 ), logged AS (
-  INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
-  SELECT id, NULL::smallint, state::text, 'STARTED', 'scheduler', NULL FROM admitted
+  INSERT INTO event (job_id, step, old_state, new_state, actor)
+  SELECT id, NULL::smallint, old::text, 'STARTED', 'scheduler' FROM started
   UNION ALL
-  SELECT job_id, number, 'NONE', 'READY', 'scheduler', NULL FROM ready
+  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM begun
+  UNION ALL
+  SELECT job_id, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
 )
-SELECT id FROM started;
+SELECT id AS job_id, id IN (SELECT id FROM started) AS started,
+       id IN (SELECT job_id FROM begun WHERE NOT direct) OR id IN (SELECT job_id FROM again) AS queued, NULL::smallint AS step, NULL::bigint AS number,
+       NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup, NULL::integer AS retries,
+       NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom, NULL AS job_type, NULL AS owner,
+       NULL::job_priority AS priority, NULL::jsonb AS data, NULL AS script
+FROM free
+UNION ALL
+SELECT job_id, true, false, number, lease, executor, method, metadata, false, retries, tries - 1, needs, NULL, type, owner,
+       priority, data, CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
+FROM begun WHERE direct;
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.

@@ -1,11 +1,5 @@
 -- Slots: one row for each job that may run at once.
 
--- name: read() :many
--- All slots, with the priority of the job in each.
-SELECT s.number, s.least_priority, j.priority AS occupant
-FROM slot s LEFT JOIN job j ON j.id = s.job_id
-ORDER BY s.number;
-
 -- name: arrange(holder, term, numbers, least_priorities, removed) :none
 -- Make slots, say for whom they are kept, and take out free ones, if the caller still leads.
 WITH lead AS (

@@ -189,6 +189,10 @@ SELECT e.job_id, e.number AS step, e.state,
        e.cleanup OR e.closing OR e.job_id NOT IN (SELECT r.job_id FROM ready r) AS decisive
 FROM ended e;
 
+-- name: held_by(worker) :many
+-- What a worker holds.
+SELECT job_id, step, number FROM lease WHERE worker = $1::uuid;
+
 -- name: outlook() :one_or_none
 -- In how many seconds the next lease runs out and the next step is due that is not due yet, and whether one is due now.
 SELECT (SELECT extract(epoch FROM min(expires_at) - clock_timestamp())::float8 FROM lease) AS expiry,

@@ -2,10 +2,6 @@
 -- the same statement, so that nobody who goes to sleep holds it up: an admission by the old ones that is under way is waited
 -- for, and none comes after it.
 
--- name: rules() :value
--- The version of what jobs are admitted by.
-SELECT version FROM admission_rules;
-
 -- name: list(names) :many
 -- Task groups by name; null: all.
 SELECT name, priority, max_concurrency, filters, transcoders, metadata, paused

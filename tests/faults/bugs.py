@@ -65,20 +65,14 @@ BUGS = [
         "step.end",
         (("WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()", "WHERE $2::boolean IS NOT NULL"),),
     ),
-    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND slot.job_id IS NULL ", ""),)),
+    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
     Bug(
-        "a job is admitted from any state",
+        "a job is admitted that is not queued, from any state",
         "job.admit",
         (
-            ("JOIN job_queue q USING (job_id)\n", ""),
+            ("FROM job_queue q JOIN job j ON j.id = q.job_id\n  WHERE q.job_id", "FROM job j\n  WHERE j.id"),
+            (" OF j SKIP LOCKED FOR UPDATE OF q", ""),
             ("AND j.state = ANY ($5::text[]::job_state[])", "AND $5::text[] IS NOT NULL"),
-        ),
-        (
-            Bug(
-                "a job is locked for admission that is not queued",
-                "lock.queued",
-                (("FROM job j JOIN job_queue q ON q.job_id = j.id\n", "FROM job j\n"), (" OF j SKIP LOCKED FOR UPDATE OF q", "")),
-            ),
         ),
     ),
     Bug(
@@ -200,6 +194,16 @@ BUGS = [
     Bug("an abort is not counted", "job.abort", (("owner, priority, 1 FROM aborted", "owner, priority, 1 FROM aborted WHERE false"),)),
     Bug("a job that goes on is not counted", "problem.release", (("FROM resumed GROUP BY", "FROM resumed WHERE false GROUP BY"),)),
     Bug("another priority is counted on one side only", "job.prioritise", (("NULL::job_state, owner, old, 1 FROM changed", "NULL::job_state, owner, old, 1 FROM changed WHERE false"),)),
+    Bug("no fence: a direct end does not name its lease", "direct.end", ((" AND l.number = f.number", ""),)),
+    Bug("a job goes on directly though something else of it is under way", "direct.end", (("AND NOT others.busy ", ""),)),
+    Bug("a job goes on directly though its end is certain", "direct.end", (("AND own.cleanup = (j.verdict IS NOT NULL)\n", "\n"),)),
+    Bug("a direct end frees no slot", "direct.end", (("WHERE slot.job_id = o.id", "WHERE false"),)),
+    Bug("a direct end is not counted", "direct.end", (("FROM over GROUP BY", "FROM over WHERE false GROUP BY"),)),
+    Bug("a direct end is no event", "direct.end", (("'FINISHED', worker::text FROM held\n", "'FINISHED', worker::text FROM held WHERE false\n"),)),
+    Bug("a failure is forgotten by a direct end", "direct.end", (("j.verdict IS NULL AND others.warned", "j.verdict IS NULL AND false"),)),
+    Bug("a step is given to a worker and queued", "direct.end", (("FROM freer WHERE state = 'READY'\n)", "FROM freer WHERE state <> 'NONE'\n)"),)),
+    Bug("the first step is given to a worker and queued", "job.admit", (("FROM begun WHERE NOT direct\n        UNION", "FROM begun\n        UNION"),)),
+    Bug("a worker is given more than it offers to take", "job.admit", (("$10::integer >= count(*)", "$10::integer + 1 >= count(*)"),)),
     Bug("a change is folded that was not taken", "count.fold", (("LIMIT $1::integer", "LIMIT $1::integer - 1"), ("FROM taken t,", "FROM job_count_change t,"))),
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ stale; hypothesis or a seed chooses them. ``drain`` then brings all jobs to thei
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,8 +23,9 @@ from vidijob.errors import TransitionRefused
 from vidijob.jobs.model import JobId, Lease, Priority, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
-from vidijob.store import counts, jobs, problems, slots, steps, workers
+from vidijob.store import admissions, counts, direct, jobs, problems, slots, steps, workers
 from vidijob.store.database import Database
+from vidijob.store.direct import Offer
 from vidijob.store.jobs import NewJob
 from vidijob.store.steps import End, Held
 
@@ -53,7 +54,8 @@ ORDER BY s.job_id, s.number
 """
 _STEP_COLUMNS = ("state", "waiting", "queued", "lease", "expired", "stop", "tries", "vanished", "problem", "doomed")
 _CLEAR = (
-    "DELETE FROM event; DELETE FROM problem; DELETE FROM slot; DELETE FROM job; DELETE FROM leader; DELETE FROM worker;"
+    "DELETE FROM event; DELETE FROM problem; DELETE FROM slot; DELETE FROM job_queue; DELETE FROM step_queue;"
+    "DELETE FROM lease; DELETE FROM job; DELETE FROM leader; DELETE FROM worker;"
     "DELETE FROM job_count; DELETE FROM job_count_change"
 )
 
@@ -133,15 +135,28 @@ class Driver:
             return
         j = (a // 2) % len(self._ids)
         slot = b % (self._rules.bounds.limit + 1) or None
-        await self._admit(s, j, slot)
+        await self._admit(s, j, slot, self._offer(a // 2, (b // 8) % 2))
 
-    async def _admit(self, s: int, j: int, slot: int | None) -> None:
+    def _offer(self, a: int, room: int) -> Offer:
+        return Offer(self._workers[a % 2], ["test"], room, LONG)
+
+    async def _admit(self, s: int, j: int, slot: int | None, offer: Offer) -> None:
         term = self._rules.terms[s]
         assert term is not None
         before = self._rules.queue()
-        admitted = await jobs.admit(self._database, self._schedulers[s], term, [Admission(self._ids[j], slot)])
+        admission = Admission(self._ids[j], slot)
+        admitted = await admissions.admit(self._database, self._schedulers[s], term, [admission], offer)
         self._same("admitted", admitted.started == [self._ids[j]], self._rules.admit(s, j, slot))
         assert before <= self._rules.queue()
+        self._given(admitted.leases, offer, self._rules.queue() - before, admitted.queued)
+
+    def _given(self, leases: Sequence[Lease], offer: Offer, ready: set[Run], queued: bool) -> None:
+        """Compare what was given to a worker, and queued, with what became ready by it."""
+        fresh = [(j, s) for j, s, *_ in ready if self._rules.jobs[j].steps[s].state is not StepState.WAITING]
+        self._same("given", len(leases), min(len(fresh), offer.room))
+        self._same("queued", queued, len(ready) > len(leases))
+        for lease in leases:
+            self._take(lease, offer.worker)
 
     async def claim(self, a: int, b: int) -> None:
         """Let a worker claim one or two steps."""
@@ -180,9 +195,10 @@ class Driver:
         """Let a worker report how an attempt ended, also one that it lost, or that it has reported before."""
         hold = self._pick(a)
         if hold is not None:
-            await self._end(hold, ("done", "done", "done", "fail", "retry", "retry", "wait", "wait")[b % 8])
+            outcome = ("done", "done", "done", "fail", "retry", "retry", "wait", "wait")[b % 8]
+            await self._end(hold, outcome, self._offer(b // 16, (b // 16) % 3) if (b // 8) % 2 else None)
 
-    async def _end(self, hold: Hold, outcome: str) -> None:
+    async def _end(self, hold: Hold, outcome: str, offer: Offer | None = None) -> None:
         s = hold.run[1]
         if hold.doomed:
             outcome = "fail"
@@ -193,12 +209,29 @@ class Driver:
         end = End(
             hold.held, _OUTCOMES[outcome], error=None if outcome == "done" else outcome, data=data, problem=problem
         )
+        if offer is not None and direct.may_be(end) and await self._end_directly(hold, end, offer):
+            return
         ended = await steps.end(self._database, [end])
         before = {id for id, job in zip(self._ids, self._rules.jobs, strict=True) if job.state in ENDS}
         self._same("accepted", ended.accepted == {hold.held}, self._rules.end(hold.run, outcome))
         after = {id for id, job in zip(self._ids, self._rules.jobs, strict=True) if job.state in ENDS}
         self._same("ended", set(ended.over), after - before)
         self._drop(hold)
+
+    async def _end_directly(self, hold: Hold, end: End, offer: Offer) -> bool:
+        """Let a worker end an attempt and go on in one statement; tells whether that was done, which it may not be."""
+        ended = await direct.end(self._database, [end], offer)
+        if not ended.accepted:
+            self._same("what is not accepted", ended, direct.Ended(set(), [], [], False))
+            return False
+        before = {id for id, job in zip(self._ids, self._rules.jobs, strict=True) if job.state in ENDS}
+        queue = self._rules.queue()
+        self._same("accepted", True, self._rules.end(hold.run, "done"))
+        after = {id for id, job in zip(self._ids, self._rules.jobs, strict=True) if job.state in ENDS}
+        self._same("ended", set(ended.over), after - before)
+        self._drop(hold)
+        self._given(ended.leases, offer, self._rules.queue() - queue, ended.queued)
+        return True
 
     async def hand_back(self, a: int, b: int = 0) -> None:
         """Let a worker hand a step back, also one that it lost."""
@@ -317,8 +350,8 @@ class Driver:
             # A few at a time: also what one statement wrote is divided.
             await counts.fold(self._database, 5)
             await self._lead()
-            for hold in list(self._holds):
-                await self._end(hold, "done")
+            for place, hold in enumerate(list(self._holds)):
+                await self._end(hold, "done", self._offer(0, 1) if place % 2 else None)
             await self._claim(self._workers[0], 8)
             for j, job in enumerate(self._rules.jobs):
                 if any(step.problem for step in job.steps):
@@ -326,7 +359,7 @@ class Driver:
                 if job.state is JobState.READY:
                     free = [n for n in range(1, self._rules.bounds.limit + 1) if self._rules.is_free(n)]
                     if free or job.immediate:
-                        await self._admit(0, j, free[0] if free else None)
+                        await self._admit(0, j, free[0] if free else None, self._offer(0, j % 2))
             await self.same()
             self._same("strays", await jobs.stray(self._database), [])
         raise Differs(f"not at the end: {[job.state.value for job in self._rules.jobs]}")

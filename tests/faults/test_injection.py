@@ -25,10 +25,12 @@ from vidijob.store.database import Database
 
 #: Places that only a bug leads to; in an order in which what goes wrong at one leaves the next one something to do.
 BY_A_BUG = (("steps.repair", "job.stray"), ("steps.repair", "step.repair"), ("steps.repair", "commit"))
+#: A place that only an answer leads to which was lost.
+BY_A_LOSS = ("steps.held_by", "step.held_by")
 #: Places that only a database leads to which came from another server.
 BY_A_MOVE = (("deliveries.settle_in", "delivery.restamp"), ("deliveries.settle_in", "delivery.settle_in"))
 #: Places of jobs that only the history with others around passes.
-WITH_OTHERS = {("remote_calls.come_back", "remote_call.come_back"), ("jobs.heads", "job.heads")}
+WITH_OTHERS = {("remote_calls.come_back", "remote_call.come_back"), ("admissions.heads", "job.heads")}
 #: Places of the parts around.
 AROUND_ALONE = sites(AROUND) - sites(ENGINE)
 
@@ -57,7 +59,8 @@ async def test_everything_goes_wrong_once(
         assert await History(faulty, database).go() == []
     finally:
         await faulty.close()
-    assert sites() - set(faults.hit) == {*BY_A_BUG, *WITH_OTHERS}
+    assert sites() - set(faults.hit) - {BY_A_LOSS} == {*BY_A_BUG, *WITH_OTHERS}
+    assert BY_A_LOSS in faults.passed or kind is Kind.DELAY
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -62,7 +62,8 @@ class Nothing:
     problems: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
-        self._done = 0
+        #: So many were carried out.
+        self.done = 0
         self._changed = asyncio.Event()
         #: How long each that says when it was submitted had to wait, in milliseconds.
         self.waits: list[float] = []
@@ -71,13 +72,13 @@ class Nothing:
         """Carry out a step."""
         if submitted := step.data.get("submitted"):
             self.waits.append(1000 * (time.perf_counter() - float(submitted[0])))
-        self._done += 1
+        self.done += 1
         self._changed.set()
         return Done()
 
     async def until(self, number: int) -> None:
         """Wait until so many were carried out."""
-        while self._done < number:
+        while self.done < number:
             self._changed.clear()
             await self._changed.wait()
 
@@ -155,13 +156,15 @@ async def running(database: Database) -> AsyncIterator[tuple[Bell, Nothing]]:
     nothing = Nothing()
     bell = Bell(database)
     scheduler = Scheduler(database, bell, concurrent_jobs=LIMIT)
+    worker = Worker(database, bell, Registry({_NAME: nothing}), slots=LIMIT, site=_SITE)
+    scheduler.employ(worker)
     parts: list[_Part] = [
         bell,
         scheduler,
         Rescuer(database, bell, lambda: scheduler.leads),
         Counter(database, lambda: scheduler.leads),
         Notifier(database, bell, Composer(_SITE).compose),
-        Worker(database, bell, Registry({_NAME: nothing}), slots=LIMIT, site=_SITE),
+        worker,
     ]
     async with AsyncExitStack() as stack:
         for part in parts:

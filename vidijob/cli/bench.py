@@ -24,6 +24,7 @@ from vidijob.bench.peers import quiet
 from vidijob.bench.rates import FIGURES
 from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli import loops
+from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.store.bench import server
 from vidijob.store.database import Database
@@ -101,7 +102,9 @@ def read(rounds: int, **flags: Any) -> None:
 def over_http(figure: tuple[str, ...], rounds: int, seconds: float, **flags: Any) -> None:
     """The API over HTTP, from a database that was filled, by servers of their own that are asked by turns.
 
-    job: one job by its id beside an answer that is always the same. Without a FIGURE all of them.
+    job: one job by its id beside an answer that is always the same; page: a hundred jobs beside a server that writes each
+    anew; long: how much memory a list of all jobs takes, of a million at most; commits: submissions while others are woken
+    and told, beside none of that; checking: what of a submission is reading its document. Without a FIGURE all of them.
     """
     loops.run("auto", _http(settings.load(flags), figure or tuple(http.FIGURES), rounds, seconds))
 
@@ -128,6 +131,7 @@ def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
 @bench.command(hidden=True)
 def served() -> None:
     """A server that is measured; standard input says which."""
+    give_back()
     loops.run("auto", serving.serve())
 
 

@@ -89,5 +89,6 @@ def _tell_where(address: str | None, roles: tuple[Role, ...], how: str = "") -> 
     out = Console(soft_wrap=True, highlight=False)
     if address is not None:
         out.print(f"vidijob serves [bold]{address}/API[/] as {', '.join(roles)}{how}; stop with Ctrl-C.")
+        out.print(f"The console is at [bold]{address}/console/[/].")
     else:
         out.print(f"vidijob runs as {', '.join(roles)}; stop with Ctrl-C.")

@@ -13,11 +13,12 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from vidijob import help as pages
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.errors import NotFound
-from vidijob.web.routing import Open
+from vidijob.web.routing import Open, Route
 
 _CALL = re.compile(r"vidijob help ([a-z]+)")
+_FILE = re.compile(r"([a-z]+)\.md(#.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,12 @@ def _written(topic: str, root: str) -> Written:
 
 
 def _linked(token: Token, root: str) -> list[Token]:
-    """Return a token, as a link where it tells to call another page."""
+    """Return a token, as a link where it tells to call another page; a link to the file of another leads to that page."""
+    if token.type == "link_open":
+        file = _FILE.fullmatch(str(token.attrGet("href")))
+        if file is not None and file[1] in pages.TOPICS:
+            token.attrSet("href", f"{root}/help/{file[1]}{file[2] or ''}")
+        return [token]
     called = _CALL.fullmatch(token.content) if token.type == "code_inline" else None
     if called is None or called[1] not in pages.TOPICS:
         return [token]

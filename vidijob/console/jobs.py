@@ -115,11 +115,11 @@ def row(site: str, job: Job) -> Row:
 
 def subject(job: Job) -> str:
     """Return what a job is about, as far as its data say."""
-    for key in ("title", "sourceUri", "originalFilename", "itemId"):
+    for key in ("title", "originalFilename", "sourceUri", "itemId"):
         values = job.data.get(key)
         if values and values[0]:
             more = f" +{len(values) - 1}" if len(values) > 1 else ""
-            return unquote(values[0].rstrip("/").rpartition("/")[2]) + more
+            return (unquote(values[0].rstrip("/").rpartition("/")[2]) if key == "sourceUri" else values[0]) + more
     return ""
 
 

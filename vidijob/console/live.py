@@ -42,6 +42,7 @@ class Live:
         self._site = site
         self._pages: set[asyncio.Queue[bytes | None]] = set()
         self._leave: Callable[[], None] | None = None
+        self._listening = asyncio.Lock()
         self._closed = False
 
     @property
@@ -49,15 +50,20 @@ class Live:
         """For how many seconds a page waits between two looks at everything."""
         return max(_LEAST_PACE, len(self._pages) / _PAGES_A_SECOND)
 
-    def open(self) -> asyncio.Queue[bytes | None]:
-        """Enter a page; what it is to be told comes out of the queue, ``None`` at the end."""
+    async def open(self) -> asyncio.Queue[bytes | None]:
+        """Enter a page; what happens from now on comes out of the queue, ``None`` at the end."""
         page: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_WAITING)
         if self._closed:
             page.put_nowait(None)
             return page
         self._pages.add(page)
-        if self._leave is None:
-            self._leave = self._feed.listen(self.tell)
+        try:
+            async with self._listening:
+                if self._leave is None:
+                    self._leave = await self._feed.listen(self.tell)
+        except BaseException:
+            self.leave(page)
+            raise
         return page
 
     def leave(self, page: asyncio.Queue[bytes | None]) -> None:
@@ -107,7 +113,7 @@ async def follow(visit: Visit) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    page = live.open()
+    page = await live.open()
     try:
         await response.prepare(visit.request)
         await response.write(b"retry: 2000\n\n" + _event("pace", live.pace))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from yarl import URL
 
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.trials import Outcome
 from vidijob.errors import Invalid, RoleMissing
 from vidijob.jobs.deliveries import DeliveryState
@@ -22,6 +22,7 @@ from vidijob.jobs.notifications import (
     check_url,
 )
 from vidijob.web import addresses
+from vidijob.web.routing import Route
 
 _ROLES = {
     Scope.JOBS: ("_job_notification_read", "_job_notification_write"),
@@ -103,7 +104,7 @@ async def resend(visit: Visit) -> web.StreamResponse:
 def hidden(url: str) -> str:
     """Return a receiver's address without its password."""
     address = URL(url)
-    return str(address.with_password("…")) if address.password else url
+    return str(address.with_password("***")) if address.password else url
 
 
 async def _one(visit: Visit, notification: Notification, tried: Tried | None = None) -> web.StreamResponse:

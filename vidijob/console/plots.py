@@ -13,7 +13,7 @@ from html import escape
 from markupsafe import Markup
 
 #: In the units of the picture.
-_WIDE, _HIGH = 760, 190
+_WIDE, _HIGH = 560, 180
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 10, 24
 _ROOM = _HIGH - _TOP - _BOTTOM
 #: Lines across, in seconds, for plots of times.

@@ -69,11 +69,24 @@ class Feed:
         """Look no more."""
         await self._loop.stop()
 
-    def listen(self, hear: Hear) -> Callable[[], None]:
-        """Call ``hear`` with what happens from now on; the answer ends that."""
+    async def listen(self, hear: Hear) -> Callable[[], None]:
+        """Call ``hear`` with everything that happens after this has returned; the answer ends that."""
         self._hearers.append(hear)
+        try:
+            if self._horizon is None:
+                await self._mark()
+        except BaseException:
+            self._hearers.remove(hear)
+            raise
         self._loop.wake()
         return lambda: self._hearers.remove(hear)
+
+    async def _mark(self) -> None:
+        """Begin to read here."""
+        here = (await events.now(self._database)).tx
+        glance = await feed.visible(self._database, here, _MOST_EVENTS)
+        if self._horizon is None:
+            self._horizon, self._told = glance.horizon, glance.beyond
 
     async def tick(self) -> float:
         """Tell what happened since the last look; returns the seconds until it is worth another look unasked."""
@@ -92,8 +105,8 @@ class Feed:
 
     async def _look(self, now: float) -> Happening:
         if self._horizon is None:
-            self._horizon = (await events.now(self._database)).tx
-            self._told = (await feed.visible(self._database, self._horizon, _MOST_EVENTS)).beyond
+            await self._mark()
+        assert self._horizon is not None
         glance = await feed.visible(self._database, self._horizon, _MOST_EVENTS)
         found = [event for event in glance.events if event.id not in self._told]
         flood = len(glance.events) == _MOST_EVENTS

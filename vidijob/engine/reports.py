@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Protocol
 
 from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop
 from vidijob.errors import Unavailable
+from vidijob.jobs.model import JobId, Lease
 from vidijob.jobs.states import StepState
-from vidijob.store import steps
+from vidijob.store import direct, steps
 from vidijob.store.database import Database
+from vidijob.store.direct import Offer
 from vidijob.store.steps import End, Held
 
 _log = logging.getLogger(__name__)
@@ -30,17 +34,32 @@ _ASLEEP = 3600.0
 _UNSTORABLE = "The outcome of the step could not be stored; the worker's log says why."
 
 
-class Reports:
-    """What has ended and is not stored yet; ``over`` is called for each that was, or that does not count."""
+class Hands(Protocol):
+    """The worker that carries the steps out."""
 
-    def __init__(self, database: Database, bell: Bell, over: Callable[[Held], None], *, look_again: timedelta) -> None:
+    def offering(self, ending: int) -> AbstractContextManager[Offer]:
+        """Offer to take steps in the place of so many that end."""
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        """Carry out steps that it was given."""
+
+    def forget(self, held: Held) -> None:
+        """Have done with a step: its end was stored, or does not count."""
+
+
+class Reports:
+    """What has ended and is not stored yet."""
+
+    def __init__(self, database: Database, bell: Bell, hands: Hands, *, look_again: timedelta) -> None:
         self._database = database
         self._bell = bell
-        self._over = over
+        self._hands = hands
         self._look_again = look_again
         self._ends: dict[Held, End] = {}
         #: Those of jobs that were locked.
         self._busy: set[Held] = set()
+        #: Those that can only be stored step by step.
+        self._indirect: set[Held] = set()
         self._patience = _FIRST_PATIENCE
         self._one_by_one = 0
         self._loop = Loop("reports", self.tick)
@@ -75,6 +94,7 @@ class Reports:
 
     async def tick(self) -> float:
         """Report all that can be; returns the seconds until it is worth another attempt."""
+        await self._go_on()
         busy: set[Held] = set()
         while free := [end for held, end in self._ends.items() if held not in busy]:
             ends = free[: 1 if self._one_by_one else _MOST]
@@ -93,19 +113,51 @@ class Reports:
                 if end.held not in ended.accepted:
                     _log.warning("step %d of job %d: the lease was lost; its outcome does not count", *_name(end.held))
                 self._forget(end.held)
-            if any(held.job not in ended.over for held in ended.accepted):
-                # Steps that waited for it, another try, clean-up; of a job that is over there is nothing to come.
-                self._bell.ring("vidijob_step")
-            if any(end.state is StepState.FAILED_FATAL for end in ends):
-                # A critical failure stops the steps beside it.
-                self._bell.ring("vidijob_stop")
-            if ended.over or any(end.state is StepState.WAITING for end in ends):
-                self._bell.ring("vidijob_job")
-            for delay in {end.delay for end in ends if end.delay}:
-                asyncio.get_running_loop().call_later(delay.total_seconds(), self._bell.ring, "vidijob_step")
+            self._tell(ends, any(held.job not in ended.over for held in ended.accepted), ended.over)
         self._patience = min(2 * self._patience, _LONGEST_PATIENCE) if busy else _FIRST_PATIENCE
         self._busy = busy
         return self._patience if busy else _ASLEEP
+
+    async def _go_on(self) -> None:
+        """Store the ends after which their jobs go on, or are over, in one statement; the others are left."""
+        while not self._one_by_one:
+            among: dict[JobId, End] = {}
+            for held, end in self._ends.items():
+                if held not in self._indirect and direct.may_be(end) and len(among) < _MOST:
+                    among.setdefault(held.job, end)
+            ends = list(among.values())
+            if not ends:
+                return
+            with self._hands.offering(len(ends)) as offer:
+                try:
+                    ended = await direct.end(self._database, ends, offer)
+                except Unavailable:
+                    raise
+                except Exception:
+                    # One by one they are stored, or found out.
+                    self._one_by_one = len(ends)
+                    return
+                for end in ends:
+                    if end.held in ended.accepted:
+                        self._forget(end.held)
+                    else:
+                        self._indirect.add(end.held)
+                self._hands.begin(ended.leases)
+            self._tell([], ended.queued, ended.over)
+            if ended.leases:
+                self._bell.ring("vidijob_event")
+
+    def _tell(self, ends: Sequence[End], queued: bool, over: Sequence[JobId]) -> None:
+        if queued:
+            # Steps that waited for it, another try, clean-up; of a job that is over there is nothing to come.
+            self._bell.ring("vidijob_step")
+        if any(end.state is StepState.FAILED_FATAL for end in ends):
+            # A critical failure stops the steps beside it.
+            self._bell.ring("vidijob_stop")
+        if over or any(end.state is StepState.WAITING for end in ends):
+            self._bell.ring("vidijob_job")
+        for delay in {end.delay for end in ends if end.delay}:
+            asyncio.get_running_loop().call_later(delay.total_seconds(), self._bell.ring, "vidijob_step")
 
     def _isolate(self, ends: list[End]) -> None:
         """Find the one end of a batch that cannot be stored, and end its attempt in words of our own."""
@@ -124,7 +176,8 @@ class Reports:
 
     def _forget(self, held: Held) -> None:
         self._ends.pop(held, None)
-        self._over(held)
+        self._indirect.discard(held)
+        self._hands.forget(held)
 
 
 def _name(held: Held) -> tuple[int, int]:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Protocol
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
+from vidijob.engine.heads import EVERY, Heads
 from vidijob.engine.loop import Loop, promptly
 from vidijob.jobs import policy, pools
-from vidijob.jobs.model import JobId, Priority
+from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
 from vidijob.jobs.task_groups import Selection, TaskGroup, data_keys
-from vidijob.store import configuration, jobs, slots, task_groups, workers
+from vidijob.store import admissions, limits, slots, task_groups, workers
 from vidijob.store.database import Database
+from vidijob.store.direct import NO_OFFER, Offer
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +40,20 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: Reading the limits may take one of so many parts of its time.
+_SHARE = 20
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
+
+
+class Hands(Protocol):
+    """A worker of the same process."""
+
+    def offering(self) -> AbstractContextManager[Offer]:
+        """Offer to take steps, and keep the room for them meanwhile."""
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        """Carry out steps that it was given."""
 
 
 class Scheduler:
@@ -57,12 +73,21 @@ class Scheduler:
         self._term: int | None = None
         self._arrange_at = 0.0
         self._pulse_at = 0.0
+        #: Slots that were free when it looked last, but for those that it has filled; others may have become free.
+        self._known_free: dict[int, Slot] = {}
+        self._heads = Heads(database)
         self._groups: list[TaskGroup] = []
+        self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
+        self._begin: Callable[[Sequence[Lease]], None] = lambda _: None
         #: The version of the rules that these groups are of.
         self._rules: int | None = None
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
+
+    def employ(self, hands: Hands) -> None:
+        """Give steps that begin to a worker of this process at once, as far as it offers to take them."""
+        self._offers, self._begin = hands.offering, hands.begin
 
     @property
     def leads(self) -> bool:
@@ -109,17 +134,28 @@ class Scheduler:
             if term is None:
                 return _RENEWAL
             if emptied:
-                return _IDLE if current and self._bell.hears else _ARRANGED
+                return self._pause(current)
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
-            chosen = await self._choose(await self._free(term), busy)
+            remembers = self._exhausted
+            chosen = await self._choose(await self._free(term, remembers), busy)
+            if remembers and not self._exhausted:
+                # Others may be free besides those that are remembered.
+                chosen = await self._choose(await self._free(term, False), busy)
             if not chosen:
                 if busy:
                     return _BUSY
-                return _IDLE if current and self._bell.hears else _ARRANGED
-            admitted = await jobs.admit(self._database, self._id, term, chosen, self._rules)
-            if admitted.started:
+                return self._pause(current)
+            with self._offers() as offer:
+                admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
+                self._begin(admitted.leases)
+            for admission in chosen:
+                self._known_free.pop(admission.slot or 0, None)
+            if admitted.queued:
                 self._bell.ring("vidijob_step")
+            if admitted.leases:
+                # That steps have begun may be told to somebody.
+                self._bell.ring("vidijob_event")
             if len(admitted.started) + len(admitted.busy) < len(chosen):
                 # Perhaps they were chosen by rules that are not those of now.
                 self._arrange_at = 0.0
@@ -128,25 +164,32 @@ class Scheduler:
             # Whoever submits another one rings.
             emptied = self._exhausted and not busy
 
-    async def _free(self, term: int) -> Sequence[Slot]:
+    def _pause(self, current: bool) -> float:
+        if self._heads.partial:
+            return EVERY
+        return _IDLE if current and self._bell.hears else _ARRANGED
+
+    async def _free(self, term: int, remembers: bool) -> Sequence[Slot]:
         """Return the slots that may be filled, after they were brought to what is configured.
 
         That is done every moment, and each time while jobs run that the limits would not let in now: what such a job
-        leaves is not for the next one.
+        leaves is not for the next one. ``remembers``: those that were free before may do.
         """
         now = time.monotonic()
         if now < self._arrange_at:
-            return await slots.free(self._database)
-        stored = await configuration.concurrent_jobs(self._database)
-        limit = self._concurrent_jobs if stored is None else stored
-        wanted = pools.levels(limit, await configuration.pools(self._database))
-        change = pools.arrange(await slots.read(self._database), wanted)
+            if not remembers or not self._known_free:
+                self._known_free = {slot.number: slot for slot in await slots.free(self._database)}
+            return list(self._known_free.values())
+        stored = await limits.read(self._database)
+        limit = self._concurrent_jobs if stored.concurrent_jobs is None else stored.concurrent_jobs
+        change = pools.arrange(stored.seats, pools.levels(limit, stored.pools))
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
-        self._rules = await task_groups.rules(self._database)
-        self._groups = await task_groups.listing(self._database)
-        self._paused = await configuration.paused(self._database)
-        self._arrange_at = now + _ARRANGED if change.settled else 0.0
+        self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
+        # While a snapshot shows all that the slots ever were, reading them takes its time.
+        pause = max(_ARRANGED, _SHARE * (time.monotonic() - now))
+        self._arrange_at = now + pause if change.settled else 0.0
+        self._known_free = {slot.number: slot for slot in change.free}
         return change.free
 
     async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
@@ -172,8 +215,8 @@ class Scheduler:
 
     async def _head(self, limit: int) -> list[tuple[JobId, Priority]]:
         if self._ageing is None:
-            return await jobs.head(self._database, limit)
-        ordered = policy.in_order(await jobs.heads(self._database, limit), self._ageing)
+            return await self._heads.read(limit)
+        ordered = policy.in_order(await admissions.heads(self._database, limit), self._ageing)
         return [(job.job, job.priority) for job in ordered]
 
     async def _offer(self, selection: Selection, priorities: Sequence[Priority], busy: Collection[JobId]) -> None:

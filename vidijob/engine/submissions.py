@@ -15,9 +15,10 @@ from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.store import jobs, origins, watches
+from vidijob.store import jobs, origins, records, watches
 from vidijob.store.database import Database, Session
 from vidijob.store.jobs import NewJob
+from vidijob.store.records import NewRecord
 
 #: Between the key of a list and the place of a job in it. Nobody's key has one: only printable characters are taken.
 _SEPARATOR = "\n"
@@ -37,6 +38,8 @@ class Order:
     steps: Sequence[PlannedStep] | None = None
     #: Whether another face tells of each of its states.
     watched: bool = False
+    #: What is kept with it, all or nothing.
+    records: Sequence[NewRecord] = ()
 
 
 class Submissions:
@@ -65,6 +68,10 @@ class Submissions:
             await origins.put(
                 session,
                 {one[0]: new.origin for new, one in zip(news, stored, strict=True) if one is not None and new.origin},
+            )
+            await records.add(
+                session,
+                [kept for new, one in zip(news, stored, strict=True) if one is not None for kept in new.records],
             )
             await watches.begin(
                 session, [one[0] for new, one in zip(news, stored, strict=True) if one is not None and new.watched]

@@ -13,28 +13,29 @@ import os
 import random
 import socket
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from types import MappingProxyType
 from typing import assert_never
 from uuid import uuid4
 
+from vidijob.engine import endings
 from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop, promptly
+from vidijob.engine.offers import Offers
 from vidijob.engine.reports import Reports
 from vidijob.engine.run import Fate, Run, checked
 from vidijob.engine.telling import store_told
-from vidijob.engine.traces import traces
 from vidijob.errors import Unavailable
-from vidijob.executors.base import Done, Fail, Outcome, Retry, Vanished, Wait
+from vidijob.executors.base import Fail, Outcome, Retry, Vanished
 from vidijob.executors.registry import Registry
 from vidijob.jobs import placement, policy, resources
 from vidijob.jobs.model import Lease, WorkerId
 from vidijob.jobs.resources import Resources
-from vidijob.jobs.states import StepState
 from vidijob.store import problems, steps, workers
 from vidijob.store.database import Database
-from vidijob.store.steps import End, Held
+from vidijob.store.direct import Offer
+from vidijob.store.steps import Held
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +50,8 @@ _POLL = 2.0
 _CHECK = 15.0
 #: While a worker hears it looks unasked only when it says that it is there.
 _SELDOM = 3600.0
-#: How long an executor has to end when its worker stops, in seconds.
+#: How long an executor has to end when its worker stops.
 _FAREWELL = 10.0
-#: Urgent steps (clean-up, IMMEDIATE) are taken beyond the slots, up to so many at once.
-_URGENT = 64
-#: Steps taken by one statement, at most.
-_MOST = 128
 
 
 class Worker:
@@ -86,14 +83,15 @@ class Worker:
         self._grace = grace.total_seconds()
         self._drained = False
         self._runs: dict[Held, Run] = {}
-        self._reports = Reports(database, bell, self._forget, look_again=look_again)
+        self._room = Offers(self.id, registry, self._runs, slots, self._look)
+        self._reports = Reports(database, bell, self, look_again=look_again)
         self._entered = False
         self._next_presence = 0.0
         self._next_beat = 0.0
         self._claims = Loop("claims", self.claim)
         self._beats = Loop("beats", self.beat)
         self._checks = Loop("checks", self.check)
-        bell.on("vidijob_step", self._claims.wake)
+        bell.on("vidijob_step", self._look)
         bell.on("vidijob_stop", self._hurry)
         bell.on("vidijob_problem", self._checks.wake)
         bell.on("vidijob_worker", self._listen)
@@ -107,6 +105,7 @@ class Worker:
         """Take no more, let what runs finish for as long as the grace lasts, and hand back the rest for others to run."""
         await self._claims.stop()
         await self._checks.stop()
+        await self._room.close()
         tasks = [run.task for run in self._runs.values() if run.task is not None]
         if tasks and self._grace:
             await asyncio.wait(tasks, timeout=self._grace)
@@ -128,6 +127,19 @@ class Worker:
         """Tell whether it takes no more steps because an operator said so."""
         return self._drained
 
+    def offering(self, ending: int = 0) -> AbstractContextManager[Offer]:
+        """Offer to take steps at once; ``ending`` are about to make room for as many."""
+        return self._room.one(LEASE, ending=ending, willing=not self._drained)
+
+    def begin(self, leases: Sequence[Lease]) -> None:
+        """Carry out steps that it was given."""
+        for lease in leases:
+            self._launch(lease)
+
+    def _look(self) -> None:
+        self._room.others_wait = True
+        self._claims.wake()
+
     def _listen(self) -> None:
         # What it is told it learns when it says that it is there.
         self._next_presence = 0.0
@@ -140,30 +152,38 @@ class Worker:
 
     async def claim(self) -> float:
         """Take steps while there is room for them."""
-        while not self._drained:
-            free = self._slots - len(self._runs)
-            room = min(free, _MOST) if free > 0 else min(_URGENT - len(self._runs) + self._slots, 8)
+        if self._room.doubtful and await self._room.clear(self._database):
+            self._bell.ring("vidijob_step")
+        while not self._drained and not self._room.doubtful:
+            room, urgent_only = self._room.to_fill()
             if room <= 0:
                 return self._pause(_POLL)
-            leases = await steps.claim(
-                self._database,
-                self.id,
-                self._registry.names,
-                limit=room,
-                urgent_only=free <= 0,
-                duration=LEASE,
-                short=self._registry.short,
-                left=resources.left(self._offers, (run.hold.needs for run in self._runs.values())),
-            )
-            for lease in leases:
-                self._launch(lease)
+            leases = await self._claim(room, urgent_only)
+            self.begin(leases)
             if leases:
                 # That steps have begun may be told to somebody.
                 self._bell.ring("vidijob_event")
             # One that needs resources comes alone, since it changes what is left.
             if len(leases) < room and not any(lease.needs for lease in leases):
                 return self._pause(_POLL)
-        return self._pause(_POLL)
+            self._room.others_wait = True
+        return _POLL if self._room.doubtful else self._pause(_POLL)
+
+    async def _claim(self, room: int, urgent_only: bool) -> list[Lease]:
+        try:
+            return await steps.claim(
+                self._database,
+                self.id,
+                self._registry.names,
+                limit=room,
+                urgent_only=urgent_only,
+                duration=LEASE,
+                short=self._registry.short,
+                left=resources.left(self._offers, (run.hold.needs for run in self._runs.values())),
+            )
+        except BaseException:
+            self._room.doubt()
+            raise
 
     def _pause(self, seconds: float) -> float:
         return _SELDOM if self._bell.hears else seconds
@@ -217,7 +237,8 @@ class Worker:
             if word.ready:
                 self._claims.wake()
 
-    def _forget(self, held: Held) -> None:
+    def forget(self, held: Held) -> None:
+        """Have done with a step: its end was stored, or does not count."""
         full = len(self._runs) >= self._slots
         run = self._runs.pop(held, None)
         if full or (run is not None and run.hold.needs):
@@ -255,11 +276,11 @@ class Worker:
             case Fate.HAND_BACK:
                 pass  # stop() hands it back with all the others
             case Fate.STOPPED:
-                self._end(held, run, StepState.FAILED_FATAL, "Stopped: the job was aborted or has failed.")
+                self._reports.put(endings.stopped(held, run))
             case None if isinstance(outcome, Vanished):
                 await self._abandon(held, run, outcome.reason)
             case None:
-                self._conclude(held, run, outcome)
+                self._reports.put(endings.answered(held, run, outcome))
             case _:
                 assert_never(run.fate)
 
@@ -296,50 +317,3 @@ class Worker:
         _log.warning("step %d of job %d: it has vanished: %s", held.step, held.job, reason)
         self._runs.pop(held, None)
         self._claims.wake()
-
-    def _conclude(self, held: Held, run: Run, outcome: Done | Wait | Retry | Fail) -> None:
-        lease = run.hold
-        match outcome:
-            case Done(data):
-                self._end(held, run, StepState.FINISHED, data=data)
-            case Wait(type, about, reason, changes) if not lease.cleanup:
-                self._end(held, run, StepState.WAITING, reason, data=changes, problem=(type, about))
-            # Clean-up does not wait: the end of the job would wait with it.
-            case Retry(reason, changes) | Wait(_, _, reason, changes) if (
-                lease.retries < (rules := policy.retry_policy(lease.metadata)).retries
-            ):
-                delay = policy.retry_delay(rules, lease.retries, random.Random())
-                self._end(held, run, StepState.FAILED_RETRY, reason, data=changes, delay=delay)
-            case Retry(reason, changes) | Fail(reason, changes) | Wait(_, _, reason, changes):
-                self._end(held, run, StepState.FAILED_FATAL, reason, data={**changes, "errorMessage": [reason]})
-            case _:
-                assert_never(outcome)
-
-    def _end(
-        self,
-        held: Held,
-        run: Run,
-        state: StepState,
-        reason: str | None = None,
-        *,
-        data: Mapping[str, Sequence[str] | None] = MappingProxyType({}),
-        delay: timedelta = timedelta(),
-        problem: tuple[str, Mapping[str, str]] | None = None,
-    ) -> None:
-        divided = run.sub_tasks
-        if divided is not None:
-            divided.close(state)
-        self._reports.put(
-            End(
-                held,
-                state,
-                error=reason,
-                data={**run.said(), **data, **traces(run, state, reason)},
-                delay=delay,
-                problem=problem,
-                progress=run.told(),
-                notes=run.take_notes(),
-                total_sub_tasks=divided.total if divided is not None else None,
-                sub_tasks=divided.told() if divided is not None else (),
-            )
-        )

@@ -42,10 +42,10 @@ class Priority(Enum):
     @property
     def rank(self) -> int:
         """Return the place in the order, 0 for the lowest."""
-        return _RANKS[self]
+        return _RANKS[self._value_]
 
 
-_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+_RANKS = {priority.value: rank for rank, priority in enumerate(Priority)}
 
 
 @dataclass(frozen=True, slots=True)

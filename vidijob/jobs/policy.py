@@ -83,17 +83,24 @@ def admissions(queue: Sequence[tuple[JobId, Priority]], free: Sequence[Slot]) ->
     Each job takes the slot that the fewest others could take, so that slots kept for high priorities fill first. A job
     that finds none lets those behind it try only for slots it could not have taken: nobody is overtaken.
     """
-    left = sorted(free, key=lambda slot: slot.least_priority.rank, reverse=True)
+    left: dict[int, list[Slot]] = {}
+    for slot in free:
+        left.setdefault(slot.least_priority.rank, []).append(slot)
+    for slots in left.values():
+        slots.reverse()
+    ranks = sorted(left, reverse=True)
     admitted = []
     for job, priority in queue:
         if priority is Priority.IMMEDIATE:
             admitted.append(Admission(job, None))
             continue
-        fitting = next((slot for slot in left if slot.least_priority.rank <= priority.rank), None)
+        fitting = next((rank for rank in ranks if rank <= priority.rank and left[rank]), None)
         if fitting is not None:
-            left.remove(fitting)
-            admitted.append(Admission(job, fitting.number))
+            admitted.append(Admission(job, left[fitting].pop().number))
     return admitted
+
+
+_USUAL = RetryPolicy()
 
 
 def retry_policy(metadata: Mapping[str, str]) -> RetryPolicy:
@@ -101,7 +108,9 @@ def retry_policy(metadata: Mapping[str, str]) -> RetryPolicy:
 
     ``retries`` is a count; ``retryDelay`` and ``timeout`` are seconds. What cannot be read counts as not given.
     """
-    default = RetryPolicy()
+    default = _USUAL
+    if not metadata:
+        return default
     retries, delay, timeout = (_number(metadata.get(key)) for key in ("retries", "retryDelay", "timeout"))
     return RetryPolicy(
         retries=default.retries if retries is None else int(retries),

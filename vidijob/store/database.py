@@ -191,6 +191,9 @@ class Database:
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
+        else:
+            # What the engine asks, it asks again and again, of few rows by their keys: planning would be most of the work.
+            settings |= {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
         known = {key: value for key, value in options.items() if key in ("loop", "connection_class", "record_class")}
 
         async def connect(address: str) -> asyncpg.Connection[Record]:

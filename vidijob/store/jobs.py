@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from vidijob.jobs import placement
 from vidijob.jobs.graph import PlannedStep
@@ -27,11 +26,11 @@ from vidijob.jobs.model import (
     Waiting,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.jobs.policy import Admission, Queued
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
 from vidijob.jobs.uploads import UPLOAD
 from vidijob.store import sub_tasks
 from vidijob.store.database import Database, Session
+from vidijob.store.records import NewRecord
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -59,6 +58,8 @@ class NewJob:
     origin: Origin | None = None
     #: Whether another face tells of each of its states.
     watched: bool = False
+    #: What is kept with it.
+    records: Sequence[NewRecord] = ()
 
     @property
     def digest(self) -> bytes:
@@ -204,53 +205,6 @@ async def purge(database: Database, age: timedelta, limit: int) -> tuple[int, in
     return len(rows), len(traces)
 
 
-async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
-    """Return the next jobs in the queue."""
-    return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
-
-
-async def heads(database: Database, limit: int) -> list[Queued]:
-    """Return the next jobs of each priority."""
-    return [
-        Queued(JobId(row["job_id"]), Priority(row["priority"]), row["waited"])
-        for row in await database.rows("job.heads", limit)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """What has become of an attempt to start jobs."""
-
-    started: list[JobId]
-    #: Those that somebody else had locked just now, or that are not queued any more.
-    busy: frozenset[JobId]
-
-
-async def admit(
-    database: Database, holder: UUID, term: int, admissions: Sequence[Admission], rules: int | None = None
-) -> Admitted:
-    """Start queued jobs if the caller still leads, and the version of the rules that they were chosen by is that of now;
-    ``None``: whichever. It waits for nobody who has locked some of them: one client that goes to
-    sleep in a transaction must not keep all others' jobs from starting.
-    """
-    async with database.transaction() as session:
-        wanted = [admission.job for admission in admissions]
-        free = {JobId(row["id"]) for row in await session.rows("lock.queued", wanted)}
-        mine = [admission for admission in admissions if admission.job in free]
-        rows = await session.rows(
-            "job.admit",
-            holder,
-            term,
-            [admission.job for admission in mine],
-            [admission.slot for admission in mine],
-            [state.value for state in job_sources(JobEvent.ADMIT)],
-            [admission.task_group for admission in mine],
-            [admission.place for admission in mine],
-            rules,
-        )
-    return Admitted([JobId(row["id"]) for row in rows], frozenset(wanted) - free)
-
-
 async def stray(database: Database) -> list[JobId]:
     """Return jobs that should have moved on and did not."""
     return [JobId(row["id"]) for row in await database.rows("job.stray")]
@@ -259,8 +213,13 @@ async def stray(database: Database) -> list[JobId]:
 async def read(database: Database, jobs: Collection[JobId]) -> dict[JobId, Job]:
     """Read jobs, with where they are and their logs; returns those that there are."""
     async with database.session() as session:
-        found = [from_row(row) for row in await session.rows("job.some", list(jobs))]
-        return {job.id: job for job in await with_steps(session, found)} if found else {}
+        found = await some(session, jobs)
+        return {job.id: job for job in await with_steps(session, list(found.values()))} if found else {}
+
+
+async def some(session: Session, jobs: Collection[JobId]) -> dict[JobId, Job]:
+    """Read jobs without their steps; returns those that there are."""
+    return {JobId(row["id"]): from_row(row) for row in await session.rows("job.some", list(jobs))} if jobs else {}
 
 
 async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:

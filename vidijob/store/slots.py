@@ -7,20 +7,7 @@ from uuid import UUID
 
 from vidijob.jobs.model import Priority
 from vidijob.jobs.policy import Slot
-from vidijob.jobs.pools import Seat
 from vidijob.store.database import Database
-
-
-async def read(database: Database) -> list[Seat]:
-    """Return all slots with who sits in them."""
-    return [
-        Seat(
-            row["number"],
-            Priority(row["least_priority"]),
-            Priority(row["occupant"]) if row["occupant"] is not None else None,
-        )
-        for row in await database.rows("slot.read")
-    ]
 
 
 async def arrange(

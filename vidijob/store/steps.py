@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidijob.jobs.model import (
     JobData,
@@ -25,12 +25,14 @@ from vidijob.jobs.states import StepEvent, StepState, step_sources
 from vidijob.store import jobs, problems, remote_calls, sub_tasks
 from vidijob.store.database import Database, Session
 
+if TYPE_CHECKING:
+    from asyncpg import Record
+
 #: Somebody looks again whether a problem is gone, so long after the last look, unless a setting says otherwise.
 CHECK_AGAIN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """The name of a lease: which step, and by which number."""
 
     job: JobId
@@ -110,27 +112,29 @@ async def claim(
         list(short),
         dict(left or {}),
     )
-    return [
-        Lease(
-            job=JobId(row["job_id"]),
-            step=StepNumber(row["step"]),
-            number=LeaseNumber(row["number"]),
-            ordinal=row["ordinal"],
-            retries=row["retries"],
-            cleanup=row["cleanup"],
-            job_type=row["job_type"],
-            executor=row["executor"],
-            method=row["method"],
-            metadata=row["metadata"],
-            script=row["script"],
-            owner=row["owner"],
-            priority=Priority(row["priority"]),
-            data=row["data"],
-            doom=row["doom"],
-            needs=row["needs"] or {},
-        )
-        for row in rows
-    ]
+    return [lease(row) for row in rows]
+
+
+def lease(row: Record) -> Lease:
+    """Return the lease that a row tells of."""
+    return Lease(
+        job=JobId(row["job_id"]),
+        step=StepNumber(row["step"]),
+        number=LeaseNumber(row["number"]),
+        ordinal=row["ordinal"],
+        retries=row["retries"],
+        cleanup=row["cleanup"],
+        job_type=row["job_type"],
+        executor=row["executor"],
+        method=row["method"],
+        metadata=row["metadata"],
+        script=row["script"],
+        owner=row["owner"],
+        priority=Priority(row["priority"]),
+        data=row["data"],
+        doom=row["doom"],
+        needs=row["needs"] or {},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +172,12 @@ async def extend(database: Database, beats: Mapping[Held, Progress | None], dura
 
 async def note(database: Database, notes: Mapping[Held, Sequence[Note]]) -> None:
     """Add lines to the log of attempts that are still held."""
-    await database.rows("step.note", [name(held) | {"notes": _notes(lines)} for held, lines in notes.items()])
+    await database.rows("step.note", [name(held) | {"notes": notes_of(lines)} for held, lines in notes.items()])
 
 
 async def tell(database: Database, told: Mapping[Held, Mapping[str, Sequence[str]]]) -> None:
     """Store job data that attempts tell which are still held; it takes the place of what they told before."""
-    await database.rows("step.tell", [name(held) | {"data": _data(data)} for held, data in told.items()])
+    await database.rows("step.tell", [name(held) | {"data": data_of(data)} for held, data in told.items()])
 
 
 async def end(
@@ -199,11 +203,19 @@ async def end(
 def _document(end: End) -> dict[str, Any]:
     return (
         name(end.held)
-        | {"state": end.state.value, "error": end.error, "data": _data(end.data), "delay": end.delay.total_seconds()}
+        | {"state": end.state.value, "error": end.error, "data": data_of(end.data), "delay": end.delay.total_seconds()}
         | sub_tasks.progress(end.progress)
-        | {"notes": _notes(end.notes), "total_sub_tasks": end.total_sub_tasks}
+        | {"notes": notes_of(end.notes), "total_sub_tasks": end.total_sub_tasks}
         | {"sub_tasks": [sub_tasks.document(sub_task) for sub_task in end.sub_tasks]}
     )
+
+
+async def held_by(database: Database, worker: WorkerId) -> list[Held]:
+    """Return what a worker holds by the database, whether it knows or not."""
+    return [
+        Held(JobId(row["job_id"]), StepNumber(row["step"]), LeaseNumber(row["number"]))
+        for row in await database.rows("step.held_by", worker)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,9 +328,11 @@ def name(held: Held) -> dict[str, Any]:
     return {"job_id": held.job, "step": held.step, "number": held.number}
 
 
-def _data(data: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | None]:
+def data_of(data: Mapping[str, Sequence[str] | None]) -> dict[str, list[str] | None]:
+    """Return job data as the statements take it."""
     return {key: None if values is None else list(values) for key, values in data.items()}
 
 
-def _notes(notes: Sequence[Note]) -> list[dict[str, Any]]:
+def notes_of(notes: Sequence[Note]) -> list[dict[str, Any]]:
+    """Return log lines as the statements take them."""
     return [{"at": line.at.timestamp(), "text": line.text} for line in notes]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def listing(source: Database | Session, names: Sequence[str] | None = None) -> list[TaskGroup]:
     """Read task groups, by name."""
-    return [_group(row) for row in await source.rows("task_group.list", None if names is None else list(names))]
+    return [group(row) for row in await source.rows("task_group.list", None if names is None else list(names))]
 
 
 async def lock(session: Session, name: str) -> bool:
@@ -44,11 +44,6 @@ async def put(source: Database | Session, group: TaskGroup) -> None:
         {key: list(values) for key, values in group.metadata.items()},
         group.paused,
     )
-
-
-async def rules(source: Database | Session) -> int:
-    """Return the version of what jobs are admitted by: to be read before the groups are."""
-    return int(await source.value("task_group.rules"))
 
 
 async def set_metadata(session: Session, name: str, metadata: Mapping[str, Sequence[str]]) -> None:
@@ -89,7 +84,8 @@ async def candidates(
     ]
 
 
-def _group(row: Record) -> TaskGroup:
+def group(row: Record | Mapping[str, Any]) -> TaskGroup:
+    """Return the task group that a row, or a document of its columns, tells of."""
     return TaskGroup(
         name=row["name"],
         priority=Priority(row["priority"]) if row["priority"] is not None else None,

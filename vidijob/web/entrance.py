@@ -43,12 +43,16 @@ _NOBODY_NEW = b"".join(
 class Entrance:
     """One application on one port. ``open`` once, ``close`` once."""
 
-    def __init__(self, application: web.Application, *, drain: float) -> None:
-        """``drain`` is for how many seconds those who are in may go on to ask."""
+    def __init__(self, application: web.Application, *, drain: float, longest_line: int) -> None:
+        """``drain`` is for how many seconds those who are in may go on to ask, ``longest_line`` how many bytes the first line
+        of a request may have.
+        """
         self._drain = drain
         self._closing = application[CLOSING] = asyncio.Event()
         application.on_response_prepare.append(self._ask_to_leave)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=max(_FINISH, drain))
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=max(_FINISH, drain), max_line_size=longest_line
+        )
         self._server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int, *, shared: bool) -> str:

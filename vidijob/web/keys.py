@@ -20,6 +20,8 @@ from vidijob.engine.history import History
 from vidijob.engine.identities import Identities
 from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.letters import Letters
+from vidijob.engine.listings import Listings
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
@@ -51,6 +53,8 @@ class Services:
     identities: Identities
     insights: Insights
     job_types: JobTypes
+    letters: Letters
+    listings: Listings
     notifications: Notifications
     problems: Problems
     queues: Queues
@@ -74,4 +78,6 @@ STORAGE_ROOT = web.AppKey("storage_root", Path)
 KEPT = web.AppKey("kept", Kept)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
+#: Jobs as lists show them.
+FRAGMENTS = web.AppKey("fragments", Kept)
 REQUEST_ID = web.RequestKey("request_id", str)

@@ -61,17 +61,17 @@ class Browser:
     """Somebody's browser; cookies are its own."""
 
     def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
-        self._base = str(client.make_url("/console"))
+        self.base = str(client.make_url("/console"))
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
     async def get(self, path: str, follow: bool = True, **options: Any) -> Shown:
         """Load a page."""
-        async with self.session.get(self._base + path, allow_redirects=follow, **options) as answer:
+        async with self.session.get(self.base + path, allow_redirects=follow, **options) as answer:
             return Shown(answer.status, answer.headers, await answer.text())
 
     async def post(self, path: str, form: Any, follow: bool = True, **options: Any) -> Shown:
         """Send a form as it is."""
-        async with self.session.post(self._base + path, data=form, allow_redirects=follow, **options) as answer:
+        async with self.session.post(self.base + path, data=form, allow_redirects=follow, **options) as answer:
             return Shown(answer.status, answer.headers, await answer.text())
 
     async def send(self, path: str, form: list[tuple[str, str]], page: str = "/login", follow: bool = True) -> Shown:

@@ -346,5 +346,6 @@ async def test_every_help_page_is_shown_with_all_its_words(browser: Browser) -> 
         last = page.text.replace("`", "").replace("*", "").replace("|", " ").split()[-2:]
         assert " ".join(word for word in last if word.isalpha()) in shown.words
     assert 'href="/console/help/webhooks"' in (await browser.get("/help/hardening")).text
+    assert 'href="/console/help/dask"' in (await browser.get("/help/settings")).text
     assert (await browser.get("/help/../../etc/passwd")).status == 404
     assert (await browser.get("/help/nothing")).status == 404

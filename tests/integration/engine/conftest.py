@@ -123,6 +123,9 @@ class Engine:
     def worker(self, executor: Executor, slots: int = 4, name: str = "test") -> Worker:
         """Start a worker."""
         worker = Worker(self.database, self.bell, Registry({name: executor}), slots=slots, site="VX")
+        for part in self.parts:
+            if isinstance(part, Scheduler):
+                part.employ(worker)
         self.parts.append(worker)
         worker.start()
         return worker

@@ -11,7 +11,7 @@ from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.jobs.model import JobType, Priority
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState
-from vidijob.store import jobs, slots, workers
+from vidijob.store import admissions, slots, workers
 
 
 class Counting:
@@ -123,9 +123,9 @@ async def test_a_stale_leader_admits_nothing(engine: Engine) -> None:
     await slots.arrange(engine.database, new, 2, {1: Priority.LOWEST, 2: Priority.LOWEST}, ())
     job = (await engine.insights.job(id)).id
     for holder, stale_term in ((old, 1), (old, 2), (new, 1)):
-        assert (await jobs.admit(engine.database, holder, stale_term, [Admission(job, 1)])).started == []
+        assert (await admissions.admit(engine.database, holder, stale_term, [Admission(job, 1)])).started == []
     assert (await engine.insights.job(id)).state is JobState.READY
-    assert (await jobs.admit(engine.database, new, 2, [Admission(job, 1)])).started == [job]
+    assert (await admissions.admit(engine.database, new, 2, [Admission(job, 1)])).started == [job]
 
 
 async def test_the_database_refuses_a_job_without_a_free_slot(engine: Engine) -> None:
@@ -134,9 +134,9 @@ async def test_the_database_refuses_a_job_without_a_free_slot(engine: Engine) ->
     await slots.arrange(engine.database, holder, 1, {1: Priority.LOWEST}, ())
     first = (await engine.insights.job(await engine.submit())).id
     second = (await engine.insights.job(await engine.submit())).id
-    assert (await jobs.admit(engine.database, holder, 1, [Admission(first, 1)])).started == [first]
+    assert (await admissions.admit(engine.database, holder, 1, [Admission(first, 1)])).started == [first]
     for slot in (1, 2, None):
-        assert (await jobs.admit(engine.database, holder, 1, [Admission(second, slot)])).started == []
+        assert (await admissions.admit(engine.database, holder, 1, [Admission(second, slot)])).started == []
 
 
 async def test_another_leads_when_the_leader_goes(engine: Engine) -> None:

@@ -42,6 +42,7 @@ def kill(part: object) -> None:
             if run.task is not None:
                 run.task.cancel()
         part._runs.clear()
+        part._room._over = True
         part._reports._ends.clear()
     if isinstance(part, Scheduler):
         part._term = None
@@ -67,6 +68,9 @@ class Process:
 
     def worker(self, executor: ScriptedExecutor) -> Worker:
         worker = Worker(self.database, self.bell, Registry({"test": executor}), slots=4, site="VX")
+        for part in self.parts:
+            if isinstance(part, Scheduler):
+                part.employ(worker)
         self._run(worker)
         return worker
 

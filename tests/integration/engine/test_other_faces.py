@@ -26,7 +26,7 @@ from vidijob.jobs.model import JobId, Origin, Priority
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import JobFilter, TaskGroup
-from vidijob.store import access_keys, jobs, slots, task_groups, users, workers
+from vidijob.store import access_keys, admissions, limits, slots, users, workers
 from vidijob.store.database import Database
 
 QUEUE = TaskGroup("q", filters=(JobFilter(data=(("queue", "q"),)),))
@@ -37,7 +37,7 @@ async def leader(engine: Engine) -> Admission:
     """Lead, without a loop, with one slot; returns the admission of the one job that is queued."""
     await workers.campaign(engine.database, "scheduler", HOLDER, timedelta(seconds=60))
     await slots.arrange(engine.database, HOLDER, 1, {1: Priority.LOWEST}, ())
-    ((job, _),) = await jobs.head(engine.database, 10)
+    ((job, _),) = await admissions.head(engine.database, 10)
     return Admission(job, 1)
 
 
@@ -50,7 +50,7 @@ async def test_what_was_chosen_before_a_pause_does_not_start_after_it(engine: En
     await groups.put(QUEUE)
     await engine.submit(queue="q")
     chosen = await leader(engine)
-    rules = await task_groups.rules(engine.database)
+    rules = (await limits.read(engine.database)).rules
     match how:
         case "pause":
             await groups.pause("q", True)
@@ -60,9 +60,9 @@ async def test_what_was_chosen_before_a_pause_does_not_start_after_it(engine: En
             await groups.delete("q")
         case _:
             await Configuration(engine.database, engine.bell).set_properties({PAUSE_JOBS: "true"})
-    assert (await jobs.admit(engine.database, HOLDER, 1, [chosen], rules)).started == []
-    rules = await task_groups.rules(engine.database)
-    assert (await jobs.admit(engine.database, HOLDER, 1, [chosen], rules)).started == [chosen.job]
+    assert (await admissions.admit(engine.database, HOLDER, 1, [chosen], rules=rules)).started == []
+    rules = (await limits.read(engine.database)).rules
+    assert (await admissions.admit(engine.database, HOLDER, 1, [chosen], rules=rules)).started == [chosen.job]
 
 
 async def test_a_pause_waits_for_an_admission_that_is_under_way(engine: Engine, url: str) -> None:

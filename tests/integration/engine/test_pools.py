@@ -18,7 +18,7 @@ from vidijob.jobs.policy import Admission
 from vidijob.jobs.pools import Pool
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import JobFilter, TaskGroup
-from vidijob.store import jobs, slots, workers
+from vidijob.store import admissions, limits, slots, workers
 
 LOWEST, LOW, MEDIUM, HIGH = list(Priority)[:4]
 
@@ -120,7 +120,7 @@ async def test_a_smaller_limit_lets_nobody_in_until_enough_have_ended(engine: En
         await settled(0.3)
         assert len(gate.running) == max(5 - number, 2)
     await gate.let(*ids)
-    assert len(await slots.read(engine.database)) == 2
+    assert len((await limits.read(engine.database)).seats) == 2
 
 
 async def test_the_setting_counts_until_an_administrator_has_spoken(engine: Engine, gate: Gate) -> None:
@@ -146,7 +146,10 @@ async def test_a_stale_leader_arranges_nothing(engine: Engine) -> None:
     await slots.arrange(engine.database, new, 2, {1: LOWEST, 2: HIGH}, ())
     for holder, term in ((old, 1), (old, 2), (new, 1)):
         await slots.arrange(engine.database, holder, term, {1: HIGH, 3: LOWEST}, (2,))
-    assert [(seat.number, seat.kept_for) for seat in await slots.read(engine.database)] == [(1, LOWEST), (2, HIGH)]
+    assert [(seat.number, seat.kept_for) for seat in (await limits.read(engine.database)).seats] == [
+        (1, LOWEST),
+        (2, HIGH),
+    ]
 
 
 async def test_a_slot_that_is_taken_is_not_taken_out(engine: Engine) -> None:
@@ -154,9 +157,9 @@ async def test_a_slot_that_is_taken_is_not_taken_out(engine: Engine) -> None:
     await workers.campaign(engine.database, "scheduler", holder, timedelta(seconds=60))
     await slots.arrange(engine.database, holder, 1, {1: LOWEST, 2: LOWEST}, ())
     job = (await engine.insights.job(await engine.submit())).id
-    assert (await jobs.admit(engine.database, holder, 1, [Admission(job, 1)])).started == [job]
+    assert (await admissions.admit(engine.database, holder, 1, [Admission(job, 1)])).started == [job]
     await slots.arrange(engine.database, holder, 1, {}, (1, 2))
-    assert [(seat.number, seat.occupant) for seat in await slots.read(engine.database)] == [(1, MEDIUM)]
+    assert [(seat.number, seat.occupant) for seat in (await limits.read(engine.database)).seats] == [(1, MEDIUM)]
 
 
 async def test_the_database_refuses_the_same_place_twice(engine: Engine) -> None:
@@ -164,11 +167,11 @@ async def test_the_database_refuses_the_same_place_twice(engine: Engine) -> None
     await workers.campaign(engine.database, "scheduler", holder, timedelta(seconds=60))
     await slots.arrange(engine.database, holder, 1, {1: LOWEST, 2: LOWEST}, ())
     first, second = [(await engine.insights.job(await engine.submit())).id for _ in range(2)]
-    assert (await jobs.admit(engine.database, holder, 1, [Admission(first, 1, "g", 1)])).started == [first]
+    assert (await admissions.admit(engine.database, holder, 1, [Admission(first, 1, "g", 1)])).started == [first]
     with pytest.raises(asyncpg.UniqueViolationError):
-        await jobs.admit(engine.database, holder, 1, [Admission(second, 2, "g", 1)])
+        await admissions.admit(engine.database, holder, 1, [Admission(second, 2, "g", 1)])
     assert await slots.places(engine.database) == {"g": {1}}
-    assert (await jobs.admit(engine.database, holder, 1, [Admission(second, 2, "g", 2)])).started == [second]
+    assert (await admissions.admit(engine.database, holder, 1, [Admission(second, 2, "g", 2)])).started == [second]
 
 
 async def test_a_group_is_limited_by_any_number_of_schedulers(engine: Engine, gate: Gate) -> None:

@@ -25,7 +25,7 @@ from vidijob.jobs.graph import plan
 from vidijob.jobs.model import JobId, Lease, Priority, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
-from vidijob.store import counts, jobs, problems, remote_calls, slots, steps, workers
+from vidijob.store import admissions, counts, jobs, problems, remote_calls, slots, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
 from vidijob.store.queries import load
@@ -85,12 +85,12 @@ class Load:
 
     async def admit(self) -> object:
         free = [slot.number for slot in await slots.free(self._database)]
-        heads = await jobs.head(self._database, 4)
+        heads = await admissions.head(self._database, 4)
         chosen = [
             Admission(job, None if priority is Priority.IMMEDIATE else free.pop() if free else None)
             for job, priority in heads
         ]
-        return await jobs.admit(self._database, self._holder, 1, chosen)  # type: ignore[arg-type]
+        return await admissions.admit(self._database, self._holder, 1, chosen)  # type: ignore[arg-type]
 
     async def claim(self) -> object:
         found = await steps.claim(self._database, self._worker, ["test"], limit=4, urgent_only=False, duration=LONG)

@@ -25,7 +25,7 @@ from vidijob.executors.registry import Registry
 from vidijob.jobs.model import JobId, JobType, Priority, StepNumber, TaskDefinition
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import ENDED, JOB_TRANSITIONS, JobEvent, JobState
-from vidijob.store import jobs, slots, workers
+from vidijob.store import admissions, slots, workers
 from vidijob.web.outbound import Outbound
 
 S, E = JobState, JobEvent
@@ -271,7 +271,7 @@ async def try_to_admit(place: Place, state: JobState) -> None:
     await slots.arrange(place.engine.database, holder, term, {99: Priority.LOWEST}, [])
     before = await place.known(id)
     job = JobId(int(id.removeprefix("VX-")))
-    admitted = await jobs.admit(place.engine.database, holder, term, [Admission(job, 99)])
+    admitted = await admissions.admit(place.engine.database, holder, term, [Admission(job, 99)])
     if (state, E.ADMIT) in JOB_TRANSITIONS:
         assert admitted.started == [job]
         assert (await place.engine.insights.job(id)).state is JOB_TRANSITIONS[state, E.ADMIT]

@@ -1,0 +1,54 @@
+"""The head of the queue, also while somebody reads from one snapshot for a long time: then all that was ever queued is still
+there, and whoever begins at the beginning passes it each time.
+
+When that takes long, it begins where it found the first job the last time, and a little before. What comes late, or comes back,
+may have an older number: all is read once a second.
+"""
+
+from __future__ import annotations
+
+import time
+
+from vidijob.jobs.model import JobId, Priority
+from vidijob.store import admissions
+from vidijob.store.database import Database
+
+#: So long, in seconds, may it take to read the head from the beginning.
+_LONG = 0.003
+#: So often, in seconds, it is done nevertheless.
+EVERY = 1.0
+#: So far before the first job it begins: who submits at the same time may be stored later.
+_BEFORE = 1000
+
+
+class Heads:
+    """Reads the head of one database's queue."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._all_at = 0.0
+        self._behind: dict[Priority, int] = {}
+        self._highest: dict[Priority, int] = {}
+        #: Whether the last answer may lack jobs with old numbers.
+        self.partial = False
+
+    async def read(self, limit: int) -> list[tuple[JobId, Priority]]:
+        """Return the next jobs in the queue."""
+        begun = time.monotonic()
+        self.partial = begun < self._all_at
+        if self.partial:
+            found = await admissions.head_behind(self._database, limit, self._behind)
+        else:
+            found = await admissions.head(self._database, limit)
+            now = time.monotonic()
+            self._all_at = now + EVERY if now - begun > _LONG else 0.0
+        self._remember(found)
+        return found
+
+    def _remember(self, found: list[tuple[JobId, Priority]]) -> None:
+        first: dict[Priority, int] = {}
+        for job, priority in found:
+            first.setdefault(priority, job)
+            self._highest[priority] = max(self._highest.get(priority, 0), job)
+        for priority, highest in self._highest.items():
+            self._behind[priority] = max(first.get(priority, highest) - _BEFORE, 0)
