@@ -53,7 +53,7 @@ from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web.listening import listen
+from vidijob.web.entrance import Entrance
 from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
 
@@ -193,7 +193,9 @@ class Server:
             self._run(stack, uploads)
             await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
         if settings.metrics_port:
-            await listen(stack, build_monitor(Meters(database)), settings, settings.metrics_port, "--metrics-port")
+            monitor = Entrance(build_monitor(Meters(database)))
+            stack.push_async_callback(monitor.close)
+            await monitor.open(settings.host, settings.metrics_port, "--metrics-port", shared=settings.processes > 1)
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
@@ -300,7 +302,9 @@ class Server:
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
         )
-        self.address = await listen(stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE)
+        entrance = Entrance(application, drain=settings.drain, longest_line=LONGEST_LINE)
+        stack.push_async_callback(entrance.close)
+        self.address = await entrance.open(settings.host, settings.port, "--port", shared=settings.processes > 1)
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         le=86_400,
         description="For so many seconds a worker that is to stop lets its steps finish; then it hands them back.",
     )
+    drain: float = Field(
+        0,
+        ge=0,
+        le=600,
+        description="For so many seconds a process that is to stop answers those who are connected, and no others; behind a balancer 5 is good.",
+    )
     problem_interval: int = Field(
         60,
         ge=1,

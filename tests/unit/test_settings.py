@@ -92,6 +92,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         (("gpu=1", "ram=2.5"), ("gpu=2", "x=1"), ("y=1",)),
     ),
     ("label", 'label = ["a", "b"]', "c, d", ("e",), (("a", "b"), ("c", "d"), ("e",))),
+    ("drain", "drain = 1", "2.5", 3.0, (1.0, 2.5, 3.0)),
     ("read_staleness", "read_staleness = 2.5", "3", 4.0, (2.5, 3.0, 4.0)),
     ("worker_slots", 'worker_slots = "1"', "2", 3, (1, 2, 3)),
     ("engine", 'engine = "dask"', "own", "dask", ("dask", "own", "dask")),
@@ -233,6 +234,7 @@ def test_slots_and_threads_suit_the_machine(monkeypatch: pytest.MonkeyPatch) -> 
 BAD: list[tuple[str, list[object]]] = [
     ("port", ["x", "-1", "65536", "1.5"]),
     ("concurrent_jobs", ["0", "-1", "10001", "many"]),
+    ("drain", ["-1", "601"]),
     ("read_staleness", ["1.9", "3601", "soon"]),
     ("worker_slots", ["-1", "1001"]),
     ("engine", ["Dask", "ray"]),

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from vidijob import settings
 from vidijob.app import open_database
-from vidijob.bench import http, reading, serving
+from vidijob.bench import balanced, http, reading, serving
 from vidijob.bench import live as live_pages
 from vidijob.bench.figures import Figure, Size
 from vidijob.bench.filling import fill as fill_database
@@ -123,6 +123,25 @@ def live(pages: int, rate: float, seconds: float, **flags: Any) -> None:
     loops.run("auto", _live(settings.load(flags), pages, rate, seconds))
 
 
+@bench.command()
+@click.option("--processes", default="1,2,4", show_default=True, help="How many, separated by commas.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="So often each is asked.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=2, show_default=True, help="How long, in each round.")
+@setting("database_url", "data_dir")
+def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
+    """Processes with the API behind nginx: answers in a second, and a restart of all, one after the other, under load.
+
+    In a second database on the same server, and with the nginx of this machine.
+    """
+    try:
+        numbers = [int(part) for part in processes.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number <= 64 for number in numbers):
+        raise click.BadParameter("It is a list like 1,2,4.", param_hint="--processes")
+    loops.run("auto", _balance(settings.load(flags), numbers, rounds, seconds))
+
+
 @bench.command(hidden=True)
 def served() -> None:
     """A server that is measured; standard input says which."""
@@ -187,6 +206,26 @@ async def _live(chosen: settings.Settings, pages: int, rate: float, seconds: flo
     )
     load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     out.print(f"{machine()}, Postgres {version}{load}")
+
+
+async def _balance(chosen: settings.Settings, numbers: Sequence[int], rounds: int, seconds: float) -> None:
+    restarts: list[str] = []
+    async with AsyncExitStack() as stack:
+        database = await _opened(stack, chosen)
+        second = await stack.enter_async_context(second_database(database))
+        async with quiet():
+            await migrate(second)
+
+        async def measured() -> AsyncIterator[Figure]:
+            async for one in balanced.figures(second, numbers, rounds, seconds):
+                if isinstance(one, Figure):
+                    yield one
+                else:
+                    restarts.append(one.words)
+
+        await _print(chosen, database, rounds, measured(), "asking")
+    for words in restarts:
+        click.echo(words)
 
 
 async def _opened(stack: AsyncExitStack, chosen: settings.Settings) -> Database:
