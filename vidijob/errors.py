@@ -82,7 +82,7 @@ class Refused(CallerError):
 class TransitionRefused(Refused):
     """The state machine knows no such step from the present state."""
 
-    def __init__(self, context: str, id: str, explanation: str, *, state: str | None = None) -> None:
+    def __init__(self, context: str, id: str, explanation: str, *, state: str = "") -> None:
         #: The present state, where it is told.
         self.state = state
         super().__init__(context, id, explanation)

@@ -21,6 +21,7 @@ from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.media.thumbnails import ThumbnailExecutor
+from vidijob.executors.media.whole import WholeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.remote.schemes import Remotes, load_options
 from vidijob.executors.shell import ShellExecutor
@@ -48,8 +49,10 @@ def executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
     for root in settings.roots:
         root.mkdir(parents=True, exist_ok=True)
     presets = Presets.load(settings.preset_dir)
+    media = MediaExecutor(storage, presets, threads=settings.threads)
     found: dict[str, Executor] = {
-        "media": MediaExecutor(storage, presets, threads=settings.threads),
+        "media": media,
+        "task": WholeExecutor(media),
         "conform": ConformExecutor(storage, presets, threads=settings.threads),
         "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
         "ingest": IngestExecutor(storage, presets, threads=settings.threads),

@@ -61,14 +61,8 @@ $value::boolean
 -- part: guid
 $value::uuid
 
--- part: kept_text
-($value ->> $key) COLLATE "C"
+-- part: among_states
+($of = ANY ($values::text[]::job_state[]))
 
--- part: kept_number
-($value ->> $key)::float8
-
--- part: kept_time
-($value ->> $key)::timestamptz
-
--- part: kept_truth
-($value ->> $key)::boolean
+-- part: among_numbers
+($of = ANY ($values::text[]::bigint[]))

@@ -23,17 +23,23 @@ SELECT k.secret, a.name, a.disabled,
 FROM access_key k JOIN account a ON a.name = k.account
 WHERE k.id = $1::text;
 
--- name: enter(access_key, nonce, action, limit) :value_or_none
--- Enter a signed request; answers whether fewer than so many of its key and action were let in within this second, and
--- nothing where its number was used before.
-INSERT INTO signed_call (access_key, nonce, action, admitted)
-SELECT $1::text, $2::text, $3::text,
-       (SELECT count(*) FROM (
-          SELECT FROM signed_call
-          WHERE access_key = $1 AND action = $3 AND admitted AND at > clock_timestamp() - interval '1 second'
-          LIMIT $4::integer) last) < $4
-ON CONFLICT DO NOTHING
-RETURNING admitted;
+-- name: enter(access_key, nonce, action, limit) :one_or_none
+-- Enter a signed request; answers whether fewer than so many of its key and action were let in within this second: null where
+-- its number was used before, no row where the key is gone.
+WITH key AS (
+  SELECT id FROM access_key WHERE id = $1::text FOR KEY SHARE
+), entered AS (
+  INSERT INTO signed_call (access_key, nonce, action, admitted)
+  SELECT id, $2::text, $3::text,
+         (SELECT count(*) FROM (
+            SELECT FROM signed_call
+            WHERE access_key = $1 AND action = $3 AND admitted AND at > clock_timestamp() - interval '1 second'
+            LIMIT $4::integer) last) < $4
+  FROM key
+  ON CONFLICT DO NOTHING
+  RETURNING admitted
+)
+SELECT (SELECT admitted FROM entered) AS admitted FROM key;
 
 -- name: forget(seconds, limit) :many
 -- Take out some of the requests that are older than this.

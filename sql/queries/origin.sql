@@ -6,6 +6,11 @@ INSERT INTO job_origin (job_id, face, document, priority)
 SELECT job_id, face, document, priority
 FROM jsonb_to_recordset($1::jsonb) AS given (job_id bigint, face text, document jsonb, priority integer);
 
+-- name: amend(job, face, document, priority) :value_or_none
+-- Add to what a job was submitted as through a face, and give it another number; null: the number stays.
+UPDATE job_origin SET document = document || $3::jsonb, priority = coalesce($4::integer, priority)
+WHERE job_id = $1::bigint AND face = $2::text RETURNING job_id;
+
 -- name: of(ids) :many
 -- What jobs were submitted as; those of which it is known.
 SELECT job_id, face, document, priority FROM job_origin WHERE job_id = ANY ($1::bigint[]);

@@ -9,16 +9,16 @@ FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (
 )) WITH ORDINALITY AS g (id, face, kind, key, parent, name, owner, document, place)
 ORDER BY g.place
 ON CONFLICT DO NOTHING
-RETURNING id, kind, key, parent, name, owner, created_at, changed_at, document;
+RETURNING id, place, kind, key, parent, name, owner, created_at, changed_at, document;
 
 -- name: of(face, kind, ids) :many
 -- Some things of a kind.
-SELECT id, kind, key, parent, name, owner, created_at, changed_at, document
+SELECT id, place, kind, key, parent, name, owner, created_at, changed_at, document
 FROM face_record WHERE face = $1::text AND kind = $2::text AND id = ANY ($3::uuid[]);
 
 -- name: keyed(face, kind, key) :one_or_none
 -- The thing of a kind that has a key.
-SELECT id, kind, key, parent, name, owner, created_at, changed_at, document
+SELECT id, place, kind, key, parent, name, owner, created_at, changed_at, document
 FROM face_record WHERE face = $1::text AND kind = $2::text AND key = $3::text;
 
 -- name: count_keyed(face, kind, prefix) :value
@@ -27,7 +27,7 @@ SELECT count(*) FROM face_record WHERE face = $1::text AND kind = $2::text AND s
 
 -- name: children(face, kind, parents) :many
 -- The things of a kind that belong to others, in the order in which they were made.
-SELECT id, kind, key, parent, name, owner, created_at, changed_at, document
+SELECT id, place, kind, key, parent, name, owner, created_at, changed_at, document
 FROM face_record WHERE face = $1::text AND kind = $2::text AND parent = ANY ($3::uuid[]) ORDER BY place;
 
 -- name: change(face, kind, id, name, document) :value_or_none

@@ -83,6 +83,12 @@ class Vocabulary:
     schema: str | None = None
 
 
+class Pascal:
+    """A base of classes whose names on the wire begin with a capital: ``JobId`` for ``job_id``."""
+
+    __slots__ = ()
+
+
 class Document:
     """The base of all root documents; the root element is named like the class."""
 

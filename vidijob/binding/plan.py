@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from vidijob.binding import values
-from vidijob.binding.fields import Branch, Mark, Simple, Wire
+from vidijob.binding.fields import Branch, Mark, Pascal, Simple, Wire
 
 #: The simple types that need no word, as XML Schema calls them; a float is a decimal because JSON knows no other.
 _SIMPLE: Mapping[type, Simple] = {
@@ -140,7 +140,7 @@ def _entry(cls: type, field: dataclasses.Field[Any], hint: Any) -> Entry:
     place = Place.ATTRIBUTE if Mark.ATTRIBUTE in words else Place.TEXT if Mark.TEXT in words else Place.ELEMENT
     if place is not Place.ELEMENT and (repeated or type_ not in _SIMPLE):
         raise TypeError(f"{cls.__name__}.{field.name} must be a single simple value.")
-    wire = next((word.name for word in words if isinstance(word, Wire)), _camel(field.name))
+    wire = next((word.name for word in words if isinstance(word, Wire)), _spelt(cls, field.name))
     simple = next((word for word in words if isinstance(word, Simple)), _SIMPLE.get(type_))
     return Entry(
         name=field.name,
@@ -171,9 +171,10 @@ def _peel(hint: Any, words: list[object]) -> Any:
             return hint
 
 
-def _camel(name: str) -> str:
+def _spelt(cls: type, name: str) -> str:
     first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    begin = first.capitalize() if issubclass(cls, Pascal) else first
+    return begin + "".join(word.capitalize() for word in rest)
 
 
 def nests(cls: type) -> bool:

@@ -19,6 +19,7 @@ from vidijob.cli import profiles, showing
 from vidijob.cli.options import setting
 from vidijob.cli.remote import ask
 from vidijob.cli.remote_accounts import RemoteAccount, RemoteAccounts
+from vidijob.cli.user_key import key
 from vidijob.engine.accounts import Accounts
 from vidijob.store.users import AccountSummary
 
@@ -130,6 +131,9 @@ def delete(name: str, **flags: Any) -> None:
     """Take a user out; its jobs stay."""
     _with(flags, lambda accounts: accounts.delete(name))
     click.echo(f"The user {name} is gone.")
+
+
+user.add_command(key)
 
 
 async def _listing(accounts: Accounts | RemoteAccounts) -> Sequence[AccountSummary | RemoteAccount]:

@@ -71,7 +71,7 @@ class AccessKeys:
 
     async def enter(self, id: str, nonce: str, action: str, limit: int) -> bool | None:
         """Enter a request that is signed rightly, for all processes; ``False``: there were ``limit`` of the key and action
-        within the last second, ``None``: its number was used before.
+        within the last second, ``None``: its number was used before. Raises ``NotFound`` for a key that was taken away.
         """
         return await access_keys.enter(self._database, id, nonce, action, limit)
 

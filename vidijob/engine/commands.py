@@ -96,6 +96,7 @@ class Commands:
                     asked=order.asked,
                     origin=order.origin,
                     watched=order.watched,
+                    records=order.records,
                 )
             )
         made = await self._submissions.add_all(news, key)

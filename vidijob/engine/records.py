@@ -48,6 +48,11 @@ class Records:
                 raise NotFound(kind.capitalize(), str(id))
         return [found[id] for id in ids]
 
+    async def there(self, face: str, kind: str, ids: Sequence[UUID]) -> list[Record]:
+        """Return those of some things that are there, in the order of their ids."""
+        found = {one.id: one for one in await records.of(self._database, face, kind, ids)}
+        return [found[id] for id in ids if id in found]
+
     async def keyed(self, face: str, kind: str, key: str) -> Record | None:
         """Return the thing that has a key."""
         return await records.keyed(self._database, face, kind, key)

@@ -58,12 +58,20 @@ class Scheduler:
     """Stands for election, and admits jobs while it leads."""
 
     def __init__(
-        self, database: Database, bell: Bell, *, concurrent_jobs: int, ageing: timedelta | None = None
+        self,
+        database: Database,
+        bell: Bell,
+        *,
+        concurrent_jobs: int,
+        ageing: timedelta | None = None,
+        told: Callable[[Collection[JobId]], None] = lambda _: None,
     ) -> None:
+        """``told`` hears which jobs were started."""
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
         self._ageing = ageing
+        self._told = told
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
@@ -152,6 +160,7 @@ class Scheduler:
                 self._known_free.pop(admission.slot or 0, None)
             if admitted.queued:
                 self._bell.ring("vidijob_step")
+            self._told(admitted.started)
             if admitted.leases:
                 # That steps have begun may be told to somebody.
                 self._bell.ring("vidijob_event")

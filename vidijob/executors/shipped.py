@@ -21,4 +21,6 @@ METHODS: Mapping[str, frozenset[str]] = {
     "script": frozenset({"run"}),
     "shell": frozenset({"run"}),
     "http": frozenset({"post"}),
+    # Of jobs that come through another face with steps of their own.
+    "task": frozenset({"run"}),
 }

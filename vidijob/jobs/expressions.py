@@ -108,7 +108,15 @@ class Negation:
     of: Expression
 
 
-Expression: TypeAlias = Literal | Field | Applied | Comparison | Junction | Negation
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Whether a field is one of some values, in the words of the database."""
+
+    field: Field
+    values: tuple[str, ...]
+
+
+Expression: TypeAlias = Literal | Field | Applied | Comparison | Junction | Negation | Among
 
 #: By what a list is sorted, and whether downwards.
 Ordering: TypeAlias = Sequence[tuple[Expression, bool]]
@@ -121,7 +129,7 @@ def kind_of(expression: Expression) -> Kind:
             return kind
         case Applied(function=function):
             return RESULTS[function]
-        case Comparison() | Junction() | Negation():
+        case Comparison() | Junction() | Negation() | Among():
             return Kind.TRUTH
 
 
@@ -147,6 +155,8 @@ def evaluate(expression: Expression, row: Mapping[str, Any]) -> Value:
             return any(evaluate(part, row) is True for part in parts)
         case Negation(of=of):
             return evaluate(of, row) is not True
+        case Among(field=one, values=values):
+            return row[one.name] in values
 
 
 def _applied(function: Function, given: Sequence[Value]) -> Value:
@@ -169,19 +179,17 @@ def _applied(function: Function, given: Sequence[Value]) -> Value:
 
 
 def _stands(sign: Sign, left: Any, right: Any) -> bool:
+    there = left is not None and right is not None
     match sign:
         case Sign.EQUAL:
             return bool(left == right)
         case Sign.UNEQUAL:
             return bool(left != right)
-    if left is None or right is None:
-        return False
-    match sign:
         case Sign.LESS:
-            return bool(left < right)
+            return there and bool(left < right)
         case Sign.AT_MOST:
-            return bool(left <= right)
+            return there and bool(left <= right)
         case Sign.MORE:
-            return bool(left > right)
+            return there and bool(left > right)
         case Sign.AT_LEAST:
-            return bool(left >= right)
+            return there and bool(left >= right)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vidijob.errors import NotFound
 from vidijob.store.database import Database
 
 
@@ -54,8 +55,14 @@ async def find(database: Database, id: str) -> KeyHolder | None:
 
 
 async def enter(database: Database, id: str, nonce: str, action: str, limit: int) -> bool | None:
-    """Enter a signed request, committed; ``False``: there were too many within this second, ``None``: it is a replay."""
-    admitted: bool | None = await database.value("access_key.enter", id, nonce, action, limit)
+    """Enter a signed request, committed; ``False``: there were too many within this second, ``None``: it is a replay.
+
+    Raises ``NotFound`` where the key is gone.
+    """
+    row = await database.row("access_key.enter", id, nonce, action, limit)
+    if row is None:
+        raise NotFound("AccessKey", id)
+    admitted: bool | None = row["admitted"]
     return admitted
 
 

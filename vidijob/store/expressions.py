@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import reduce
 
 from vidijob.jobs.expressions import (
+    Among,
     Applied,
     Comparison,
     Expression,
@@ -69,5 +70,12 @@ def write(expression: Expression, column: Callable[[Field], str], arguments: lis
                 return reduce(lambda left, right: fill(between, left=left, right=right), map(text, members))
             case Negation(of=of):
                 return fill(known["not"], of=text(of))
+            case Among(field=one_of, values=values):
+                arguments.append(list(values))
+                return fill(
+                    known["among_numbers" if one_of.kind is Kind.NUMBER else "among_states"],
+                    of=column(one_of),
+                    values=f"${len(arguments)}",
+                )
 
     return text(expression)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from vidijob.jobs.model import JobId, Origin
 from vidijob.store.database import Database, Session
@@ -26,3 +27,8 @@ async def of(source: Database | Session, jobs: Collection[JobId]) -> dict[JobId,
         JobId(row["job_id"]): Origin(row["face"], row["document"], row["priority"])
         for row in await source.rows("origin.of", list(jobs))
     }
+
+
+async def amend(database: Database, job: JobId, face: str, document: Mapping[str, Any], priority: int | None) -> bool:
+    """Add to what a job was submitted as through a face, and give it another number unless ``None``; tells whether it was."""
+    return await database.value("origin.amend", job, face, dict(document), priority) is not None

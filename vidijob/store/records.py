@@ -39,6 +39,8 @@ class Record:
     """A thing that is kept."""
 
     id: UUID
+    #: Grows with each thing that is kept.
+    place: int
     key: str | None
     parent: UUID | None
     name: str
@@ -103,6 +105,7 @@ def from_row(row: Row) -> Record:
     """Return the thing that a row tells of."""
     return Record(
         row["id"],
+        row["place"],
         row["key"],
         row["parent"],
         row["name"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from vidijob.errors import Invalid, NoAnswer, Unreachable
 from vidijob.jobs.deliveries import Letter, Reply
@@ -10,23 +10,39 @@ from vidijob.web.outbound import Outbound
 
 #: Makes the bytes of what is told, and their Content-Type, from its pairs and the one that a notification asks for.
 Write = Callable[[Sequence[tuple[str, str]], str | None], tuple[bytes, str]]
+#: Makes headers from the pairs of what is told.
+Head = Callable[[Sequence[tuple[str, str]]], Mapping[str, str]]
 
 
 class Webhooks:
     """Calls receivers."""
 
-    def __init__(self, write: Write, outbound: Outbound) -> None:
+    def __init__(
+        self,
+        write: Write,
+        outbound: Outbound,
+        others: Mapping[str, Write] | None = None,
+        heads: Mapping[str, Head] | None = None,
+    ) -> None:
+        """``others`` make the bytes of what is told in the words of other faces, by the name of the form, and ``heads`` the
+        headers that such a face sends besides.
+        """
         self._write = write
+        self._others = others or {}
+        self._heads = heads or {}
         self._outbound = outbound
 
     async def deliver(self, letter: Letter) -> Reply:
         """Try once; a status of 200 to 299 is the only good answer, whatever it says, and redirections are not followed."""
-        body, content_type = self._write(letter.fields, letter.call.content_type)
+        write = self._others.get(letter.call.form, self._write)
+        body, content_type = write(letter.fields, letter.call.content_type)
         headers = {
             "Content-Type": content_type,
             "Vidijob-Delivery": str(letter.key),
             "Vidijob-Attempt": str(letter.attempt),
         }
+        if letter.call.form in self._heads:
+            headers.update(self._heads[letter.call.form](letter.fields))
         seconds = letter.call.timeout.total_seconds()
         try:
             answer = await self._outbound.call(

@@ -21,7 +21,7 @@ from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.jobs.model import JobId, StepNumber
 from vidijob.store import users
 from vidijob.store.database import Database
-from vidijob.store.events import Event
+from vidijob.store.feed import Event
 
 
 class Page:

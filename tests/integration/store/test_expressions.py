@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from tests.unit.api.azure.filters import FIELDS, a_filter, a_row
-from vidijob.api.azure.odata import read_filter
+from tests.unit.odata.filters import FIELDS, a_filter, a_row
 from vidijob.jobs.expressions import Field, Kind, evaluate
+from vidijob.odata.query import read_filter
 from vidijob.store.database import Database
 from vidijob.store.expressions import write
 from vidijob.store.queries import Query

@@ -21,7 +21,7 @@ from vidijob.web import keys
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
 from vidijob.web.parameters import Parameters
-from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
+from vidijob.web.routing import Needed, Open, Route, RouteTable, admits, role_named, target
 
 _log = logging.getLogger(__name__)
 
@@ -36,20 +36,19 @@ _NOBODY = User("", frozenset())
 _READ, _WRITE = "_job_read", "_job_write"
 _SERVICE = "/rest/services/{service}"
 
+#: What can be asked for by GET and by POST.
+_BOTH: tuple[tuple[str, Handler, Needed], ...] = (
+    ("/rest/info", handlers.info, Open.TO_ALL),
+    ("/rest/admin/info", handlers.info, Open.TO_ALL),
+    ("/rest/jobs", handlers.jobs, _READ),
+    ("/rest/jobs/{id}", handlers.job, _READ),
+    ("/rest/jobs/job/{id}", handlers.job, _READ),
+    ("/sharing/rest/community/self", handlers.community_self, Open.TO_USERS),
+)
+
 TABLE = RouteTable[Handler](
     [
-        *(
-            Route(method, path, handler, role)
-            for method in ("GET", "POST")
-            for path, handler, role in (
-                ("/rest/info", handlers.info, Open.TO_ALL),
-                ("/rest/admin/info", handlers.info, Open.TO_ALL),
-                ("/rest/jobs", handlers.jobs, _READ),
-                ("/rest/jobs/{id}", handlers.job, _READ),
-                ("/rest/jobs/job/{id}", handlers.job, _READ),
-                ("/sharing/rest/community/self", handlers.community_self, Open.TO_USERS),
-            )
-        ),
+        *(Route(method, path, handler, role) for method in ("GET", "POST") for path, handler, role in _BOTH),
         Route("POST", "/rest/generateToken", handlers.generate_token, Open.TO_ALL),
         Route("POST", "/tokens/generateToken", handlers.generate_token, Open.TO_ALL),
         Route("POST", "/sharing/rest/generateToken", handlers.generate_token, Open.TO_ALL),
@@ -96,6 +95,8 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
 async def _answer(request: web.Request, given: Parameters) -> Mapping[str, Any]:
     segments = target(request.rel_url.raw_path.removeprefix(PREFIX)).segments
     route, names, allowed = TABLE.find(request.method, segments)
+    if route is not None:
+        request[keys.ROUTE] = PREFIX + route.path
     services = request.app[keys.SERVICES]
     open_to_all = route is not None and route.role is Open.TO_ALL
     # Who has no token is not told what there is.

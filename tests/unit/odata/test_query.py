@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.api.azure.filters import FIELDS, a_filter
-from vidijob.api.azure.odata import MOST, read_filter, read_options, read_order, read_time
+from tests.unit.odata.filters import FIELDS, a_filter
 from vidijob.errors import Invalid
 from vidijob.jobs.expressions import Applied, Comparison, Field, Function, Junction, Kind, Literal, Negation, Sign
+from vidijob.odata.query import MOST, read_filter, read_options, read_order, read_time
 
 NAME = Field("Name", Kind.TEXT)
 

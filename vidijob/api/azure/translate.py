@@ -1,0 +1,270 @@
+"""Jobs ⇄ the words of Azure Media Services: ids, states, priorities, entities. Pure; the wire's words end here.
+
+A job's state follows from that of the core and from how far it has ever come, so that it never goes back::
+
+                                    never admitted   admitted       a step has begun
+    READY, HOLD                     0 Queued         1 Scheduled    2 Processing
+    WAITING, STARTED, VIDINET_JOB   1 Scheduled      1 Scheduled    2 Processing
+    FINISHED, FINISHED_WARNING      3 Finished
+    FAILED_TOTAL                    4 Error
+    ABORTED                         5 Canceled
+    ABORTED_PENDING                 6 Canceling
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+from uuid import UUID
+
+from vidijob.engine.listings import JobRow
+from vidijob.engine.records import Record
+from vidijob.errors import Invalid, NotFound
+from vidijob.jobs.expressions import (
+    Among,
+    Applied,
+    Comparison,
+    Expression,
+    Field,
+    Junction,
+    Kind,
+    Literal,
+    Negation,
+    Sign,
+    evaluate,
+)
+from vidijob.jobs.identity import Uuids
+from vidijob.jobs.model import Attempt, Event, Job, Priority
+from vidijob.jobs.states import ENDED, JobState, StepState
+from vidijob.odata.shapes import Row
+
+NAMES = ("Queued", "Scheduled", "Processing", "Finished", "Error", "Canceled", "Canceling")
+_QUEUED, _SCHEDULED, _PROCESSING, _FINISHED, _ERROR, _CANCELED, _CANCELING = range(7)
+#: What nothing comes after.
+FINAL = (_FINISHED, _ERROR, _CANCELED)
+
+_J, _S = JobState, StepState
+#: (state, stage) → state; a stage is 0: never admitted, 1: admitted, 2: a step has begun.
+JOB_STATES: Mapping[tuple[JobState, int], int] = {
+    **{(state, stage): stage for state in (_J.READY, _J.HOLD) for stage in (0, 1, 2)},
+    **{(state, stage): max(stage, 1) for state in (_J.WAITING, _J.STARTED, _J.VIDINET_JOB) for stage in (0, 1, 2)},
+    **{
+        (state, stage): number
+        for stage in (0, 1, 2)
+        for state, number in (
+            (_J.FINISHED, _FINISHED), (_J.FINISHED_WARNING, _FINISHED), (_J.FAILED_TOTAL, _ERROR),
+            (_J.ABORTED, _CANCELED), (_J.ABORTED_PENDING, _CANCELING),
+        )
+    },
+}  # fmt: skip
+STEP_STATES: Mapping[StepState, int] = {
+    _S.NONE: _QUEUED, _S.READY: _QUEUED, _S.WAITING: _SCHEDULED, _S.FINISHED: _FINISHED, _S.FAILED_FATAL: _ERROR,
+    **dict.fromkeys(
+        (_S.STARTED, _S.STARTED_ASYNCHRONOUS, _S.STARTED_PARALLEL, _S.STARTED_PARALLEL_ASYNCHRONOUS, _S.STARTED_SUBTASKS,
+         _S.FAILED_RETRY, _S.DISAPPEARED), _PROCESSING),
+}  # fmt: skip
+#: What a priority of the core is, where no number was given.
+PRIORITIES: Mapping[Priority, int] = {
+    Priority.LOWEST: -20, Priority.LOW: -10, Priority.MEDIUM: 0, Priority.HIGH: 10, Priority.HIGHEST: 20, Priority.IMMEDIATE: 100,
+}  # fmt: skip
+#: As the statement of a list takes the two.
+STATES_IN_SQL = {f"{state.value}/{stage}": number for (state, stage), number in JOB_STATES.items()}
+PRIORITIES_IN_SQL = {priority.value: number for priority, number in PRIORITIES.items()}
+
+_ID = re.compile(r"nb:(?P<kind>[a-z]+):UUID:(?P<uuid>[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
+#: The key of a job's only step, where it came through another face.
+_WHOLE = 0
+
+
+def priority_of(number: int) -> Priority:
+    """Return the band that a number belongs to; IMMEDIATE is none that a number could ask for."""
+    bands = [band for band, least in PRIORITIES.items() if least <= max(number, -20) and band is not Priority.IMMEDIATE]
+    # From -19 to -1 it is LOW, which begins at -10 only where a number is made from it.
+    return Priority.LOW if -20 < number < 0 else bands[-1]
+
+
+def entity_id(kind: str, uuid: UUID) -> str:
+    """Return the id of an entity of a kind: ``jid``, ``tid``, ``cid``, …."""
+    return f"nb:{kind}:UUID:{uuid}"
+
+
+def parse_id(text: str, kind: str) -> UUID:
+    """Read the id of an entity of a kind, which may be percent-encoded; raises ``NotFound`` for what none can be."""
+    match = _ID.fullmatch(unquote(text).strip())
+    if match is None or match["kind"] != kind:
+        raise NotFound(kind, text[:100])
+    return UUID(match["uuid"])
+
+
+def linked(url: object, kind: str) -> UUID:
+    """Return the id in the address of an entity, whichever host it names, and however often it is percent-encoded."""
+    match = _ID.search(unquote(unquote(str(url))))
+    if match is None or match["kind"] != kind:
+        raise Invalid("links", f"{str(url)[:200]!r} leads to no entity whose id begins with nb:{kind}:UUID:.")
+    return UUID(match["uuid"])
+
+
+def job_condition(expression: Expression, uuids: Uuids) -> Expression:
+    """Return a condition on jobs as the store can ask it: an id becomes a number, a state those of the core."""
+    match expression:
+        case Comparison(sign=sign, left=Literal() as literal, right=Field(name="Id" | "State") as field):
+            turned = {
+                Sign.LESS: Sign.MORE,
+                Sign.MORE: Sign.LESS,
+                Sign.AT_LEAST: Sign.AT_MOST,
+                Sign.AT_MOST: Sign.AT_LEAST,
+            }
+            return job_condition(Comparison(turned.get(sign, sign), field, literal), uuids)
+        case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
+            match = _ID.fullmatch(value) if isinstance(value, str) else None
+            number = uuids.job(UUID(match["uuid"])) if match and match["kind"] == "jid" else None
+            same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
+            return same if sign is Sign.EQUAL else Negation(same)
+        case Comparison(left=Field(name="State"), right=Literal()):
+            numbers = {number for number in range(7) if evaluate(expression, {"State": float(number)})}
+            possible = {state for (state, _), number in JOB_STATES.items() if number in numbers}
+            sure = {state for state in possible if all(JOB_STATES[state, stage] in numbers for stage in (0, 1, 2))}
+            among = Among(Field("JobState", Kind.TEXT), tuple(sorted(possible)))
+            return among if sure == possible else Junction(True, (among, expression))
+        case Junction(all=every, parts=parts):
+            return Junction(every, tuple(job_condition(part, uuids) for part in parts))
+        case Negation(of=of):
+            return Negation(job_condition(of, uuids))
+        case Comparison(left=left, right=right, sign=sign):
+            return Comparison(sign, job_condition(left, uuids), job_condition(right, uuids))
+        case Field(name="Id"):
+            raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
+        case Applied(texts=texts, function=function):
+            return Applied(function, tuple(job_condition(text, uuids) for text in texts))
+        case Literal() | Field() | Among():
+            return expression
+
+
+def job_row(row: JobRow, uuids: Uuids, *, milliseconds: bool = False) -> Row:
+    """Return a job as an entity; a duration is in seconds, as the page says, or in milliseconds, as later ones do."""
+    job, document = row.job, row.document or {}
+    return {
+        "Id": entity_id("jid", uuids.of_job(job.id)),
+        "Name": document.get("Name", job.type),
+        "Created": job.started,
+        "LastModified": row.changed or job.started,
+        "EndTime": job.finished,
+        "Priority": PRIORITIES[job.priority] if row.number is None else row.number,
+        "RunningDuration": _duration(row.began, job.finished, row.changed) * (1000 if milliseconds else 1),
+        "StartTime": row.began,
+        "State": JOB_STATES[job.state, row.stage],
+        "TemplateId": document.get("TemplateId"),
+        "JobNotificationSubscriptions": document.get("JobNotificationSubscriptions", ()),
+    }
+
+
+def _duration(began: datetime | None, ended: datetime | None, now: datetime | None) -> float:
+    until = ended or now
+    return 0.0 if began is None or until is None else max((until - began).total_seconds(), 0.0)
+
+
+def task_rows(row: JobRow, job: Job, events: Sequence[Event], uuids: Uuids) -> list[Row]:
+    """Return the tasks of a job: its steps, where it was submitted as such, or one for a job of another face."""
+    tasks = (row.document or {}).get("Tasks")
+    if tasks is None:
+        whole = {"Name": job.type, "Configuration": job.type, "TaskBody": "", "State": JOB_STATES[job.state, row.stage]}
+        return [_task(whole, task_uuid(uuids, job, _WHOLE), job, list(job.log or ()), events, row.number or 0)]
+    found = []
+    for place, task in enumerate(tasks):
+        number = step_number(place)
+        log = [attempt for attempt in job.log or () if attempt.step == number]
+        mine = [event for event in events if event.step == number]
+        found.append(_task(task, task_uuid(uuids, job, number), job, log, mine, task.get("Priority", 0)))
+    return found
+
+
+def step_number(place: int) -> int:
+    """Return the number of the step that a task becomes."""
+    return 10 * (place + 1)
+
+
+def task_uuid(uuids: Uuids, job: Job, step: int) -> UUID:
+    """Return the id of a task: it tells of which job it is the step."""
+    return uuids.of("task", job.id << 16 | step)
+
+
+def _task(
+    task: Mapping[str, Any], uuid: UUID, job: Job, log: Sequence[Attempt], events: Sequence[Event], priority: int
+) -> Row:
+    state = task.get("State", STEP_STATES[log[-1].state] if log else _QUEUED)
+    if job.state in (JobState.ABORTED, JobState.ABORTED_PENDING) and state == _ERROR:
+        # It ended because it was told to.
+        state = _CANCELED
+    elif state not in FINAL:
+        # It was not to be carried out any more.
+        over = job.state in ENDED
+        state = _CANCELED if over else _CANCELING if job.state is JobState.ABORTED_PENDING else state
+    began = next((event.at for event in events if event.new.startswith("STARTED")), None)
+    ended = events[-1].at if events and state in FINAL else None
+    progress = log[-1].progress if log else None
+    percent = 100.0 * progress.value / progress.total if progress and progress.total else 0.0
+    failed = [attempt for attempt in log if attempt.error is not None]
+    return {
+        "Options": 0,
+        "MediaProcessorId": None,
+        **task,
+        "Id": entity_id("tid", uuid),
+        "Priority": priority,
+        "State": state,
+        "Progress": 100.0 if state == _FINISHED else min(percent, 100.0),
+        "ErrorDetails": [_detail(attempt) for attempt in failed[-1:]] if state == _ERROR else [],
+        "HistoricalEvents": [{**_detail(attempt), "TimeStamp": attempt.at} for attempt in failed],
+        "RunningDuration": _duration(began, ended, events[-1].at if events else None),
+        "StartTime": began,
+        "EndTime": ended,
+    }
+
+
+def _detail(attempt: Attempt) -> Row:
+    code = "ErrorProcessingTask"
+    if attempt.state in (StepState.DISAPPEARED, StepState.FAILED_RETRY):
+        code = "TransientError"
+    return {"Code": code, "Message": attempt.error or ""}
+
+
+def record_row(record: Record, kind: str) -> Row:
+    """Return what is kept as an entity."""
+    about = {
+        "Id": entity_id(kind, record.id),
+        "Name": record.name,
+        "Created": record.created,
+        "LastModified": record.changed,
+    }
+    return {**record.document, **about}
+
+
+def operation_row(job: Job, uuid: UUID, target: str) -> Row:
+    """Return the operation that a job is."""
+    state = {True: "InProgress"}.get(job.state not in ENDED, "Failed")
+    if job.state in (JobState.FINISHED, JobState.FINISHED_WARNING):
+        state = "Succeeded"
+    message = next(iter(job.data.get("errorMessage", ())), None) or (
+        "The operation was canceled." if state == "Failed" else None
+    )
+    code = None
+    if state == "Failed":
+        code = next((code for words, code in _FAILURES if words in (message or "")), "BadRequest")
+    return {
+        "Id": entity_id("opid", uuid),
+        "State": state,
+        "TargetEntityId": target,
+        "ErrorCode": code,
+        "ErrorMessage": message if state == "Failed" else None,
+    }
+
+
+#: What the sentence of a failure holds → the code that it has here.
+_FAILURES = (
+    ("not there", "ResourceNotFound"),
+    ("longer than", "Timeout"),
+    ("vanished", "InternalError"),
+    ("canceled", "InvalidOperation"),
+)

@@ -1,0 +1,38 @@
+"""Lists for other faces: jobs and what is kept besides them, by any condition and in any order. It knows no document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vidijob.jobs.model import JobId
+from vidijob.store import listings, origins
+from vidijob.store.database import Database
+from vidijob.store.listings import JobRow, Wanted
+from vidijob.store.records import Record
+
+__all__ = ["JobRow", "Listings", "Wanted"]
+
+
+class Listings:
+    """The lists of one server."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def jobs(
+        self, face: str, wanted: Wanted, states: Mapping[str, int], priorities: Mapping[str, int]
+    ) -> tuple[list[JobRow], int | None]:
+        """Return some jobs as a face sees them, and how many there are if they are to be counted; see ``store/listings.py``."""
+        return await listings.job_rows(self._database, face, wanted, states, priorities)
+
+    async def records(self, face: str, kind: str, prefix: str, wanted: Wanted) -> tuple[list[Record], int | None]:
+        """Return some of the things of a kind, whose ids begin with a prefix, and how many there are, likewise."""
+        return await listings.record_rows(self._database, face, kind, prefix, wanted)
+
+    async def amend(self, job: JobId, face: str, document: Mapping[str, Any], number: int | None) -> bool:
+        """Add to what a job was submitted as through a face, and give it another number for its priority, unless ``None``.
+
+        Tells whether it came through that face.
+        """
+        return await origins.amend(self._database, job, face, document, number)

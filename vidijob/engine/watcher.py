@@ -1,0 +1,108 @@
+"""Follows the jobs of which another face tells each state: reads what happened to them off the event log, and sends what that face
+says of it, for each event once. Any number may run. It does not know what is said, nor whom it reaches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from vidijob.engine.bell import Bell
+from vidijob.engine.letters import Letter, post
+from vidijob.engine.loop import Loop
+from vidijob.jobs.model import Origin
+from vidijob.store import origins, queues, records, watches
+from vidijob.store.database import Database
+from vidijob.store.records import Record
+from vidijob.store.watches import Watched
+
+__all__ = ["Record", "Told", "Watched", "Watcher"]
+
+_AT_ONCE = 50
+#: Between two looks unasked, in seconds; and where a ring would be heard.
+_POLL, _SELDOM = 2.0, 5.0
+#: Between two looks however often it is woken.
+_PAUSE = 0.02
+_EXPIRE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of a job, and where that leaves it."""
+
+    #: The last state that was told.
+    state: str | None
+    #: Whether there is nothing more to come.
+    over: bool
+    letters: Sequence[Letter]
+
+
+class Teller(Protocol):
+    """What a face says of what happens."""
+
+    #: Which face, and the kind of its records that jobs name as receivers.
+    face: str
+    kind: str
+
+    def receivers(self, origin: Origin) -> Sequence[UUID]:
+        """Return whom a job names."""
+
+    def tell(self, watched: Watched, origin: Origin, receivers: Mapping[UUID, Record]) -> Told:
+        """Return what is said of what happened to a job."""
+
+
+class Watcher:
+    """Looks at watched jobs, whenever something happened."""
+
+    def __init__(self, database: Database, bell: Bell, teller: Teller) -> None:
+        self._database = database
+        self._bell = bell
+        self._teller = teller
+        self._looked_at = 0.0
+        self._expire_at = 0.0
+        self._loop = Loop("watcher", self.tick)
+        bell.on("vidijob_job", self._loop.wake)
+        bell.on("vidijob_step", self._loop.wake)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._loop.start()
+
+    async def stop(self) -> None:
+        """Look no more."""
+        await self._loop.stop()
+
+    async def tick(self) -> float:
+        """Tell all that is to be told; returns the seconds until it is worth another look unasked."""
+        now = time.monotonic()
+        if now < self._looked_at + _PAUSE:
+            return self._looked_at + _PAUSE - now
+        self._looked_at = now
+        if now >= self._expire_at:
+            await queues.expire(self._database, 1000)
+            self._expire_at = now + _EXPIRE
+        while await self._some():
+            pass
+        return _SELDOM if self._bell.hears else _POLL
+
+    async def _some(self) -> bool:
+        """Look at some jobs; tells whether there may be more."""
+        async with self._database.transaction() as session:
+            due = await watches.due(session, _AT_ONCE)
+            known = await origins.of(session, [one.job for one in due])
+            ids = {id for origin in known.values() for id in self._teller.receivers(origin)}
+            receivers = {one.id: one for one in await records.of(session, self._teller.face, self._teller.kind, ids)}
+            letters: list[Letter] = []
+            for one in due:
+                told = Told(None, True, ())
+                if one.job in known:
+                    told = self._teller.tell(one, known[one.job], receivers)
+                letters += told.letters
+                await watches.told(session, one, told.state, over=told.over)
+            called = await post(session, letters)
+        if called:
+            self._bell.ring("vidijob_delivery")
+        return len(due) == _AT_ONCE
