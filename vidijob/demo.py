@@ -266,6 +266,7 @@ def _show_next(api: _Api, job: str, out: Console, folder: Path, *, keep: bool) -
     if keep:
         lines = [
             f"The server goes on at {api.url}; stop it with: kill {api.server.pid}",
+            f"The console: {api.url.removesuffix('/API')}/console/ (admin, {api.password})",
             f"curl {login} {api.url}/job/{job}?metadata=true",
             f"curl {login} -H 'Accept: application/json' '{api.url}/job?user=false'",
             f"curl {login} -H 'Accept: text/plain' {api.url}/jobtype",

@@ -30,6 +30,12 @@ WITH cell AS (
 -- part: page
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job
 
+-- part: versions
+SELECT id, xmin::text::bigint AS version FROM job
+
+-- part: page_with_versions
+SELECT id, type, owner, state, priority, started, finished, data, total_steps, xmin::text::bigint AS version FROM job
+
 -- part: places
 SELECT id FROM job
 
@@ -38,6 +44,12 @@ SELECT job.id, type, owner, state, priority, started, finished, data, total_step
 
 -- part: page_of_found
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM found
+
+-- part: versions_of_places
+SELECT job.id, job.xmin::text::bigint AS version FROM place JOIN job ON job.id = place.id
+
+-- part: versions_of_found
+SELECT id, version FROM found
 
 -- part: and_places_of_found
 , place AS (

@@ -67,12 +67,13 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
 
 -- name: head_behind(limit, behind) :many
--- The next jobs in the queue of those behind some job; a job for each priority, the lowest first.
+-- The next jobs in the queue of those behind some job, not too far; a job for each priority, the lowest first.
 SELECT q.job_id, q.priority
 FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
 CROSS JOIN LATERAL (
   SELECT job_id, priority FROM job_queue
-  WHERE priority = line.priority AND job_id > line.behind
+  -- With both bounds, whichever index is taken, it is not much that is passed.
+  WHERE priority = line.priority AND job_id > line.behind AND job_id <= line.behind + 10000
   ORDER BY priority DESC, job_id LIMIT $1::integer
 ) q
 ORDER BY q.priority DESC, q.job_id

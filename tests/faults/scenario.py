@@ -118,12 +118,12 @@ class History:
         done = [await self._submit() for _ in range(2)]
         await self._over(done[0])
         await self._sql(_GROUP)
-        low = [await self._submit(priority=Priority.LOW) for _ in range(3)]
+        for _ in range(3):
+            await self._submit(priority=Priority.LOW)
         await self._submit(what="fail")
         await self._submit(what="retry")
         waiting = [await self._submit(what=f"wait {n}") for n in range(3)]
         aborted = await self._submit(what="wait for ever")
-        await persist(lambda: self._engine.commands.prioritise(ADMIN, low[-1], Priority.HIGH))
         for id in [*waiting, aborted]:
             await self._until_problem(id)
         await self._abort(aborted)
@@ -146,6 +146,7 @@ class History:
         assert made[0].id == made[1].id
         self._acknowledged.append(made[0].id)
         id = f"VX-{made[0].id}"
+        await persist(lambda: self._engine.commands.prioritise(ADMIN, id, Priority.HIGH))
         with suppress(TransitionRefused):  # the first answer was lost
             await persist(lambda: self._engine.commands.release(ADMIN, id))
         job = await persist(lambda: self._engine.until(id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import struct
 from collections.abc import Iterator
 
 import click
@@ -125,6 +126,14 @@ def test_what_it_names_of_the_package_is_there(name: str) -> None:
 def test_the_readme_is_short_and_names_every_page() -> None:
     assert len(README.splitlines()) <= 200
     assert set(re.findall(r"\]\(vidijob/help/(\w+)\.md\)", README)) == set(help.TOPICS)
+
+
+def test_the_picture_of_the_readme_is_small_and_there() -> None:
+    (target,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    picture = (ROOT / target).read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n") and len(picture) < 200_000
+    wide, high = struct.unpack(">II", picture[16:24])
+    assert (wide, high) == (1280, 800)
 
 
 def test_the_table_of_the_api_names_operations_that_are_there() -> None:

@@ -55,21 +55,22 @@ class Heard:
 
 
 async def ask(asked: Sequence[Asked], clients: int, seconds: float) -> Heard:
-    """Let so many clients ask for so long, each the next of some questions in turn; raises ``SetupError`` for an answer that
+    """Let so many clients ask for so long, each the next of some questions, from another one on; raises ``SetupError`` for an answer that
     is not a good one.
     """
     heard = Heard()
     begun = time.perf_counter()
-    await asyncio.gather(*(_one(asked, place, begun + seconds, heard) for place in range(clients)))
+    starts = [place * len(asked) // clients for place in range(clients)]
+    await asyncio.gather(*(_one([*asked[place:], *asked[:place]], begun + seconds, heard) for place in starts))
     heard.seconds = time.perf_counter() - begun
     return heard
 
 
-async def _one(asked: Sequence[Asked], place: int, end: float, heard: Heard) -> None:
+async def _one(asked: Sequence[Asked], end: float, heard: Heard) -> None:
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
-    turns = asked[place % len(asked) :] + asked[: place % len(asked)]
-    transport, _ = await loop.create_connection(lambda: _Client(turns, end, heard, over), turns[0].host, turns[0].port)
+    first = asked[0]
+    transport, _ = await loop.create_connection(lambda: _Client(asked, end, heard, over), first.host, first.port)
     try:
         await over
     finally:

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from vidijob.errors import SetupError
+
 _WRITES = 20
 
 
@@ -27,6 +29,15 @@ def sync_milliseconds(folder: Path | None) -> float:
             os.fdatasync(file.fileno()) if hasattr(os, "fdatasync") else os.fsync(file.fileno())
             taken.append(time.perf_counter() - begun)
     return statistics.median(taken) * 1000
+
+
+def resident(process: int) -> int:
+    """Return how many bytes of memory a process occupies now; raises ``SetupError`` where the system does not say."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1])
+    except OSError as error:
+        raise SetupError(f"How much memory a process occupies is only known on Linux: {error}.") from error
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _processor() -> str:

@@ -1,5 +1,5 @@
 """A server in a process of its own, to be measured from outside: the whole of the HTTP server on a database, or the least that
-an ``aiohttp`` server can do. It ends with whoever started it.
+an ``aiohttp`` server can do; or who waits to be told of what it does. It ends with whoever started it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
+from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.application import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
+from vidijob.engine.notifier import Notifier
 from vidijob.errors import SetupError
 from vidijob.store.database import Database
 from vidijob.web import keys
@@ -41,6 +43,8 @@ class Wanted:
     kept: int | None = None
     #: Whether others are told that there is something to do.
     rings: bool = True
+    #: Not a server, but so many that listen, the first of which enters what subscribers are to be told.
+    listeners: int = 0
 
 
 class _Mute(Bell):
@@ -55,6 +59,12 @@ async def serve() -> None:
     loop = asyncio.get_running_loop()
     wanted = Wanted(**json.loads(await loop.run_in_executor(None, sys.stdin.readline)))
     async with AsyncExitStack() as stack:
+        if wanted.listeners:
+            await _listen(stack, wanted)
+            sys.stdout.write("listening\n")
+            sys.stdout.flush()
+            await loop.run_in_executor(None, sys.stdin.read)
+            return
         application = await _application(stack, wanted) if wanted.url is not None else _static(wanted)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await runner.setup()
@@ -76,7 +86,22 @@ async def _application(stack: AsyncExitStack, wanted: Wanted) -> web.Application
     application = build_application(database, bell, Accounts(database), site="VX")
     if wanted.kept is not None:
         application[keys.KEPT] = Kept(wanted.kept)
+        application[keys.FRAGMENTS] = Kept(wanted.kept)
     return application
+
+
+async def _listen(stack: AsyncExitStack, wanted: Wanted) -> None:
+    url = wanted.url or ""
+    database = Database(lambda: url)
+    await database.open()
+    stack.push_async_callback(database.close)
+    bells = [Bell(database) for _ in range(wanted.listeners)]
+    for bell in bells:
+        bell.start()
+        stack.push_async_callback(bell.stop)
+    notifier = Notifier(database, bells[0], Composer("VX").compose)
+    notifier.start()
+    stack.push_async_callback(notifier.stop)
 
 
 def _static(wanted: Wanted) -> web.Application:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from xml.parsers import expat
 
 from vidijob.binding import xsd
+from vidijob.binding.before_parsing import MOST_ATTRIBUTES, crowded
 from vidijob.binding.fields import Document
 from vidijob.binding.limits import Limits, check_size, excerpt
 from vidijob.binding.plan import Entry, Plan, plan
@@ -32,6 +33,9 @@ _NIL = "http://www.w3.org/2001/XMLSchema-instance nil"
 def read(cls: type[D], body: bytes, limits: Limits) -> D:
     """Return the document that a body holds, or raise ``Unreadable``."""
     check_size(cls, body, limits)
+    line = crowded(body)
+    if line is not None:
+        raise Unreadable(cls.__name__, f"Line {line}: An element has more than {MOST_ATTRIBUTES} attributes.")
     reader = _Reader(cls, limits)
     try:
         return cast(D, reader.read(body))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from vidijob.access import ADMINISTRATOR
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
+from vidijob.web.routing import Route
 
 _READ = frozenset({ADMINISTRATOR, "_configuration_read"})
 _OLDEST = 36_500

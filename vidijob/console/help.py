@@ -13,9 +13,9 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from vidijob import help as pages
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.errors import NotFound
-from vidijob.web.routing import Open
+from vidijob.web.routing import Open, Route
 
 _CALL = re.compile(r"vidijob help ([a-z]+)")
 _FILE = re.compile(r"([a-z]+)\.md(#.*)?")

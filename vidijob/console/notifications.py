@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from yarl import URL
 
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.trials import Outcome
 from vidijob.errors import Invalid, RoleMissing
 from vidijob.jobs.deliveries import DeliveryState
@@ -22,6 +22,7 @@ from vidijob.jobs.notifications import (
     check_url,
 )
 from vidijob.web import addresses
+from vidijob.web.routing import Route
 
 _ROLES = {
     Scope.JOBS: ("_job_notification_read", "_job_notification_write"),

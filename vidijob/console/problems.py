@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.errors import NotFound, TransitionRefused
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import Problem
 from vidijob.store.problems import WaitingJob
+from vidijob.web.routing import Route
 
 _READ, _WRITE = "_job_read", "_job_write"
 #: Of each problem, so many jobs are listed, and so many are aborted by one click.

@@ -9,12 +9,13 @@ from aiohttp import web
 from vidijob.access import ADMINISTRATOR
 from vidijob.console import plots
 from vidijob.console.plots import Series
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.configuration import PAUSE_JOBS
 from vidijob.engine.traffic import MOST_ENDED, Span, Traffic
 from vidijob.errors import NotFound
 from vidijob.jobs.model import Priority
 from vidijob.jobs.pools import Pool
+from vidijob.web.routing import Route
 
 _READ = "_job_read"
 _CONFIGURED = frozenset({ADMINISTRATOR, "_configuration_read"})

@@ -121,6 +121,10 @@ class Query:
         """Return another page of it."""
         return replace(self, page=page)
 
+    def sized(self, size: int) -> Query:
+        """Return the search with longer or shorter pages."""
+        return replace(self, size=size, page=1)
+
     def without(self, *, text: bool = False, times: bool = False) -> Query:
         """Return the search without what was written, or without its times."""
         found = replace(self, page=1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 from markupsafe import Markup
 
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.errors import NotFound
 from vidijob.jobs.catalogue import PAGES, UNUSED
 from vidijob.jobs.drawing import drawn
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import Dependency, TaskDefinition
+from vidijob.web.routing import Route
 
 _READ, _WRITE = "_taskdefinition_read", "_taskdefinition_write"
 

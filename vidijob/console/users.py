@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from vidijob.access import ADMINISTRATOR, ROLES
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.groups import Membership, NewUser
 from vidijob.errors import Invalid
-from vidijob.web.routing import Own
+from vidijob.web.routing import Own, Route
 
 _OWN = Own("name", ADMINISTRATOR)
 

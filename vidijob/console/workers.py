@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from vidijob.access import ADMINISTRATOR
-from vidijob.console.visit import Entry, Room, Route, View, Visit
+from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.staff import Member
+from vidijob.web.routing import Route
 
 _READ = frozenset({ADMINISTRATOR, "_configuration_read"})
 

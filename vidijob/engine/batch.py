@@ -51,10 +51,18 @@ class Batch(Generic[Item, Answer]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
+                if self._lanes > 1:
+                    await self._gather()
                 taken, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._watched(taken)
         finally:
             self._under_way.discard(asyncio.current_task())
+
+    @staticmethod
+    async def _gather() -> None:
+        """Let those hand in their items who have been sent what they need for it: it takes them two turns of the loop."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     async def _watched(self, taken: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         if self._lanes == 1:

@@ -59,7 +59,7 @@ class ExternalIds:
 
         Raises ``Invalid``, ``NotFound`` where there is nothing of that number, ``Conflict`` when another has the id.
         """
-        if not _possible(external_id) or external_id.lower() in _TAKEN:
+        if not possible(external_id) or external_id.lower() in _TAKEN:
             raise Invalid(
                 "external-id",
                 f"An external id has 1 to {_LONGEST} printable characters and does not look like VX-80, nor is it a "
@@ -74,7 +74,7 @@ class ExternalIds:
 
     async def take(self, kind: Kind, number: int, external_id: str) -> None:
         """Take an external id away; raises ``NotFound`` when it was not there."""
-        if not (_possible(external_id) and await external_ids.take(self._database, kind, number, external_id)):
+        if not (possible(external_id) and await external_ids.take(self._database, kind, number, external_id)):
             raise NotFound("ExternalIdentifier", external_id)
 
     async def strip(self, kind: Kind, number: int) -> None:
@@ -82,8 +82,9 @@ class ExternalIds:
         await external_ids.strip(self._database, kind, number)
 
     async def _holder(self, kind: Kind, text: str) -> int | None:
-        return await external_ids.holder(self._database, kind, text) if _possible(text) else None
+        return await external_ids.holder(self._database, kind, text) if possible(text) else None
 
 
-def _possible(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST and not _UNPRINTABLE.search(text) and not _SITE_ID.fullmatch(text)
+def possible(text: str) -> bool:
+    """Tell whether something can be an external id."""
+    return not _SITE_ID.fullmatch(text) and 0 < len(text) <= _LONGEST and not _UNPRINTABLE.search(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -32,6 +32,7 @@ from vidijob.store import (
 )
 from vidijob.store.database import Database, Session, until_available
 from vidijob.store.places import Places
+from vidijob.store.search import Version
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +96,14 @@ class Page:
     end: Position | None = None
     #: Where there are too many to be read at once: which they are, and ``jobs`` is empty; see ``Insights.parts``.
     places: Places | None = None
+    #: Where not all had to be read: which they are, and ``jobs`` is those that were read. ``end`` is missing then, if the
+    #: last one was not read, although something ``follows``.
+    versions: Sequence[Version] | None = None
+    follows: bool = False
+
+
+#: Told which jobs a page has and whether more follow: those that have to be read. The others are known.
+Unknown = Callable[[Sequence[Version], bool], Collection[JobId]]
 
 
 class Insights:
@@ -156,11 +165,19 @@ class Insights:
             return None
         return Waiting("task-group", f"The task group {group.name} runs at most {group.max_concurrency} jobs at once.")
 
-    async def page(self, wanted: Listing) -> Page:
-        """Return a page of jobs and how many there are, both of the same moment, which may be a little ago."""
-        return await self._ask(lambda session: self._page(session, wanted))
+    async def page(self, wanted: Listing, unknown: Unknown | None = None) -> Page:
+        """Return a page of jobs and how many there are, both of the same moment, which may be a little ago; only what is
+        ``unknown`` may be read.
+        """
+        return await self._ask(lambda session: self._page(session, wanted, unknown=unknown))
 
-    async def search(self, wanted: Listing, filters: Sequence[FacetFilter], questions: Sequence[FacetQuestion]) -> Page:
+    async def search(
+        self,
+        wanted: Listing,
+        filters: Sequence[FacetFilter],
+        questions: Sequence[FacetQuestion],
+        unknown: Unknown | None = None,
+    ) -> Page:
         """Return a page of jobs with facets, which count all that is found, not the page (spec "Search and count")."""
         narrowed = replace(wanted, filter=_narrowed(wanted.filter, filters))
         asked: list[tuple[FacetField | None, Filter]] = [
@@ -168,12 +185,12 @@ class Insights:
             for one in questions
         ]
         if not questions:
-            return await self.page(narrowed)
+            return await self.page(narrowed, unknown)
         whole: tuple[FacetField | None, Filter] = (None, _narrowed(Filter(), filters))
 
         async def count(session: Session) -> tuple[Page, Sequence[Mapping[str, int]]]:
             total, *counted = await search.tallies(session, wanted.filter, [whole, *asked])
-            return await self._page(session, narrowed, total.get("", 0)), counted
+            return await self._page(session, narrowed, total.get("", 0), unknown), counted
 
         page, counted = await self._ask(count)
         facets = [
@@ -212,7 +229,9 @@ class Insights:
                 found = await until_available(attempt, seconds=_PATIENCE)
             yield found
 
-    async def _page(self, session: Session, wanted: Listing, hits: int | None = None) -> Page:
+    async def _page(
+        self, session: Session, wanted: Listing, hits: int | None = None, unknown: Unknown | None = None
+    ) -> Page:
         hits = await search.hits(session, wanted.filter) if hits is None else hits
         if not wanted.number or not hits or (wanted.after is None and wanted.first > hits):
             return Page(hits, ())
@@ -220,6 +239,8 @@ class Insights:
             page = await self._long(session, wanted, hits)
             if page is not None:
                 return page
+        if unknown is not None and wanted.after is None and not wanted.steps:
+            return await self._known(session, wanted, hits, unknown)
         if wanted.after is None:
             found = await search.page(
                 session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number, hits=hits
@@ -232,6 +253,17 @@ class Insights:
         order = wanted.order if wanted.after is None else wanted.after.order
         end = Position.of(order, found[-1]) if more and found else None
         return Page(hits, await jobs.with_steps(session, found) if wanted.steps else found, end=end)
+
+    async def _known(self, session: Session, wanted: Listing, hits: int, unknown: Unknown) -> Page:
+        """Return which jobs a page has, and those of them that are not known."""
+        versions = await search.versions(
+            session, wanted.filter, wanted.order, first=wanted.first, number=wanted.number, hits=hits
+        )
+        follows = bool(versions) and wanted.first - 1 + len(versions) < hits
+        read = await jobs.some(session, unknown(versions, follows))
+        last = read.get(versions[-1][0]) if follows else None
+        end = None if last is None else Position.of(wanted.order, last)
+        return Page(hits, list(read.values()), end=end, versions=versions, follows=follows)
 
     async def _long(self, session: Session, wanted: Listing, hits: int) -> Page | None:
         """Return which jobs a page has; ``None``: it is not long after all, since its cursor is near the end."""

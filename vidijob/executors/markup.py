@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.parsers import expat
 
+from vidijob.binding.before_parsing import MOST_ATTRIBUTES, crowded
 from vidijob.executors.storage import shown
 from vidijob.executors.threads import Stop
 
@@ -19,9 +20,6 @@ _ENCODINGS = frozenset(
     {"UTF-8", "UTF8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "LATIN1", "US-ASCII", "ASCII"},
 )
 _DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,100}?\sencoding\s*=\s*["']([A-Za-z0-9_.-]{1,40})["']""")
-_MOST_ATTRIBUTES = 10_000
-#: What has no room for so many is not looked into.
-_LONG = re.compile(rb"[^<]{40000,}")
 #: A request to stop is looked for each time that so many elements were read.
 _STRETCH = 1000
 
@@ -96,22 +94,15 @@ def encoding_of(body: bytes) -> str:
 
 def read(body: bytes, stop: Stop, limits: Limits = LIMITS) -> Element:
     """Return the root of a document, or raise ``NotRead``."""
-    _check_attributes(body)
+    line = crowded(body)
+    if line is not None:
+        raise NotRead(line, f"An element has more than {MOST_ATTRIBUTES} attributes.")
     reader = _Reader(stop, limits)
     try:
         return reader.read(body)
     except expat.ExpatError as error:
         # ``offset`` counts from 0.
         raise NotRead(error.lineno, f"Column {error.offset + 1}: {expat.ErrorString(error.code)}.") from None
-
-
-def _check_attributes(body: bytes) -> None:
-    """Refuse a tag with very many attributes: the parser takes seconds for it, in which nothing else of this process runs."""
-    for stretch in _LONG.finditer(body):
-        # Also of text; but none has so many of these signs.
-        if stretch[0].count(b"=") > _MOST_ATTRIBUTES:
-            line = body.count(b"\n", 0, stretch.start()) + 1
-            raise NotRead(line, f"An element has more than {_MOST_ATTRIBUTES} attributes.")
 
 
 class _Reader:

@@ -26,6 +26,7 @@ TOPICS = (
     "backup",
     "failover",
     "upgrade",
+    "metrics",
     "vidicore",
     "figures",
     "faults",

@@ -22,7 +22,9 @@ async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
 
 
 async def head_behind(database: Database, limit: int, behind: Mapping[Priority, int]) -> list[tuple[JobId, Priority]]:
-    """Return the next jobs in the queue of those whose ids are higher than one, which may be another for each priority."""
+    """Return the next jobs in the queue of those whose ids are higher than one, which may be another for each priority; not
+    those whose ids are higher by more than ten thousand.
+    """
     rows = await database.rows("job.head_behind", limit, [behind.get(priority, 0) for priority in Priority])
     return [(JobId(row["job_id"]), Priority(row["priority"])) for row in rows]
 

@@ -54,8 +54,9 @@ class NewJob:
     key: str | None = None
     #: Of a job that is one of several under one key: the SHA-256 of all that was ordered.
     among: bytes | None = None
-    #: Stored beside it, by who submits it: ``origins.put``.
+    #: Stored beside it, by who submits it: ``origins.put``, ``traces.put``.
     origin: Origin | None = None
+    trace: str | None = None
     #: Whether another face tells of each of its states.
     watched: bool = False
     #: What is kept with it.
@@ -67,8 +68,7 @@ class NewJob:
         # Where an upload has landed is new each time; its checksum tells whether it is the same.
         data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
         order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
-        if self.origin is not None:
-            order.append({"face": self.origin.face, "document": self.origin.document})
+        order += [{"face": one.face, "document": one.document} for one in (self.origin,) if one is not None]
         return sha256(json.dumps(order, sort_keys=True).encode() + (self.among or b"")).digest()
 
 
@@ -213,8 +213,13 @@ async def stray(database: Database) -> list[JobId]:
 async def read(database: Database, jobs: Collection[JobId]) -> dict[JobId, Job]:
     """Read jobs, with where they are and their logs; returns those that there are."""
     async with database.session() as session:
-        found = [from_row(row) for row in await session.rows("job.some", list(jobs))]
-        return {job.id: job for job in await with_steps(session, found)} if found else {}
+        found = await some(session, jobs)
+        return {job.id: job for job in await with_steps(session, list(found.values()))} if found else {}
+
+
+async def some(session: Session, jobs: Collection[JobId]) -> dict[JobId, Job]:
+    """Read jobs without their steps; returns those that there are."""
+    return {JobId(row["id"]): from_row(row) for row in await session.rows("job.some", list(jobs))} if jobs else {}
 
 
 async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:

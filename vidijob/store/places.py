@@ -54,7 +54,7 @@ async def find_after(session: Session, wanted: Filter, after: Position, *, numbe
 
 async def read(session: Session, ids: Sequence[JobId], *, steps: bool) -> list[Job]:
     """Return jobs, as they are now, in the order of their ids as given; those that were deleted are left out."""
-    found = {row["id"]: jobs.from_row(row) for row in await session.rows("job.some", ids)}
+    found = await jobs.some(session, ids)
     present = [found[id] for id in ids if id in found]
     return await jobs.with_steps(session, present) if steps else present
 

@@ -7,8 +7,9 @@ snapshot; anything else from the jobs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from vidijob.jobs.model import Job
+from vidijob.jobs.model import Job, JobId
 from vidijob.jobs.search import FacetField, Filter, Order, Position, complete
 from vidijob.store import jobs, walk
 from vidijob.store.database import Session
@@ -16,6 +17,11 @@ from vidijob.store.keyset import Stretch, stretches
 from vidijob.store.search_statement import Statement
 from vidijob.store.walk import Piece
 
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+#: A job and a number that is another one after whatever change of it: that of the transaction that made its row.
+Version = tuple[JobId, int]
 #: So few are all fetched and sorted, by whichever index finds them; the planner might look for them along the order.
 _FEW = 1000
 
@@ -30,32 +36,59 @@ async def page(
     hits: int | None = None,
 ) -> list[Job]:
     """Return a page of jobs; ``first`` counts from 1. ``hits`` is how many there are in all, where that is known."""
-    order, offset = complete(order), first - 1
-    if walk.is_shorter(wanted, order, offset):
-        pieces = await walk.pieces(session, wanted, order, offset=offset, number=number)
-        if pieces is not None:
-            return [job for piece in pieces for job in await _piece(session, piece)]
-    few = hits is not None and hits <= _FEW
-    return await _page(session, wanted, order, offset=offset, number=number, hits=hits, few=few)
+    rows = await _rows(session, wanted, order, first=first, number=number, hits=hits, versions=False)
+    return [jobs.from_row(row) for row in rows]
+
+
+async def versions(
+    session: Session,
+    wanted: Filter,
+    order: Sequence[Order],
+    *,
+    first: int,
+    number: int,
+    hits: int | None = None,
+) -> list[Version]:
+    """Return which jobs such a page has, and the versions of them."""
+    rows = await _rows(session, wanted, order, first=first, number=number, hits=hits, versions=True)
+    return [(row["id"], row["version"]) for row in rows]
 
 
 async def page_after(session: Session, wanted: Filter, after: Position, *, number: int) -> list[Job]:
     """Return the jobs that follow a position in its order; it takes no longer the farther that is."""
+    found: list[Record] = []
     if walk.is_shorter(wanted, after.order, 0):
         pieces = await walk.pieces(session, wanted, after.order, offset=0, number=number, after=after)
         if pieces is not None:
-            found: list[Job] = []
             for piece in pieces:
                 if len(found) < number:
-                    found += await _piece(session, piece)
-            return found[:number]
-    found = []
+                    found += await _piece(session, piece, versions=False)
+            return [jobs.from_row(row) for row in found[:number]]
     for stretch in stretches(after):
         if len(found) < number:
             found += await _page(
                 session, wanted, after.order, offset=0, number=number - len(found), hits=None, beyond=stretch
             )
-    return found
+    return [jobs.from_row(row) for row in found]
+
+
+async def _rows(
+    session: Session,
+    wanted: Filter,
+    order: Sequence[Order],
+    *,
+    first: int,
+    number: int,
+    hits: int | None,
+    versions: bool,
+) -> list[Record]:
+    order, offset = complete(order), first - 1
+    if walk.is_shorter(wanted, order, offset):
+        pieces = await walk.pieces(session, wanted, order, offset=offset, number=number)
+        if pieces is not None:
+            return [row for piece in pieces for row in await _piece(session, piece, versions=versions)]
+    few = hits is not None and hits <= _FEW
+    return await _page(session, wanted, order, offset=offset, number=number, hits=hits, few=few, versions=versions)
 
 
 async def _page(
@@ -69,19 +102,29 @@ async def _page(
     few: bool = False,
     among_owned: bool = False,
     beyond: Stretch | None = None,
-) -> list[Job]:
+    versions: bool = False,
+) -> list[Record]:
     backward = hits is not None and 0 < offset < hits and hits - offset - number < offset
     if hits is not None and backward:
         # It is nearer from the end.
         number = min(number, hits - offset)
         order, offset = [one.reversed for one in order], hits - offset - number
     statement = Statement("page")
-    statement.page(wanted, order, offset=offset, number=number, few=few, among_owned=among_owned, beyond=beyond)
-    found = [jobs.from_row(row) for row in await statement.run(session)]
+    statement.page(
+        wanted,
+        order,
+        offset=offset,
+        number=number,
+        few=few,
+        among_owned=among_owned,
+        beyond=beyond,
+        versions=versions,
+    )
+    found = await statement.run(session)
     return found[::-1] if backward else found
 
 
-async def _piece(session: Session, piece: Piece) -> list[Job]:
+async def _piece(session: Session, piece: Piece, *, versions: bool) -> list[Record]:
     beyond = None if piece.after is None else stretches(piece.after)[0]
     among_owned = piece.wanted.owner is not None and piece.wanted.states is None
     few = piece.far if among_owned else piece.hits is not None and piece.hits <= _FEW
@@ -95,6 +138,7 @@ async def _piece(session: Session, piece: Piece) -> list[Job]:
         few=few,
         among_owned=among_owned,
         beyond=beyond,
+        versions=versions,
     )
 
 

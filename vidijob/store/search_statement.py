@@ -81,22 +81,25 @@ class Statement:
         few: bool = False,
         among_owned: bool = False,
         beyond: Stretch | None = None,
+        versions: bool = False,
     ) -> None:
         """Ask for a page, by the cheapest way that an index offers.
 
-        ``few``: all that is found is little. ``among_owned``: it is found soon along the jobs of the owner.
+        ``few``: all that is found is little. ``among_owned``: it is found soon along the jobs of the owner. ``versions``: of
+        each job only its id, and a number that is another one after each change.
         """
+        what = "versions" if versions else "page"
         if among_owned and not few:
             self._among_owned, self._without = True, _WITHOUT_BITMAPS
         if wanted.data or (few and not _along_an_index(wanted, order)):
             # All that is found, then sorted: statistics cannot tell how far one would have to go along the order for the
             # first of them.
             self._head("begin_found")
-            self._head("page")
+            self._head("page_with_versions" if versions else "page")
             self._where(wanted, beyond)
             self._head("no_detour")
             self._head("end")
-            self._head("page_of_found")
+            self._head(f"{what}_of_found")
         elif offset:
             # What is passed over is read from an index alone.
             self._head("begin_places")
@@ -105,11 +108,11 @@ class Statement:
             self._order(order)
             self._head("page_end", offset=offset, limit=number)
             self._head("end")
-            self._head("page_of_places")
+            self._head(f"{what}_of_places")
             self._order(order)
             return
         else:
-            self._head("page")
+            self._head(what)
             self._where(wanted, beyond)
         self._order(order)
         self._head("page_end", offset=offset, limit=number)

@@ -19,6 +19,11 @@ class Kept:
         self._entries: OrderedDict[Hashable, tuple[object, bytes]] = OrderedDict()
 
     @property
+    def holds_any(self) -> bool:
+        """Whether it may hold anything."""
+        return self._most > 0
+
+    @property
     def held(self) -> int:
         """How many bytes it holds, with what they need beside."""
         return self._held

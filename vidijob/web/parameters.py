@@ -4,7 +4,7 @@ said with its name. What they mean is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote_plus
@@ -19,8 +19,10 @@ _MOST = 2000
 class Parameters:
     """Names and values; in case of both, the query wins over the matrix (contract 4.5)."""
 
-    def __init__(self, query: str, matrix: Iterable[str] = ()) -> None:
+    def __init__(self, query: str, matrix: Sequence[str] = ()) -> None:
         self._values: dict[str, list[str]] = {}
+        if not query and not matrix:
+            return
         try:
             pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST)
             given = [_pair(part) for part in matrix]

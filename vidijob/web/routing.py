@@ -91,9 +91,9 @@ class Route(Generic[Handler]):
         return tuple(part for part in self.path.split("/") if part)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
-    """The path of a request, taken apart."""
+    """The path of a request, taken apart. Not frozen, since each request makes one."""
 
     segments: tuple[str, ...]
     #: ``name=value`` pairs of the matrix part, still encoded.
@@ -102,6 +102,8 @@ class Target:
 
 def target(raw_path: str) -> Target:
     """Take an undecoded path apart; raises ``Invalid`` for bytes that are not UTF-8."""
+    if "%" not in raw_path and ";" not in raw_path:
+        return Target(tuple(filter(None, raw_path.split("/"))), ())
     segments, matrix = [], []
     for part in raw_path.split("/"):
         name, *pairs = part.split(";")
@@ -119,44 +121,74 @@ class RouteTable(Generic[Handler]):
 
     def __init__(self, routes: Sequence[Route[Handler]]) -> None:
         self.routes = tuple(routes)
-        # Taken apart once, and by length and first segment: every request comes by here.
-        self._by_start: dict[tuple[int, str], list[tuple[Sequence[str], Route[Handler]]]] = {}
+        # Taken apart once: every request comes by here. What differs only in what it calls the names is one path.
+        shapes: dict[tuple[str, ...], list[Route[Handler]]] = {}
         for route in self.routes:
-            start = route.segments[0] if route.segments else ""
-            key = len(route.segments), _ANY if start.startswith("{") else start
-            self._by_start.setdefault(key, []).append((route.segments, route))
+            shape = tuple(_ANY if part.startswith("{") else part for part in route.segments)
+            shapes.setdefault(shape, []).append(route)
+        #: Paths without names, and the others by length and first segment.
+        self._exact: dict[tuple[str, ...], _Path[Handler]] = {}
+        self._named: dict[tuple[int, str], list[_Path[Handler]]] = {}
+        for shape, routes in shapes.items():
+            if _ANY in shape:
+                self._named.setdefault((len(shape), shape[0]), []).append(_Path(shape, routes))
+            else:
+                self._exact[shape] = _Path(shape, routes)
 
-    def find(self, method: str, segments: Sequence[str]) -> tuple[Route[Handler] | None, Mapping[str, str], list[str]]:
+    def find(
+        self, method: str, segments: tuple[str, ...]
+    ) -> tuple[Route[Handler] | None, Mapping[str, str], Sequence[str]]:
         """Return the route, the values of its names, and the methods that the path knows at all.
 
         A fixed segment goes before a name: ``/job/problem`` is not the job ``problem``.
         """
-        start = segments[0] if segments else ""
-        candidates = self._by_start.get((len(segments), start), ()) if start != _ANY else ()
-        others = self._by_start.get((len(segments), _ANY), ())
-        fitting = [
-            (route, names)
-            for several in (candidates, others)
-            for parts, route in several
-            if (names := _match(parts, segments)) is not None
-        ]
-        fewest = min((len(names) for _, names in fitting), default=0)
-        fitting = [found for found in fitting if len(found[1]) == fewest]
-        allowed = sorted({route.method for route, _ in fitting})
+        exact = self._exact.get(segments)
+        fitting = [exact] if exact is not None else self._fitting(segments)
         # HEAD is GET without its body; the server leaves the body out.
         wanted = "GET" if method == "HEAD" else method
-        for route, names in fitting:
-            if route.method == wanted:
-                return route, names, allowed
+        allowed = fitting[0].methods if len(fitting) == 1 else sorted({one for path in fitting for one in path.methods})
+        for path in fitting:
+            if wanted in path.routes:
+                return path.routes[wanted], path.named(wanted, segments), allowed
         return None, {}, allowed
 
+    def _fitting(self, segments: tuple[str, ...]) -> list[_Path[Handler]]:
+        """Return the paths with the fewest names that fit."""
+        if not segments:
+            return []
+        length, start = len(segments), segments[0]
+        candidates = self._named.get((length, start), []) if start != _ANY else []
+        candidates = candidates + self._named.get((length, _ANY), [])
+        fitting = [path for path in candidates if path.fits(segments)]
+        if len(fitting) > 1:
+            fewest = min(path.names for path in fitting)
+            fitting = [path for path in fitting if path.names == fewest]
+        return fitting
 
-def _match(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    names = {}
-    for part, segment in zip(pattern, segments, strict=True):
-        if part == segment and not part.startswith("{"):
-            continue
-        if not part.startswith("{"):
-            return None
-        names[part[1:-1]] = segment
-    return names
+
+class _Path(Generic[Handler]):
+    """A path with all its routes."""
+
+    def __init__(self, shape: tuple[str, ...], routes: Sequence[Route[Handler]]) -> None:
+        #: What stands at which place but the first; elsewhere there is a name.
+        self._fixed = [(place, part) for place, part in enumerate(shape) if place and part != _ANY]
+        #: By method; of two of the same, the first.
+        self.routes = {route.method: route for route in reversed(routes)}
+        self._places = {
+            method: [(place, part[1:-1]) for place, part in enumerate(route.segments) if part.startswith("{")]
+            for method, route in self.routes.items()
+        }
+        #: How many of its segments may be anything.
+        self.names = shape.count(_ANY)
+        self.methods = sorted(self.routes)
+
+    def fits(self, segments: Sequence[str]) -> bool:
+        """Tell whether as many segments, the first of which may be its own, are such a path."""
+        for place, part in self._fixed:  # noqa: SIM110 - a generator costs more than what it tells
+            if segments[place] != part:
+                return False
+        return True
+
+    def named(self, method: str, segments: Sequence[str]) -> dict[str, str]:
+        """Return what the segments stand for."""
+        return {name: segments[place] for place, name in self._places[method]}

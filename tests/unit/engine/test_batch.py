@@ -170,3 +170,39 @@ async def test_a_thousand_callers_of_whom_many_go_away() -> None:
     assert 50 < len(gone) < 400
     assert flushed == sorted(set(flushed))
     assert set(range(1001)) - gone <= set(flushed)
+
+
+async def test_nobody_waits_long_for_a_flush_that_hangs_where_there_are_several_lanes() -> None:
+    stuck, flushes = asyncio.Event(), list[list[int]]()
+
+    async def flush(items: list[int]) -> list[int]:
+        flushes.append(items)
+        if 1 in items or 3 in items:
+            await stuck.wait()
+        return [10 * item for item in items]
+
+    batch = Batch(flush, lanes=2, late=0.01)
+    first = asyncio.create_task(batch.add(1))
+    while not flushes:
+        await asyncio.sleep(0)
+    # Both what came before the first was late and what comes after.
+    assert await asyncio.wait_for(batch.add(2), 5) == 20
+    assert await asyncio.wait_for(batch.add(20), 5) == 200
+    third = asyncio.create_task(batch.add(3))
+    await asyncio.sleep(0.05)
+    # Now all lanes hang.
+    last = asyncio.create_task(batch.add(4))
+    await asyncio.sleep(0.05)
+    assert not first.done() and not third.done() and not last.done()
+    stuck.set()
+    assert [await one for one in (first, third, last)] == [10, 30, 40]
+    assert await asyncio.gather(*(batch.add(item) for item in range(5, 8))) == [50, 60, 70]
+    assert sorted(item for items in flushes for item in items) == [1, 2, 3, 4, 5, 6, 7, 20]
+
+
+async def test_with_several_lanes_what_comes_in_one_breath_goes_together() -> None:
+    store = Store()
+    batch = Batch(store, lanes=3)
+    assert await asyncio.gather(*(batch.add(item) for item in range(5))) == [0, 10, 20, 30, 40]
+    assert store.flushes == [[0, 1, 2, 3, 4]]
+    assert await batch.add(5) == 50

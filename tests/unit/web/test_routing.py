@@ -153,11 +153,11 @@ def test_a_method_that_is_not_possible_names_those_that_are(method: str, path: s
 
 
 def test_head_of_what_cannot_be_read_is_not_possible() -> None:
-    assert RouteTable([route("POST", "/job")]).find("HEAD", ["job"]) == (None, {}, ["POST"])
+    assert RouteTable([route("POST", "/job")]).find("HEAD", ("job",)) == (None, {}, ["POST"])
 
 
 def test_an_empty_table_knows_nothing() -> None:
-    assert RouteTable[str]([]).find("GET", []) == (None, {}, [])
+    assert RouteTable[str]([]).find("GET", ()) == (None, {}, [])
 
 
 @pytest.mark.parametrize(

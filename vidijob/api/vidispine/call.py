@@ -19,6 +19,8 @@ from vidijob.access import User
 from vidijob.api.vidispine.translate import faults
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
+from vidijob.engine.accounts import Accounts
+from vidijob.engine.external_ids import ExternalIds, possible
 from vidijob.errors import (
     Invalid,
     NotAuthenticated,
@@ -53,7 +55,8 @@ _BROKEN = (web.RequestPayloadError, ConnectionResetError)
 _STANDSTILL = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+# Neither is frozen: each request makes one of both, and that would take several times as long.
+@dataclass(slots=True)
 class Call:
     """What a handler is given."""
 
@@ -64,6 +67,8 @@ class Call:
     services: Services
     #: Documents that need not be made again.
     kept: Kept
+    #: Jobs as lists show them, likewise.
+    fragments: Kept
     site: str
     #: Whether the answer is wanted as plain text.
     as_text: bool
@@ -146,7 +151,7 @@ class Call:
             raise _unread(error) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a handler answers; only the form that is wanted is made."""
 
@@ -192,8 +197,12 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
 async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.StreamResponse:
     where = target(request.rel_url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
+    if route is not None:
+        request[keys.ROUTE] = prefix + route.path
     # Who has not logged in is not told what there is.
-    user = await _user(request, route, names)
+    application = request.app
+    services = application[keys.SERVICES]
+    user = await _user(request, services.accounts, route, names)
     if route is None:
         if allowed:
             raise web.HTTPMethodNotAllowed(
@@ -207,11 +216,12 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         )
     call = Call(
         user=user,
-        path=await _resolved(request, route, names),
+        path=await _resolved(services.external_ids, route, names),
         parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
-        services=request.app[keys.SERVICES],
-        kept=request.app[keys.KEPT],
-        site=request.app[keys.SITE],
+        services=services,
+        kept=application[keys.KEPT],
+        fragments=application[keys.FRAGMENTS],
+        site=application[keys.SITE],
         as_text=form is Form.TEXT,
         form=form,
         prefix=prefix,
@@ -223,7 +233,8 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         streamed.headers.update(answer.headers)
         return streamed
     response = _response(answer, form)
-    response.headers.update(answer.headers)
+    if answer.headers:
+        response.headers.update(answer.headers)
     if answer.keep is not None and isinstance(response.body, bytes):
         call.kept.put(*answer.keep, response.body)
     return _unless_known(request, response) if answer.tagged else response
@@ -239,10 +250,12 @@ def _unless_known(request: web.Request, response: web.Response) -> web.Response:
     return web.Response(status=304, headers=kept)
 
 
-async def _user(request: web.Request, route: Route[Handler] | None, path: Mapping[str, str]) -> User:
+async def _user(
+    request: web.Request, accounts: Accounts, route: Route[Handler] | None, path: Mapping[str, str]
+) -> User:
     if route is not None and route.role is Open.TO_ALL:
         return _NOBODY
-    user = await auth.identify(request.app[keys.SERVICES].accounts, request.headers)
+    user = await auth.identify(accounts, request.headers)
     if user.behind is not None and request.method != "GET":
         _log.info(
             "%s acts as %s: %s %s [%s]",
@@ -257,11 +270,11 @@ async def _user(request: web.Request, route: Route[Handler] | None, path: Mappin
     return user
 
 
-async def _resolved(request: web.Request, route: Route[Handler], names: Mapping[str, str]) -> Mapping[str, str]:
+async def _resolved(external_ids: ExternalIds, route: Route[Handler], names: Mapping[str, str]) -> Mapping[str, str]:
     """Put the id of a job where a path has an external one."""
-    if route.segments[:2] != ("job", "{id}"):
+    if not route.path.startswith("/job/{id}") or not possible(names["id"]):
         return names
-    return {**names, "id": await request.app[keys.SERVICES].external_ids.job(names["id"])}
+    return {**names, "id": await external_ids.job(names["id"])}
 
 
 def _response(answer: Answer, form: Form | None) -> web.Response:

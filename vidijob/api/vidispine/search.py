@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from vidijob.api.vidispine import long_lists
 from vidijob.api.vidispine.call import Answer, Call
-from vidijob.api.vidispine.documents import JobDocument, JobSearchDocument
+from vidijob.api.vidispine.documents import JobSearchDocument
+from vidijob.api.vidispine.known_jobs import KnownJobs, Shape
 from vidijob.api.vidispine.translate import cursor
 from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate import search as criteria
 from vidijob.binding import text
 from vidijob.engine.insights import Listing, Page
 from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Job
 from vidijob.jobs.search import Order, SortField
 
 _PAGE = 100
@@ -25,17 +25,24 @@ _OLDEST_FIRST = (Order(SortField.ID),)
 
 async def listing(call: Call) -> Answer:
     """GET /job: a page of jobs (spec "List all jobs"); the newest first, as text the oldest (contract 10.6)."""
-    page = await call.services.insights.page(_wanted(call, _OLDEST_FIRST if call.as_text else _NEWEST_FIRST))
-    return replace(_answer(call, page), tagged=True)
+    wanted = _wanted(call, _OLDEST_FIRST if call.as_text else _NEWEST_FIRST)
+    known = _known(call, wanted)
+    page = await call.services.insights.page(wanted, known.unknown if known is not None else None)
+    return replace(_answer(call, page, known), tagged=True)
 
 
 async def search(call: Call) -> Answer:
     """PUT /job/search: a page of jobs, and facets of all that is found; the oldest first, as in the spec's example."""
     document = await call.document(JobSearchDocument) or JobSearchDocument()
+    wanted = _wanted(call, _OLDEST_FIRST)
+    known = _known(call, wanted)
     page = await call.services.insights.search(
-        _wanted(call, _OLDEST_FIRST), criteria.facet_filters(document), criteria.facet_questions(document)
+        wanted,
+        criteria.facet_filters(document),
+        criteria.facet_questions(document),
+        known.unknown if known is not None else None,
     )
-    return _answer(call, page)
+    return _answer(call, page, known)
 
 
 def _wanted(call: Call, default: Sequence[Order]) -> Listing:
@@ -53,18 +60,24 @@ def _wanted(call: Call, default: Sequence[Order]) -> Listing:
     )
 
 
-def _answer(call: Call, page: Page) -> Answer:
+def _known(call: Call, wanted: Listing) -> KnownJobs | None:
+    """Return the jobs that are written already; ``None`` where none are kept."""
+    return KnownJobs(call, _shape(call), wanted.order) if call.fragments.holds_any else None
+
+
+def _shape(call: Call) -> Shape:
     given = call.parameters
-    metadata, id_only = given.flag("metadata", False), given.flag("idonly", False)
-    fields = given.list("field")
+    return Shape(call.site, given.flag("metadata", False), given.list("field"), given.flag("idonly", False))
 
-    def show(job: Job) -> JobDocument:
-        return translate.shown(call.site, job, metadata=metadata, fields=fields, id_only=id_only)
 
+def _answer(call: Call, page: Page, known: KnownJobs | None) -> Answer:
+    show = _shape(call).show
     headers = {} if page.end is None else {cursor.HEADER: cursor.write(page.end)}
     if page.places is not None:
         empty = translate.job_list(page, ())
         return Answer(pieces=long_lists.pieces(call, empty, page.places, show, steps=_steps(call)), headers=headers)
+    if known is not None and page.versions is not None:
+        return known.answer(page, page.versions)
     return Answer(
         lambda: translate.job_list(page, map(show, page.jobs)),
         lambda: text.lines([job_name(call.site, job.id) for job in page.jobs]),
