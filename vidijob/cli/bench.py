@@ -26,6 +26,7 @@ from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli import loops
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
+from vidijob.cli.plan import plan_a_farm
 from vidijob.store.bench import server
 from vidijob.store.database import Database
 from vidijob.store.migrate import migrate
@@ -126,6 +127,9 @@ def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
     if not numbers or not all(0 < number <= 64 for number in numbers):
         raise click.BadParameter("It is a list like 1,2,4.", param_hint="--processes")
     loops.run("auto", _balance(settings.load(flags), numbers, rounds, seconds))
+
+
+bench.add_command(plan_a_farm)
 
 
 @bench.command(hidden=True)
