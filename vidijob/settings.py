@@ -184,6 +184,27 @@ class Settings(BaseSettings):
         "auto",
         description="What a process runs on: uvloop where it is installed, else Python's own loop; or one of them.",
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="A port of its own for /metrics, which then is not on that of the API; 0: on that of the API.",
+    )
+    slow_statement: float = Field(
+        1,
+        ge=0,
+        le=3600,
+        description="A statement of the database that takes so many seconds is logged, by its name alone; 0: none is.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="Where traces are sent to, http://collector:4318, in OTLP by HTTP (the extra otel); without it there are none.",
+    )
+    log_format: Literal["pretty", "plain", "json"] = Field(
+        "pretty",
+        description="How it is logged: pretty, for a terminal; plain, for a journal; json, a line with one object for each entry.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @field_validator("storage_roots", "allow_program", mode="before")
@@ -276,6 +297,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
+
+    @property
+    def slow(self) -> float | None:
+        """Return after how many seconds a statement is slow, or ``None``: none is."""
+        return self.slow_statement or None
 
     @property
     def keep_jobs_time(self) -> timedelta | None:

@@ -107,6 +107,10 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("preset_dir", 'preset_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("event_loop", 'event_loop = "asyncio"', "uvloop", "asyncio", ("asyncio", "uvloop", "asyncio")),
+    ("metrics_port", "metrics_port = 1", "2", 3, (1, 2, 3)),
+    ("slow_statement", "slow_statement = 2", "3", 4.0, (2.0, 3.0, 4.0)),
+    ("otlp_endpoint", 'otlp_endpoint = "http://a"', "http://b", "http://c", ("http://a", "http://b", "http://c")),
+    ("log_format", 'log_format = "json"', "plain", "json", ("json", "plain", "json")),
     ("log_level", 'log_level = "debug"', "error", "warning", ("debug", "error", "warning")),
     (
         "storage_roots",

@@ -17,6 +17,7 @@ from rich.table import Table
 from vidijob import settings
 from vidijob.app import open_database
 from vidijob.bench import balanced, http, reading, serving
+from vidijob.bench import live as live_pages
 from vidijob.bench.figures import Figure, Size
 from vidijob.bench.filling import fill as fill_database
 from vidijob.bench.machine import machine, sync_milliseconds
@@ -132,6 +133,19 @@ def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
 bench.add_command(plan_a_farm)
 
 
+@bench.command()
+@click.option("--pages", type=click.IntRange(1, 5000), default=200, show_default=True, help="Pages that are open.")
+@click.option("--rate", type=click.FloatRange(0.1), default=10, show_default=True, help="Jobs of three steps a second.")
+@click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long.")
+@setting("database_url", "data_dir")
+def live(pages: int, rate: float, seconds: float, **flags: Any) -> None:
+    """Open pages of the console: what they cost the server, and how soon each is told what happens.
+
+    The jobs are put into a second database on the same server.
+    """
+    loops.run("auto", _live(settings.load(flags), pages, rate, seconds))
+
+
 @bench.command(hidden=True)
 def served() -> None:
     """A server that is measured; standard input says which."""
@@ -194,6 +208,28 @@ async def _balance(chosen: settings.Settings, numbers: Sequence[int], rounds: in
         await _print(chosen, database, rounds, measured(), "asking")
     for words in restarts:
         click.echo(words)
+
+
+async def _live(chosen: settings.Settings, pages: int, rate: float, seconds: float) -> None:
+    out = Console()
+    async with AsyncExitStack() as stack:
+        database = await open_database(stack, chosen)
+        async with second_database(database) as second:
+            await migrate(second)
+            with out.status("looking on"):
+                seen = await live_pages.look(second, pages=pages, rate=rate, seconds=seconds)
+        version = await server(database)
+    out.width = max(out.width, _WIDTH)
+    out.print(
+        f"{seen.pages} open pages, {seen.jobs} jobs in {seen.seconds:.1f} s, {seen.events:.0f} events a second for each"
+    )
+    out.print(f"the server used {seen.cores:.2f} cores; {seen.loads / seen.seconds:.1f} pages loaded again a second")
+    out.print(
+        f"told after {seen.median:.0f} ms (median), {seen.late:.0f} ms (99 %), {seen.latest:.0f} ms (most); "
+        f"{seen.missed} of {seen.jobs * seen.pages} missed"
+    )
+    load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    out.print(f"{machine()}, Postgres {version}{load}")
 
 
 async def _opened(stack: AsyncExitStack, chosen: settings.Settings) -> Database:

@@ -60,12 +60,20 @@ class Scheduler:
     """Stands for election, and admits jobs while it leads."""
 
     def __init__(
-        self, database: Database, bell: Bell, *, concurrent_jobs: int, ageing: timedelta | None = None
+        self,
+        database: Database,
+        bell: Bell,
+        *,
+        concurrent_jobs: int,
+        ageing: timedelta | None = None,
+        told: Callable[[Collection[JobId]], None] = lambda _: None,
     ) -> None:
+        """``told`` hears which jobs were started."""
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
         self._ageing = ageing
+        self._told = told
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
@@ -84,6 +92,7 @@ class Scheduler:
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
+        bell.at_home("vidijob_job", lambda: self.leads)
 
     def employ(self, hands: Hands) -> None:
         """Give steps that begin to a worker of this process at once, as far as it offers to take them."""
@@ -153,6 +162,7 @@ class Scheduler:
                 self._known_free.pop(admission.slot or 0, None)
             if admitted.queued:
                 self._bell.ring("vidijob_step")
+            self._told(admitted.started)
             if admitted.leases:
                 # That steps have begun may be told to somebody.
                 self._bell.ring("vidijob_event")

@@ -27,6 +27,7 @@ TOPICS = (
     "backup",
     "failover",
     "upgrade",
+    "metrics",
     "vidicore",
     "figures",
     "faults",

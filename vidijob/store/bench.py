@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 
 from vidijob.jobs.model import JobId
-from vidijob.store.database import Database, Session, translated
+from vidijob.store.database import Database, Session
 from vidijob.store.queries import query
+from vidijob.store.translation import translated
 
 
 async def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

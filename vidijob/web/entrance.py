@@ -55,8 +55,10 @@ class Entrance:
         )
         self._server: asyncio.Server | None = None
 
-    async def open(self, host: str, port: int, *, shared: bool) -> str:
-        """Take requests, ``shared``: beside other processes on the same port. Returns the URL; raises ``SetupError``."""
+    async def open(self, host: str, port: int, flag: str, *, shared: bool) -> str:
+        """Take requests, ``shared``: beside other processes on the same port. Returns the URL; raises ``SetupError``, which names
+        the flag of the port.
+        """
         await self._runner.setup()
         assert self._runner.server is not None
         try:
@@ -64,7 +66,7 @@ class Entrance:
                 self._runner.server, host, port, backlog=128, reuse_port=shared or None
             )
         except OSError as error:
-            raise SetupError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another --port.") from error
+            raise SetupError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another {flag}.") from error
         name, number = self._server.sockets[0].getsockname()[:2]
         return f"http://{f'[{name}]' if ':' in name else name}:{number}"
 

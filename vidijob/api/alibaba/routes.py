@@ -110,6 +110,7 @@ async def _answer(request: web.Request, received: Received, request_id: str) -> 
         raise Fault("MissingParameter", "Action")
     if received.action not in ACTIONS:
         raise Fault("InvalidAction.NotFound")
+    request[keys.ROUTE] = f"{PREFIX} {received.action}"
     handler, role = ACTIONS[received.action]
     if not received.is_v3 and received.parameters.get("Format", "XML").upper() not in ("JSON", "XML"):
         raise Fault("InvalidParameter", "Format")
