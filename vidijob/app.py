@@ -53,7 +53,7 @@ from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
-from vidijob.web.entrance import Entrance
+from vidijob.web.listening import listen
 from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
 
@@ -212,13 +212,11 @@ class Server:
         return Telling(self._settings.site, await patiently(Identities(database).uuids))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
-        settings = self._settings
-        if settings.read_database_url is None:
+        url, bound = self._settings.read_database_url, timedelta(seconds=self._settings.read_staleness)
+        if url is None:
             return None
-        address = settings.read_database_url.get_secret_value()
-        copy = Database(lambda: address, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
-        reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
-        self._run(stack, reading)
+        copy = Database(url.get_secret_value, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
+        self._run(stack, reading := Reading(database, copy, bound))
         return reading
 
     def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
@@ -302,9 +300,9 @@ class Server:
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
         )
-        entrance = Entrance(application, drain=settings.drain, longest_line=LONGEST_LINE)
-        stack.push_async_callback(entrance.close)
-        self.address = await entrance.open(settings.host, settings.port, "--port", shared=settings.processes > 1)
+        self.address = await listen(
+            stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE, drain=settings.drain
+        )
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

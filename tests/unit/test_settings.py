@@ -236,6 +236,7 @@ BAD: list[tuple[str, list[object]]] = [
     ("port", ["x", "-1", "65536", "1.5"]),
     ("concurrent_jobs", ["0", "-1", "10001", "many"]),
     ("drain", ["-1", "601"]),
+    ("read_database_url", ["postgresql://u:p@a,b/n"]),
     ("read_staleness", ["1.9", "3601", "soon"]),
     ("worker_slots", ["-1", "1001"]),
     ("engine", ["Dask", "ray"]),

@@ -27,6 +27,7 @@ from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli import loops
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
+from vidijob.cli.plan import plan_a_farm
 from vidijob.store.bench import server
 from vidijob.store.database import Database
 from vidijob.store.migrate import migrate
@@ -112,19 +113,6 @@ def over_http(figure: tuple[str, ...], rounds: int, seconds: float, **flags: Any
 
 
 @bench.command()
-@click.option("--pages", type=click.IntRange(1, 5000), default=200, show_default=True, help="Pages that are open.")
-@click.option("--rate", type=click.FloatRange(0.1), default=10, show_default=True, help="Jobs of three steps a second.")
-@click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long.")
-@setting("database_url", "data_dir")
-def live(pages: int, rate: float, seconds: float, **flags: Any) -> None:
-    """Open pages of the console: what they cost the server, and how soon each is told what happens.
-
-    The jobs are put into a second database on the same server.
-    """
-    loops.run("auto", _live(settings.load(flags), pages, rate, seconds))
-
-
-@bench.command()
 @click.option("--processes", default="1,2,4", show_default=True, help="How many, separated by commas.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="So often each is asked.")
 @click.option("--seconds", type=click.FloatRange(0.01), default=2, show_default=True, help="How long, in each round.")
@@ -141,6 +129,22 @@ def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
     if not numbers or not all(0 < number <= 64 for number in numbers):
         raise click.BadParameter("It is a list like 1,2,4.", param_hint="--processes")
     loops.run("auto", _balance(settings.load(flags), numbers, rounds, seconds))
+
+
+bench.add_command(plan_a_farm)
+
+
+@bench.command()
+@click.option("--pages", type=click.IntRange(1, 5000), default=200, show_default=True, help="Pages that are open.")
+@click.option("--rate", type=click.FloatRange(0.1), default=10, show_default=True, help="Jobs of three steps a second.")
+@click.option("--seconds", type=click.FloatRange(1), default=20, show_default=True, help="How long.")
+@setting("database_url", "data_dir")
+def live(pages: int, rate: float, seconds: float, **flags: Any) -> None:
+    """Open pages of the console: what they cost the server, and how soon each is told what happens.
+
+    The jobs are put into a second database on the same server.
+    """
+    loops.run("auto", _live(settings.load(flags), pages, rate, seconds))
 
 
 @bench.command(hidden=True)
@@ -187,6 +191,26 @@ async def _http(chosen: settings.Settings, names: Sequence[str], rounds: int, se
         await _print(chosen, database, rounds, all_of_them(), "asking")
 
 
+async def _balance(chosen: settings.Settings, numbers: Sequence[int], rounds: int, seconds: float) -> None:
+    restarts: list[str] = []
+    async with AsyncExitStack() as stack:
+        database = await _opened(stack, chosen)
+        second = await stack.enter_async_context(second_database(database))
+        async with quiet():
+            await migrate(second)
+
+        async def measured() -> AsyncIterator[Figure]:
+            async for one in balanced.figures(second, numbers, rounds, seconds):
+                if isinstance(one, Figure):
+                    yield one
+                else:
+                    restarts.append(one.words)
+
+        await _print(chosen, database, rounds, measured(), "asking")
+    for words in restarts:
+        click.echo(words)
+
+
 async def _live(chosen: settings.Settings, pages: int, rate: float, seconds: float) -> None:
     out = Console()
     async with AsyncExitStack() as stack:
@@ -207,26 +231,6 @@ async def _live(chosen: settings.Settings, pages: int, rate: float, seconds: flo
     )
     load = f"; load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     out.print(f"{machine()}, Postgres {version}{load}")
-
-
-async def _balance(chosen: settings.Settings, numbers: Sequence[int], rounds: int, seconds: float) -> None:
-    restarts: list[str] = []
-    async with AsyncExitStack() as stack:
-        database = await _opened(stack, chosen)
-        second = await stack.enter_async_context(second_database(database))
-        async with quiet():
-            await migrate(second)
-
-        async def measured() -> AsyncIterator[Figure]:
-            async for one in balanced.figures(second, numbers, rounds, seconds):
-                if isinstance(one, Figure):
-                    yield one
-                else:
-                    restarts.append(one.words)
-
-        await _print(chosen, database, rounds, measured(), "asking")
-    for words in restarts:
-        click.echo(words)
 
 
 async def _opened(stack: AsyncExitStack, chosen: settings.Settings) -> Database:

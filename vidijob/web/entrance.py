@@ -56,8 +56,8 @@ class Entrance:
         self._server: asyncio.Server | None = None
 
     async def open(self, host: str, port: int, flag: str, *, shared: bool) -> str:
-        """Take requests, ``shared``: beside other processes on the same port. Returns the URL; raises ``SetupError``, which
-        names the flag of the port.
+        """Take requests, ``shared``: beside other processes on the same port. Returns the URL; raises ``SetupError``, which names
+        the flag of the port.
         """
         await self._runner.setup()
         assert self._runner.server is not None
