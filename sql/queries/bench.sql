@@ -56,3 +56,15 @@ TRUNCATE pgqueuer, pgqueuer_log, pgqueuer_statistics;
 -- name: clear_procrastinate() :none
 -- Take out all jobs of Procrastinate.
 TRUNCATE procrastinate_jobs, procrastinate_events CASCADE;
+
+-- name: grown() :value
+-- How many bytes this database has on the disk.
+SELECT pg_database_size(current_database());
+
+-- name: commits() :value
+-- How many transactions were committed in this database; what a connection did last is told a second late.
+SELECT xact_commit FROM pg_stat_database WHERE datname = current_database();
+
+-- name: backends() :many
+-- The processes of the server, as far as they are known to it.
+SELECT pid FROM pg_stat_activity;

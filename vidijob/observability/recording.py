@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, multiprocess, values
@@ -39,6 +39,8 @@ class Metric:
         self.name = name
         self.about = about
         self.labels = tuple(labels)
+        #: By the values of the labels, so that these are looked up once.
+        self._children: dict[tuple[str, ...], Any] = {}
         self.ALL.append(self)
 
     def make(self) -> None:
@@ -52,21 +54,16 @@ class Counter(Metric):
     def _made(self) -> prometheus_client.Counter:
         return prometheus_client.Counter(self.name, self.about, self.labels, registry=_OWN)
 
-    @cached_property
-    def _parts(self) -> dict[tuple[str, ...], prometheus_client.Counter]:
-        # By the values of the labels, which are few: the library makes each up anew, under a lock.
-        return {}
-
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
         assert self._made is not None
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count one, or several."""
-        part = self._parts.get(labels)
-        if part is None:
-            part = self._parts[labels] = self._made.labels(*labels) if labels else self._made
-        part.inc(by)
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
+        child.inc(by)
 
 
 class Level(Metric):
@@ -78,20 +75,16 @@ class Level(Metric):
     def _made(self) -> prometheus_client.Gauge:
         return prometheus_client.Gauge(self.name, self.about, self.labels, registry=_OWN, multiprocess_mode="livesum")
 
-    @cached_property
-    def _parts(self) -> dict[tuple[str, ...], prometheus_client.Gauge]:
-        return {}
-
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
         assert self._made is not None
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Let it go up, or down."""
-        part = self._parts.get(labels)
-        if part is None:
-            part = self._parts[labels] = self._made.labels(*labels) if labels else self._made
-        part.inc(by)
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
+        child.inc(by)
 
 
 class Times(Metric):
@@ -107,20 +100,16 @@ class Times(Metric):
     def _made(self) -> prometheus_client.Histogram:
         return prometheus_client.Histogram(self.name, self.about, self.labels, buckets=self.buckets, registry=_OWN)
 
-    @cached_property
-    def _parts(self) -> dict[tuple[str, ...], prometheus_client.Histogram]:
-        return {}
-
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
         assert self._made is not None
 
     def add(self, *labels: str, seconds: float) -> None:
         """Take one in."""
-        part = self._parts.get(labels)
-        if part is None:
-            part = self._parts[labels] = self._made.labels(*labels) if labels else self._made
-        part.observe(max(seconds, 0.0))
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
+        child.observe(max(seconds, 0.0))
 
 
 class Reading(Metric):

@@ -37,9 +37,10 @@ def read(body: bytes, media: str | None) -> Object:
         document = _json(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable("body", f"The body is no JSON that can be read: {str(error)[:200]}.") from None
-    if not isinstance(document, dict):
+    inner = document.get("d", document) if isinstance(document, dict) else None
+    if not isinstance(inner, dict):
         raise Unreadable("body", "The body is an object in JSON, or an entry of Atom.")
-    return _object(document.get("d", document) if isinstance(document.get("d", document), dict) else {})
+    return _object(inner)
 
 
 def checked(shape: Shape, given: Mapping[str, Any]) -> Object:

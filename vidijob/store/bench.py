@@ -113,3 +113,18 @@ async def long_snapshot(database: Database) -> AsyncIterator[None]:
             yield
     finally:
         await connection.close()
+
+
+async def grown(database: Database) -> int:
+    """Return how many bytes a database has on the disk."""
+    return int(await database.value("bench.grown"))
+
+
+async def commits(database: Database) -> int:
+    """Return how many transactions were committed in a database, up to a second ago."""
+    return int(await database.value("bench.commits"))
+
+
+async def backends(database: Database) -> list[int]:
+    """Return the ids of the server's processes on its machine."""
+    return [row["pid"] for row in await database.rows("bench.backends")]

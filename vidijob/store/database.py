@@ -19,7 +19,7 @@ from vidijob.observability import metrics
 from vidijob.store.hosts import Hosts
 from vidijob.store.queries import Query, query
 from vidijob.store.translation import translated
-from vidijob.store.watching import watched
+from vidijob.store.watching import Watched
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -80,7 +80,7 @@ class Session:
     async def run(self, query: Query, *arguments: object) -> list[Record]:
         """Run a query that was put together, and return its rows; raises ``TookTooLong`` where the pool is strict."""
         try:
-            with watched(query.name, self._slow), translated():
+            with Watched(query.name, self._slow), translated():
                 return await self._connection.fetch(query.sql, *arguments)
         except Unavailable as error:
             if self._longest is not None and isinstance(error.__cause__, asyncpg.QueryCanceledError):

@@ -134,3 +134,13 @@ async def test_two_things_are_done_by_turns_and_their_medians_are_told() -> None
     assert done == ["this", "other"] * 4
     # The first time is not counted.
     assert 2 <= first < 15 and second < first
+
+
+async def test_open_pages_are_measured_and_none_misses_anything(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, words = await bench("live", "--pages", "12", "--rate", "4", "--seconds", "2", url=url)
+    assert code == 0, words
+    assert "12 open pages, 8 jobs in" in words
+    assert "0 of 96 missed" in words

@@ -77,11 +77,11 @@ async def explain(
     await transaction.start()
     try:
         await connection.execute(f"PREPARE planned AS {query(name).sql.rstrip(';')}")
-        values = ", ".join(literal(argument) for argument in arguments)
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE planned({values})")
+        values = f"({', '.join(literal(argument) for argument in arguments)})" if arguments else ""
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE planned{values}")
     finally:
         await transaction.rollback()
-        await connection.execute("DEALLOCATE ALL")
+        await connection.execute("DEALLOCATE planned")
     return list(nodes(json.loads(plan)[0]["Plan"]))
 
 
