@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, multiprocess, values
@@ -39,6 +39,8 @@ class Metric:
         self.name = name
         self.about = about
         self.labels = tuple(labels)
+        #: By the values of the labels, so that these are looked up once.
+        self._children: dict[tuple[str, ...], Any] = {}
         self.ALL.append(self)
 
     def make(self) -> None:
@@ -58,7 +60,10 @@ class Counter(Metric):
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count one, or several."""
-        (self._made.labels(*labels) if labels else self._made).inc(by)
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
+        child.inc(by)
 
 
 class Level(Metric):
@@ -76,7 +81,10 @@ class Level(Metric):
 
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Let it go up, or down."""
-        (self._made.labels(*labels) if labels else self._made).inc(by)
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
+        child.inc(by)
 
 
 class Times(Metric):
@@ -98,7 +106,10 @@ class Times(Metric):
 
     def add(self, *labels: str, seconds: float) -> None:
         """Take one in."""
-        (self._made.labels(*labels) if labels else self._made).observe(max(seconds, 0.0))
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
+        child.observe(max(seconds, 0.0))
 
 
 class Reading(Metric):

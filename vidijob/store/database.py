@@ -19,7 +19,7 @@ from vidijob.observability import metrics
 from vidijob.store.hosts import Hosts
 from vidijob.store.queries import Query, query
 from vidijob.store.translation import translated
-from vidijob.store.watching import watched
+from vidijob.store.watching import Watched
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
+#: How statements are planned, whatever the server is set to otherwise. All of ours follow an index in its order; with the
+#: default, which is that of a disk that turns, the planner would rather read five times as much and sort it.
+PLANNING = {"jit": "off", "random_page_cost": "1.1"}
 #: A statement may take this long, in seconds, before it is given up.
 COMMAND_TIMEOUT = 30.0
 #: A migration may take this long.
@@ -77,7 +80,7 @@ class Session:
     async def run(self, query: Query, *arguments: object) -> list[Record]:
         """Run a query that was put together, and return its rows; raises ``TookTooLong`` where the pool is strict."""
         try:
-            with watched(query.name, self._slow), translated():
+            with Watched(query.name, self._slow), translated():
                 return await self._connection.fetch(query.sql, *arguments)
         except Unavailable as error:
             if self._longest is not None and isinstance(error.__cause__, asyncpg.QueryCanceledError):
@@ -180,7 +183,7 @@ class Database:
             "application_name": self._application,
             "idle_in_transaction_session_timeout": _LONGEST_PAUSE,
             "timezone": "UTC",
-            "jit": "off",
+            **PLANNING,
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"
