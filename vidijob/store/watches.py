@@ -52,3 +52,8 @@ async def told(session: Session, watched: Watched, state: str | None, *, over: b
 async def begin_later(session: Session, job: JobId, told: str) -> None:
     """Begin to watch a locked job that is there already; ``told`` is its state, in the words of the face."""
     await session.rows("watch.begin_later", job, told)
+
+
+async def untold(session: Session, jobs: Sequence[JobId]) -> bool:
+    """Tell whether something of jobs that have ended is still to be told."""
+    return bool(await session.value("watch.untold", list(jobs)))
