@@ -193,9 +193,7 @@ class Server:
             self._run(stack, uploads)
             await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
         if settings.metrics_port:
-            monitor = Entrance(build_monitor(Meters(database)))
-            stack.push_async_callback(monitor.close)
-            await monitor.open(settings.host, settings.metrics_port, "--metrics-port", shared=settings.processes > 1)
+            await listen(stack, build_monitor(Meters(database)), settings, settings.metrics_port, "--metrics-port")
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
