@@ -73,7 +73,7 @@ async def counting(database: Database, size: Size) -> AsyncIterator[Figure]:
         writing.cancel()
         await asyncio.wait({writing})
     yield Figure(
-        "hits and facets equal to GROUP BY while jobs are submitted", equal, _COMPARED, "times compared", unit=""
+        "hits and facets equal to GROUP BY meanwhile", equal, _COMPARED, "times compared", unit=""
     )
 
 
