@@ -103,6 +103,7 @@ RIVALS: list[tuple[str, str, str, Any, tuple[Any, Any, Any]]] = [
         "ws://c:3",
         ("tcp://a:1", "tls://b:2", "ws://c:3"),
     ),
+    ("mps_rate", "mps_rate = 1", "2", 3, (1, 2, 3)),
     ("problem_interval", "problem_interval = 1", "2", 3, (1, 2, 3)),
     ("data_dir", 'data_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),
     ("preset_dir", 'preset_dir = "a"', "b", Path("c"), (Path("a"), Path("b"), Path("c"))),

@@ -83,7 +83,8 @@ def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
 
     drain: jobs of one step beside PgQueuer and Procrastinate; pickup: how long they wait while there is little to do, beside
     PgQueuer; chain: jobs of three steps beside bare statements; submit: submissions that share a commit beside others;
-    held: while somebody holds a snapshot. Without a FIGURE all of them.
+    held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once;
+    counts: submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
     """
     asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
 

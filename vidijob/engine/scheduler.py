@@ -40,8 +40,6 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
-#: Reading the limits may take one of so many parts of its time.
-_SHARE = 20
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
 
@@ -196,9 +194,7 @@ class Scheduler:
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
-        # While a snapshot shows all that the slots ever were, reading them takes its time.
-        pause = max(_ARRANGED, _SHARE * (time.monotonic() - now))
-        self._arrange_at = now + pause if change.settled else 0.0
+        self._arrange_at = now + _ARRANGED if change.settled else 0.0
         self._known_free = {slot.number: slot for slot in change.free}
         return change.free
 

@@ -87,6 +87,11 @@ async def open_jobs(database: Database) -> int:
     return int(await database.value("bench.open"))
 
 
+async def live_size(database: Database) -> int:
+    """Return how many bytes the tables have that only jobs under way are in, with their indexes."""
+    return int(await database.value("bench.live_size"))
+
+
 async def written(database: Database) -> int:
     """Return how many bytes were ever written to the write-ahead log of the server."""
     return int(await database.value("bench.written"))

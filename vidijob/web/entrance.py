@@ -43,7 +43,7 @@ _NOBODY_NEW = b"".join(
 class Entrance:
     """One application on one port. ``open`` once, ``close`` once."""
 
-    def __init__(self, application: web.Application, *, drain: float, longest_line: int) -> None:
+    def __init__(self, application: web.Application, *, drain: float = 0, longest_line: int = 8190) -> None:
         """``drain`` is for how many seconds those who are in may go on to ask, ``longest_line`` how many bytes the first line
         of a request may have.
         """
