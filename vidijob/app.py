@@ -210,13 +210,11 @@ class Server:
         return Telling(self._settings.site, await patiently(Identities(database).uuids))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
-        settings = self._settings
-        if settings.read_database_url is None:
+        url, bound = self._settings.read_database_url, timedelta(seconds=self._settings.read_staleness)
+        if url is None:
             return None
-        address = settings.read_database_url.get_secret_value()
-        copy = Database(lambda: address, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
-        reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
-        self._run(stack, reading)
+        copy = Database(url.get_secret_value, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
+        self._run(stack, reading := Reading(database, copy, bound))
         return reading
 
     def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
@@ -300,7 +298,9 @@ class Server:
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
         )
-        self.address = await listen(stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE)
+        self.address = await listen(
+            stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE, drain=settings.drain
+        )
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -120,6 +121,12 @@ class Settings(BaseSettings):
         le=86_400,
         description="For so many seconds a worker that is to stop lets its steps finish; then it hands them back.",
     )
+    drain: float = Field(
+        0,
+        ge=0,
+        le=600,
+        description="For so many seconds a process that is to stop answers those who are connected, and no others; behind a balancer 5 is good.",
+    )
     problem_interval: int = Field(
         60,
         ge=1,
@@ -223,6 +230,13 @@ class Settings(BaseSettings):
             value = value.split(",")
         if isinstance(value, (list, tuple)):
             return tuple(part.strip() for one in value for part in str(one).split(",") if part.strip())
+        return value
+
+    @field_validator("read_database_url")
+    @classmethod
+    def _check_standby(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "," in urlsplit(value.get_secret_value()).netloc.rpartition("@")[2]:
+            raise ValueError("it is one standby, not several hosts")
         return value
 
     @field_validator("cors_origins")

@@ -10,7 +10,7 @@ WALL_CLOCK = re.compile(r"\b(datetime\.(now|utcnow|today)|time\.time(_ns)?|date\
 #: Where a line of a job's log is noted or a call is stamped for whoever gets it: it is shown, nothing is decided by it here.
 SHOWN = {"engine/run.py", "engine/sub_tasks.py", "web/outbound.py", "api/arcgis/token.py", "api/azure/routes.py"}
 #: Where the time of a signed call is held against ours, as those who sign it expect; nothing is stored of it.
-SIGNED = {"api/alibaba/routes.py", "api/alibaba/handlers.py", "api/queues/signature.py"}
+SIGNED = {"api/queues/signature.py"}
 
 
 def test_nothing_that_is_stored_is_decided_by_the_clock_of_a_process() -> None:

@@ -21,6 +21,7 @@ TOPICS = (
     "containers",
     "systemd",
     "scaling",
+    "capacity",
     "dask",
     "hardening",
     "backup",

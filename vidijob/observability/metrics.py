@@ -70,7 +70,7 @@ REQUEST_SECONDS = Times(
     ("route", "method"),
     buckets=_QUICK,
 )
-REQUESTS_OPEN = Level("vidijob_http_requests_open", "Requests that are being answered.")
+REQUESTS_OPEN = Level("vidijob_http_requests_open", "Requests that are being answered, streams of events among them.")
 CONNECTIONS = Level("vidijob_database_connections_used", "Connections that are in use, by their pool.", ("pool",))
 CONNECTION_SECONDS = Times(
     "vidijob_database_connection_wait_seconds", "How long a free connection was waited for.", ("pool",), buckets=_QUICK

@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
+#: How statements are planned, whatever the server is set to otherwise. All of ours follow an index in its order; with the
+#: default, which is that of a disk that turns, the planner would rather read five times as much and sort it.
+PLANNING = {"jit": "off", "random_page_cost": "1.1"}
 #: A statement may take this long, in seconds, before it is given up.
 COMMAND_TIMEOUT = 30.0
 #: A migration may take this long.
@@ -180,7 +183,7 @@ class Database:
             "application_name": self._application,
             "idle_in_transaction_session_timeout": _LONGEST_PAUSE,
             "timezone": "UTC",
-            "jit": "off",
+            **PLANNING,
         }
         if self._strict:
             settings["statement_timeout"] = f"{self._longest * 1000:.0f}"

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from vidijob.errors import SetupError
 from vidijob.settings import Settings
+from vidijob.web.entrance import Entrance
 
 
 async def listen(
@@ -18,20 +18,13 @@ async def listen(
     flag: str,
     *,
     longest_line: int = 8190,
+    drain: float = 0,
 ) -> str:
     """Answer on a port until the stack is closed; returns the address. Raises ``SetupError``, which names the flag.
 
-    ``longest_line`` is how many bytes an address may have.
+    ``longest_line`` is how many bytes an address may have, ``drain`` for how many seconds those who are connected are still
+    answered when it is closed.
     """
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=5, max_line_size=longest_line)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, settings.host, port, reuse_port=settings.processes > 1 or None)
-    try:
-        await site.start()
-    except OSError as error:
-        raise SetupError(
-            f"Cannot listen on {settings.host}:{port} ({error.strerror}); choose another {flag}."
-        ) from error
-    host, port = runner.addresses[0][:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    entrance = Entrance(application, drain=drain, longest_line=longest_line)
+    stack.push_async_callback(entrance.close)
+    return await entrance.open(settings.host, port, flag, shared=settings.processes > 1)

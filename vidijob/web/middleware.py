@@ -37,13 +37,12 @@ async def identify(
     given = request.headers.get("X-Request-Id", "")
     request[REQUEST_ID] = given if _ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
     token = REQUEST.set(request[REQUEST_ID])
-    parent = tracing.incoming(request.headers)
     metrics.REQUESTS_OPEN.add()
     try:
         if not tracing.is_on() or request.path in _ASKED_BY_MACHINES:
             return await _answer(request, handler)
         with tracing.span(
-            request.method, "server", parent=parent, http__request__method=request.method,
+            request.method, "server", parent=tracing.incoming(request.headers), http__request__method=request.method,
             vidijob__request=request[REQUEST_ID],
         ) as entry:  # fmt: skip
             response = await _answer(request, handler)
@@ -64,7 +63,7 @@ async def _answer(
     status, streams = 500, False
     try:
         response = await handler(request)
-        status, streams = response.status, response.content_type == _EVENTS
+        status, streams = response.status, response.headers.get("Content-Type", "").startswith(_EVENTS)
         if not response.prepared:
             if request.content.exception() is not None:
                 # The body broke off, or was not compressed as it says. What follows on this connection cannot be told from

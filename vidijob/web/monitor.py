@@ -6,6 +6,7 @@ from aiohttp import web
 
 from vidijob.engine.metering import Meters
 from vidijob.errors import Unavailable
+from vidijob.web.entrance import CLOSING
 from vidijob.web.keys import METERS, SERVICES
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -18,6 +19,9 @@ async def health(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Answer 200 when requests can be served, 503 and the reason when not."""
+    closing = request.app.get(CLOSING)
+    if closing is not None and closing.is_set():
+        return web.json_response({"status": "not ready", "reason": "it stops"}, status=503)
     try:
         await request.app[SERVICES].insights.alive()
     except Unavailable as error:

@@ -158,6 +158,20 @@ async def merge(ask: Ask, key: str | None) -> Answer:
     return Answer()
 
 
+async def subscribe(ask: Ask, key: str | None) -> Answer:
+    """POST Jobs('…')/JobNotificationSubscriptions (ours): have the states of a job told, also of one of another face."""
+    job = number(ask, key)
+    row = await _row(ask, job)
+    ask.server.user.require(WRITE)
+    state = translate.JOB_STATES[row.job.state, row.stage]
+    if state in translate.FINAL:
+        raise Fault(400, "", f"A job that is {translate.NAMES[state]} has nothing more to be told of.")
+    subscriptions = await _subscriptions(ask, [ask.entity()])
+    if not await ask.services.listings.subscribe(job, translate.NAMES[state], subscriptions):
+        raise NotFound("Jobs", key or "")
+    return Answer()
+
+
 async def cancel(ask: Ask) -> Answer:
     """GET CancelJob?jobid='…': abort a job; refused where that was asked for already, or it has ended."""
     job = number(ask, ask.query.get("jobid", "").strip().strip("'"))
