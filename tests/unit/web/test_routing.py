@@ -101,7 +101,7 @@ TABLE = RouteTable(
 
 def find(method: str, path: str) -> tuple[str | None, dict[str, str], Sequence[str]]:
     found, names, allowed = TABLE.find(method, target(path).segments)
-    return (found.handler if found else None), dict(names), allowed
+    return (found.handler if found else None), dict(names), list(allowed)
 
 
 @pytest.mark.parametrize(
