@@ -91,8 +91,8 @@ async def test_jobs_are_submitted_and_run_beside_what_they_are_compared_with(
         ("jobs of 3 steps", "jobs/s"),
         ("submissions, 1 client ", "jobs/s"),
         ("submissions, 32 clients", "jobs/s"),
-        ("claims, p95, snapshot held for 40 jobs", "ms"),
-        ("jobs of one step, snapshot held for 40 jobs", "jobs/s"),
+        ("claims, p95, a snapshot held for 0 s at 500 jobs/s", "ms"),
+        ("jobs of one step, a snapshot held for 0 s at 500 jobs/s", "jobs/s"),
         ("jobs of one step, the last 4 of 40 jobs", "jobs/s"),
         ("queues, leases and slots after the last 4 of 40 jobs", "MB"),
     ):

@@ -90,13 +90,15 @@ async def test_what_is_kept_is_what_would_be_written_now(api: Api, forgetful: Ap
         )
         accept = chance.choice([XML, XML, JSON, TEXT])
         before = fragments.held
+        listed = b""
         for method, path in (("GET", "/API/job"), ("PUT", "/API/job/search")):
             here = await api(method, f"{path}?{query}", accept=accept)
             there = await forgetful(method, f"{path}?{query}", accept=accept)
             assert (here.status, here.body) == (200, there.body), (turn, query, accept)
             for header in ("ETag", "Next-Cursor", "Content-Type", "Content-Length"):
                 assert here.headers.get(header) == there.headers.get(header), (turn, query, header)
-        known += fragments.held == before and b"VX-" in here.body
+            listed += here.body
+        known += fragments.held == before and b"VX-" in listed
     # Often nothing new had to be written.
     assert known > ROUNDS / 5
     assert forgetful._client.app[keys.FRAGMENTS].held == 0
