@@ -17,6 +17,7 @@
 --   event_cursor, lane, delivery     what is told to them, and how far that is             (delivery: a week)
 --   job_external_id, notification_external_id     names that others gave to jobs and notifications
 --   job_origin                       what a job was submitted as, where that was through another face
+--   job_trace                        the trace that a job belongs to, where traces are wanted
 --   access_key ── signed_call        who signs requests, and with which numbers used once  (signed_call: minutes)
 --   admission_rules                  one row: grows when fewer jobs may be admitted than before
 --   watch                            jobs of which another face tells each state            (small: live jobs only)
@@ -617,6 +618,12 @@ CREATE TABLE job_origin (
   document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
   -- The number that the job's priority was made from; null: there was none, or the priority was changed later.
   priority integer
+);
+
+-- The span that submitted a job, where traces are wanted: those of its steps are its children.
+CREATE TABLE job_trace (
+  job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+  traceparent text NOT NULL CHECK (traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
 );
 
 CREATE TABLE job_external_id (

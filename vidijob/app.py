@@ -13,8 +13,6 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Literal, Protocol, TypeVar
 
-from aiohttp import web
-
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
@@ -28,6 +26,7 @@ from vidijob.engine.first_user import ensure_first_user
 from vidijob.engine.health import Health
 from vidijob.engine.identities import Identities
 from vidijob.engine.jobtypes import JobTypes
+from vidijob.engine.metering import Meters, Samples
 from vidijob.engine.notifier import Notifier
 from vidijob.engine.reading import Reading
 from vidijob.engine.remote_calls import RemoteCalls
@@ -41,7 +40,6 @@ from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.watcher import Watcher
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.engine.worker import Worker
-from vidijob.errors import SetupError
 from vidijob.executors import plugins, shipped
 from vidijob.executors.base import Executor
 from vidijob.executors.http import HttpExecutor
@@ -50,10 +48,13 @@ from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
+from vidijob.observability import tracing
 from vidijob.settings import Settings
 from vidijob.store.database import Database, until_available
 from vidijob.store.embedded import EmbeddedPostgres
 from vidijob.store.migrate import migrate, require_current
+from vidijob.web.listening import listen
+from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
 
 _log = logging.getLogger(__name__)
@@ -72,13 +73,13 @@ async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
     """Open the database that the settings name, or the embedded one, and see to it that its schema is current."""
     if settings.database_url is not None:
         address = settings.database_url.get_secret_value()
-        database = Database(lambda: address)
+        database = Database(lambda: address, slow=settings.slow)
     else:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         embedded = EmbeddedPostgres(settings.data_dir.absolute())
         await embedded.start()
         stack.push_async_callback(embedded.stop)
-        database = Database(lambda: embedded.url)
+        database = Database(lambda: embedded.url, slow=settings.slow)
     await patiently(database.open)
     stack.push_async_callback(database.close)
     if settings.database_url is None:
@@ -133,6 +134,7 @@ class Server:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
+        await stack.enter_async_context(tracing.sending(settings.otlp_endpoint))
         storage = Storage(settings.roots, workshop.remotes(settings) if "worker" in self._roles else None)
         plugged = plugins.load(storage)
         own = workshop.executors(settings, storage) if "worker" in self._roles else {}
@@ -141,9 +143,12 @@ class Server:
         bell = Bell(database)
         bell.start()
         stack.push_async_callback(bell.stop)
+        samples = Samples(database)
+        self._run(stack, samples)
         scheduler: Scheduler | None = None
         if "scheduler" in self._roles:
-            scheduler = Scheduler(database, bell, concurrent_jobs=settings.concurrent_jobs, ageing=settings.ageing_time)
+            limit, ageing = settings.concurrent_jobs, settings.ageing_time
+            scheduler = Scheduler(database, bell, concurrent_jobs=limit, ageing=ageing, told=samples.admitted)
             self._run(stack, scheduler)
             self._run(stack, Rescuer(database, bell, lambda: scheduler.leads))
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
@@ -171,13 +176,14 @@ class Server:
                 offers=parse_resources(settings.offers),
                 grace=timedelta(seconds=settings.grace),
                 look_again=timedelta(seconds=settings.problem_interval),
+                told=samples.begun,
             )
             self._run(stack, worker)
             if scheduler is not None:
                 scheduler.employ(worker)
         if "api" in self._roles:
             # Connections of its own: however many ask for lists, the engine's heartbeats find one free.
-            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST)
+            api_database = database.sibling(connections=_API_CONNECTIONS, longest=_API_LONGEST, name="api")
             await patiently(api_database.open)
             stack.push_async_callback(api_database.close)
             accounts = Accounts(api_database)
@@ -186,11 +192,13 @@ class Server:
             uploads = Uploads(api_database, storage, limit=settings.upload_limit << 20)
             self._run(stack, uploads)
             await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
+        if settings.metrics_port:
+            await listen(stack, build_monitor(Meters(database)), settings, settings.metrics_port, "--metrics-port")
         self._addressed.set()
 
     async def _notify(self, stack: AsyncExitStack, database: Database, bell: Bell) -> None:
         # Connections of its own: however much is to be told, the engine's heartbeats find one free.
-        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST)
+        own = database.sibling(connections=_NOTIFIER_CONNECTIONS, longest=_API_LONGEST, name="notifier")
         await patiently(own.open)
         stack.push_async_callback(own.close)
         telling = await self._telling(own)
@@ -202,13 +210,11 @@ class Server:
         return Telling(self._settings.site, await patiently(Identities(database).uuids))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
-        settings = self._settings
-        if settings.read_database_url is None:
+        url, bound = self._settings.read_database_url, timedelta(seconds=self._settings.read_staleness)
+        if url is None:
             return None
-        address = settings.read_database_url.get_secret_value()
-        copy = Database(lambda: address, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
-        reading = Reading(database, copy, timedelta(seconds=settings.read_staleness))
-        self._run(stack, reading)
+        copy = Database(url.get_secret_value, connections=_API_CONNECTIONS, longest=_API_LONGEST, strict=True)
+        self._run(stack, reading := Reading(database, copy, bound))
         return reading
 
     def _outbound(self, stack: AsyncExitStack, database: Database) -> Outbound:
@@ -286,23 +292,15 @@ class Server:
             executors={**shipped.METHODS, **{name: executor.methods for name, executor in plugged.items()}},
             webhook_secret=_webhook_secret(database, settings),
             uploads=uploads,
+            with_metrics=not settings.metrics_port,
             reading=None if reading is None else lambda: reading.database,
             storage_root=settings.roots[0],
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=5, max_line_size=LONGEST_LINE)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=settings.processes > 1 or None)
-        try:
-            await site.start()
-        except OSError as error:
-            raise SetupError(
-                f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); choose another --port."
-            ) from error
-        host, port = runner.addresses[0][:2]
-        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.address = await listen(
+            stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE, drain=settings.drain
+        )
 
 
 def _health(database: Database, settings: Settings, roles: Collection[Role]) -> Health:

@@ -37,6 +37,7 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
+from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
@@ -86,9 +87,11 @@ def build_application(
     storage_root: Path | None = None,
     trials: Trials | None = None,
     mps_options: MpsOptions | None = None,
+    meters: Meters | None = None,
+    with_metrics: bool = True,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods, ``reading`` tells
-    where lists and searches are read.
+    where lists and searches are read, ``with_metrics`` whether it tells its metrics on the same port.
     """
     application = web.Application(
         middlewares=[middleware.identify, cors.answer_preflights, mps.answer_at_root], client_max_size=LARGEST_BODY
@@ -133,6 +136,9 @@ def build_application(
     if storage_root is not None:
         application[keys.STORAGE_ROOT] = storage_root
     application[keys.PUBLIC_URL] = (public_url or "").rstrip("/")
+    application[keys.METERS] = meters or Meters(database)
+    if with_metrics:
+        application.add_routes([monitor.METRICS])
     published_routes = published.routes(lambda: openapi.document(VIDISPINE), resources.schemas())
     application.add_routes(
         [

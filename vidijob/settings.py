@@ -11,6 +11,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -120,6 +121,12 @@ class Settings(BaseSettings):
         le=86_400,
         description="For so many seconds a worker that is to stop lets its steps finish; then it hands them back.",
     )
+    drain: float = Field(
+        0,
+        ge=0,
+        le=600,
+        description="For so many seconds a process that is to stop answers those who are connected, and no others; behind a balancer 5 is good.",
+    )
     problem_interval: int = Field(
         60,
         ge=1,
@@ -177,6 +184,27 @@ class Settings(BaseSettings):
         "auto",
         description="What a process runs on: uvloop where it is installed, else Python's own loop; or one of them.",
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="A port of its own for /metrics, which then is not on that of the API; 0: on that of the API.",
+    )
+    slow_statement: float = Field(
+        1,
+        ge=0,
+        le=3600,
+        description="A statement of the database that takes so many seconds is logged, by its name alone; 0: none is.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="Where traces are sent to, http://collector:4318, in OTLP by HTTP (the extra otel); without it there are none.",
+    )
+    log_format: Literal["pretty", "plain", "json"] = Field(
+        "pretty",
+        description="How it is logged: pretty, for a terminal; plain, for a journal; json, a line with one object for each entry.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
     @field_validator("storage_roots", "allow_program", mode="before")
@@ -202,6 +230,13 @@ class Settings(BaseSettings):
             value = value.split(",")
         if isinstance(value, (list, tuple)):
             return tuple(part.strip() for one in value for part in str(one).split(",") if part.strip())
+        return value
+
+    @field_validator("read_database_url")
+    @classmethod
+    def _check_standby(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "," in urlsplit(value.get_secret_value()).netloc.rpartition("@")[2]:
+            raise ValueError("it is one standby, not several hosts")
         return value
 
     @field_validator("cors_origins")
@@ -262,6 +297,11 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
         return tuple(root.absolute() for root in self.storage_roots or (self.data_dir / "storage",))
+
+    @property
+    def slow(self) -> float | None:
+        """Return after how many seconds a statement is slow, or ``None``: none is."""
+        return self.slow_statement or None
 
     @property
     def keep_jobs_time(self) -> timedelta | None:

@@ -23,10 +23,13 @@ SELECT k.secret, a.name, a.disabled,
 FROM access_key k JOIN account a ON a.name = k.account
 WHERE k.id = $1::text;
 
--- name: enter(access_key, nonce, action, limit) :one_or_none
--- Enter a signed request; answers whether fewer than so many of its key and action were let in within this second: null where
--- its number was used before, no row where the key is gone.
-WITH key AS (
+-- name: enter(access_key, nonce, action, limit, signed_at, window) :one_or_none
+-- Enter a request that was signed at some time, unless that is further from now than the window is wide, in seconds; answers
+-- whether it is recent, and whether fewer than so many of its key and action were let in within this second: null where its
+-- number was used before. No row where the key is gone.
+WITH moment AS (
+  SELECT abs(extract(epoch FROM clock_timestamp() - $5::timestamptz)) <= $6::float8 AS recent
+), key AS (
   SELECT id FROM access_key WHERE id = $1::text FOR KEY SHARE
 ), entered AS (
   INSERT INTO signed_call (access_key, nonce, action, admitted)
@@ -35,11 +38,12 @@ WITH key AS (
             SELECT FROM signed_call
             WHERE access_key = $1 AND action = $3 AND admitted AND at > clock_timestamp() - interval '1 second'
             LIMIT $4::integer) last) < $4
-  FROM key
+  FROM key, moment
+  WHERE recent
   ON CONFLICT DO NOTHING
   RETURNING admitted
 )
-SELECT (SELECT admitted FROM entered) AS admitted FROM key;
+SELECT recent, (SELECT admitted FROM entered) AS admitted FROM key, moment;
 
 -- name: forget(seconds, limit) :many
 -- Take out some of the requests that are older than this.

@@ -40,6 +40,11 @@ TRUNCATE job, event, job_count, job_count_change, job_queue, step_queue, lease, 
 -- How many jobs have not ended.
 SELECT count(*) FROM job WHERE finished IS NULL;
 
+-- name: live_size() :value
+-- How many bytes the tables take that only jobs under way are in.
+SELECT sum(pg_total_relation_size(name::regclass))::bigint
+FROM unnest(ARRAY['job_queue', 'step_queue', 'lease', 'slot', 'remote_call', 'job_count_change']) AS name;
+
 -- name: written() :value
 -- How many bytes the write-ahead log of this server has grown to.
 SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint;
@@ -51,3 +56,15 @@ TRUNCATE pgqueuer, pgqueuer_log, pgqueuer_statistics;
 -- name: clear_procrastinate() :none
 -- Take out all jobs of Procrastinate.
 TRUNCATE procrastinate_jobs, procrastinate_events CASCADE;
+
+-- name: grown() :value
+-- How many bytes this database has on the disk.
+SELECT pg_database_size(current_database());
+
+-- name: commits() :value
+-- How many transactions were committed in this database; what a connection did last is told a second late.
+SELECT xact_commit FROM pg_stat_database WHERE datname = current_database();
+
+-- name: backends() :many
+-- The processes of the server, as far as they are known to it.
+SELECT pid FROM pg_stat_activity;

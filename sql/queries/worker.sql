@@ -54,8 +54,10 @@ RETURNING term;
 UPDATE leader SET expires_at = '-infinity' WHERE role = $1::text AND holder = $2::uuid;
 
 -- name: wake(channels, sender) :none
--- Wake whoever listens; sent by a connection that writes nothing.
-SELECT pg_notify(channel, $2::text) FROM unnest($1::text[]) AS channel;
+-- Wake whoever listens; sent by a connection that writes nothing. Nobody waits until the disk has it: that would hold up the
+-- commits of others, and what is lost is looked for anyway.
+SELECT pg_notify(channel, $2::text) FROM unnest($1::text[]) AS channel
+WHERE set_config('synchronous_commit', 'off', true) = 'off';
 
 -- name: is_led(role) :value
 -- Whether somebody leads.

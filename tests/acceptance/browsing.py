@@ -55,14 +55,20 @@ class Window:
         await self.page.click("button.primary")
         await self.page.wait_for_url(lambda url: "/login" not in url)
 
-    async def faults(self) -> list[str]:
-        """Return what axe-core finds on the page that is serious."""
-        found: dict[str, Any] = (await Axe().run(self.page)).response
+    async def faults(self, *rules: str) -> list[str]:
+        """Return what axe-core finds on the page that is serious, by all its rules or some."""
+        options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+        found: dict[str, Any] = (await Axe().run(self.page, options=options)).response
         return [
             f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']][:3]}"
             for one in found["violations"]
             if one["impact"] in _SERIOUS
         ]
+
+    async def show(self, name: str) -> None:
+        """Make a picture of the page as it is, where somebody wants to look at it."""
+        if SHOTS:
+            await self.shoot(name)
 
     async def shoot(self, name: str) -> Path:
         """Make a picture of the page as it is."""

@@ -40,6 +40,19 @@ async def start(installation: Installation, **settings: object) -> tuple[int, se
     return parent, answering, working
 
 
+async def requests_counted(installation: Installation, route: str) -> float:
+    """Return how many requests to a route some process says that there were."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{installation.port}/metrics") as answer,
+    ):
+        text = await answer.text()
+    found = re.findall(
+        rf'^vidijob_http_requests_total{{[^}}]*route="{re.escape(route)}"[^}}]*}} (\S+)$', text, re.MULTILINE
+    )
+    return sum(map(float, found))
+
+
 async def test_requests_are_answered_by_more_than_one_process(installation: Installation) -> None:
     parent, answering, working = await start(installation, log_level="debug")
     for _ in range(40):
@@ -48,6 +61,9 @@ async def test_requests_are_answered_by_more_than_one_process(installation: Inst
             session.get(f"http://127.0.0.1:{installation.port}/health") as answer,
         ):
             assert answer.status == 200
+    # Whichever answers tells what all have counted.
+    for _ in range(4):
+        assert await requests_counted(installation, "/health") == 40
     answered = set(re.findall(r"(\d+) vidijob\.http: GET", installation.log()))
     assert {int(pid) for pid in answered} == answering
     other = installation.run("serve", "--processes", "2")
@@ -78,6 +94,8 @@ async def test_killed_ones_come_back_and_no_job_is_lost(installation: Installati
     await until(lambda: len(listening(installation.port, children_of(parent)) - {killed}) == 2, 20)
     over.set()
     await asyncio.gather(*clients)
+    # What one has counted that was killed is not lost.
+    assert await requests_counted(installation, "/API/job") >= len(accepted)
     assert f"The process {killed} (api) was ended by SIGKILL" in " ".join(installation.log().split())
     listed = await client.document("/job?idonly=true&number=100000")
     assert accepted <= {job["jobId"] for job in listed["job"]}

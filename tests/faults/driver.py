@@ -150,9 +150,9 @@ class Driver:
         assert before <= self._rules.queue()
         self._given(admitted.leases, offer, self._rules.queue() - before, admitted.queued)
 
-    def _given(self, leases: Sequence[Lease], offer: Offer, ready: set[Run], queued: bool) -> None:
+    def _given(self, leases: Sequence[Lease], offer: Offer, ready: frozenset[tuple[int, int]], queued: bool) -> None:
         """Compare what was given to a worker, and queued, with what became ready by it."""
-        fresh = [(j, s) for j, s, *_ in ready if self._rules.jobs[j].steps[s].state is not StepState.WAITING]
+        fresh = [(j, s) for j, s in ready if self._rules.jobs[j].steps[s].state is not StepState.WAITING]
         self._same("given", len(leases), min(len(fresh), offer.room))
         self._same("queued", queued, len(ready) > len(leases))
         for lease in leases:

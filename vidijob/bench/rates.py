@@ -9,8 +9,10 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 
+from vidijob.bench.counting import counting
 from vidijob.bench.figures import Figure, Size, quantile
 from vidijob.bench.held import held
+from vidijob.bench.history import history
 from vidijob.bench.peers import PgQueuer, Procrastinate
 from vidijob.bench.running import Ours
 from vidijob.store import bench, ceiling
@@ -132,4 +134,6 @@ FIGURES: dict[str, Callable[[Database, Size], AsyncIterator[Figure]]] = {
     "submit": submitted,
     "pickup": picked_up,
     "held": held,
+    "history": history,
+    "counts": counting,
 }

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from vidijob.api.vidispine.documents import JobListDocument
 from vidijob.api.vidispine.translate import jobs as translate
+from vidijob.bench import lxml_peer as peer
 from vidijob.bench.figures import Deed, Figure, by_turns
 from vidijob.binding import json, xml
 from vidijob.engine.insights import Insights, Listing, Page
@@ -49,6 +50,7 @@ async def figures(database: Database, *, rounds: int) -> AsyncIterator[Figure]:
     await made()
     this, other = await by_turns(_often(remembered), _often(made), rounds)
     yield Figure(f"{_TIMES} times a job that has ended, kept", this, other, "read and written")
+    yield await _written(await insights.page(listing), rounds)
     for codec in (xml, json):
         for metadata in (False, True):
 
@@ -63,6 +65,24 @@ async def figures(database: Database, *, rounds: int) -> AsyncIterator[Figure]:
             name = f"{_TIMES} times a page of {_PAGE}, only read"
             form = f"{codec.__name__.rpartition('.')[2]}{', with data' if metadata else ''}"
             yield Figure(name, this, other, f"written too ({form})")
+
+
+async def _written(page: Page, rounds: int) -> Figure:
+    """How long the XML of a page takes to be written, beside the same tree built with lxml; both say the same."""
+    document = translate.job_list(page, [translate.listed(_SITE, one, metadata=True) for one in page.jobs])
+
+    async def ours() -> bytes:
+        return xml.write(document)
+
+    async def element_by_element() -> bytes:
+        return peer.element_by_element(document)
+
+    equal = peer.canonical(await ours()) == peer.canonical(await element_by_element())
+    this, other = await by_turns(_often(ours), _often(element_by_element), rounds)
+    note = "canonically equal" if equal else "NOT EQUAL"
+    return Figure(
+        f"{_TIMES} times {len(page.jobs)} jobs with data, as XML", this, other, "lxml, element by element", note
+    )
 
 
 def _often(deed: Callable[[], Awaitable[object]]) -> Deed:

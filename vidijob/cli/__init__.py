@@ -18,7 +18,7 @@ from vidijob.errors import VidijobError
 #: Each is in the file of its name, under that name.
 _COMMANDS = (
     "serve", "worker", "demo", "migrate", "postgres", "job", "problem", "jobtype", "preset", "user", "bench", "help",
-    "completion",
+    "metrics", "completion",
 )  # fmt: skip
 
 

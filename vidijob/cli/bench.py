@@ -16,7 +16,7 @@ from rich.table import Table
 
 from vidijob import settings
 from vidijob.app import open_database
-from vidijob.bench import http, reading, serving
+from vidijob.bench import balanced, http, reading, serving
 from vidijob.bench import live as live_pages
 from vidijob.bench.figures import Figure, Size
 from vidijob.bench.filling import fill as fill_database
@@ -27,6 +27,7 @@ from vidijob.bench.searching import SMALL, figures, second_database
 from vidijob.cli import loops
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
+from vidijob.cli.plan import plan_a_farm
 from vidijob.store.bench import server
 from vidijob.store.database import Database
 from vidijob.store.migrate import migrate
@@ -34,7 +35,7 @@ from vidijob.store.migrate import migrate
 #: A statement of a benchmark may take so long, in seconds: VACUUM is one.
 _LONGEST = 4 * 3600.0
 #: Of what is printed, also into a file.
-_WIDTH = 120
+_WIDTH = 160
 
 
 @click.group()
@@ -82,7 +83,8 @@ def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
 
     drain: jobs of one step beside PgQueuer and Procrastinate; pickup: how long they wait while there is little to do, beside
     PgQueuer; chain: jobs of three steps beside bare statements; submit: submissions that share a commit beside others;
-    held: while somebody holds a snapshot. Without a FIGURE all of them.
+    held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once;
+    counts: submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
     """
     asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
 
@@ -108,6 +110,28 @@ def over_http(figure: tuple[str, ...], rounds: int, seconds: float, **flags: Any
     and told, beside none of that; checking: what of a submission is reading its document. Without a FIGURE all of them.
     """
     loops.run("auto", _http(settings.load(flags), figure or tuple(http.FIGURES), rounds, seconds))
+
+
+@bench.command()
+@click.option("--processes", default="1,2,4", show_default=True, help="How many, separated by commas.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="So often each is asked.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=2, show_default=True, help="How long, in each round.")
+@setting("database_url", "data_dir")
+def balance(processes: str, rounds: int, seconds: float, **flags: Any) -> None:
+    """Processes with the API behind nginx: answers in a second, and a restart of all, one after the other, under load.
+
+    In a second database on the same server, and with the nginx of this machine.
+    """
+    try:
+        numbers = [int(part) for part in processes.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number <= 64 for number in numbers):
+        raise click.BadParameter("It is a list like 1,2,4.", param_hint="--processes")
+    loops.run("auto", _balance(settings.load(flags), numbers, rounds, seconds))
+
+
+bench.add_command(plan_a_farm)
 
 
 @bench.command()
@@ -165,6 +189,26 @@ async def _http(chosen: settings.Settings, names: Sequence[str], rounds: int, se
                     yield one
 
         await _print(chosen, database, rounds, all_of_them(), "asking")
+
+
+async def _balance(chosen: settings.Settings, numbers: Sequence[int], rounds: int, seconds: float) -> None:
+    restarts: list[str] = []
+    async with AsyncExitStack() as stack:
+        database = await _opened(stack, chosen)
+        second = await stack.enter_async_context(second_database(database))
+        async with quiet():
+            await migrate(second)
+
+        async def measured() -> AsyncIterator[Figure]:
+            async for one in balanced.figures(second, numbers, rounds, seconds):
+                if isinstance(one, Figure):
+                    yield one
+                else:
+                    restarts.append(one.words)
+
+        await _print(chosen, database, rounds, measured(), "asking")
+    for words in restarts:
+        click.echo(words)
 
 
 async def _live(chosen: settings.Settings, pages: int, rate: float, seconds: float) -> None:

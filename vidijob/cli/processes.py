@@ -212,7 +212,7 @@ def shares(roles: Collection[str], processes: int) -> list[list[str]]:
     return [*(["api"] for _ in range(processes)), *([others] if others else [])]
 
 
-def reserve(host: str, port: int) -> tuple[int, list[socket.socket]]:
+def reserve(host: str, port: int, flag: str = "--port") -> tuple[int, list[socket.socket]]:
     """Keep a port for processes that share it; returns its number, and what keeps it as long as it is not closed.
 
     Raises ``SetupError`` when somebody listens there already, also with leave to be joined: that is another server.
@@ -232,7 +232,7 @@ def reserve(host: str, port: int) -> tuple[int, list[socket.socket]]:
     except OSError as error:
         for one in kept:
             one.close()
-        raise SetupError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another --port.") from error
+        raise SetupError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another {flag}.") from error
     return port, kept
 
 

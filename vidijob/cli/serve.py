@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import os
+import shutil
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.logging import RichHandler
 
 from vidijob import settings
 from vidijob.app import ROLES, Role, Server, run
@@ -15,6 +15,7 @@ from vidijob.cli import loops, processes
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.engine.first_user import password_file
+from vidijob.observability import logs, recording
 
 _ALL = tuple(settings.Settings.model_fields)
 
@@ -39,13 +40,7 @@ def run_as(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
     chosen = settings.load(flags)
     several = chosen.processes > 1 and "api" in roles
     give_back()
-    console = Console(stderr=True)
-    logging.basicConfig(
-        level=chosen.log_level.upper(),
-        format=("%(process)d " if several else "") + "%(name)s: %(message)s",
-        handlers=[RichHandler(console=console, show_path=False, rich_tracebacks=False)],
-    )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logs.configure(chosen.log_level, chosen.log_format, with_process=several)
     if several:
         _run_several(chosen, roles)
         return
@@ -59,13 +54,21 @@ def run_as(roles: tuple[Role, ...], flags: dict[str, Any]) -> None:
 
 def _run_several(chosen: settings.Settings, roles: tuple[Role, ...]) -> None:
     port, kept = processes.reserve(chosen.host, chosen.port)
+    if chosen.metrics_port:
+        kept += processes.reserve(chosen.host, chosen.metrics_port, "--metrics-port")[1]
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     address = f"http://{host}:{port}"
+    # Whichever of them is asked tells what all have counted.
+    counts, parent = recording.share(), os.getpid()
     # In this order: what follows runs in each child, and in the parent never.
-    share = processes.Family(
-        processes.shares(roles, chosen.processes),
-        lambda: _tell_where(address, roles, f" in {chosen.processes} processes that answer requests"),
-    ).run()
+    try:
+        share = processes.Family(
+            processes.shares(roles, chosen.processes),
+            lambda: _tell_where(address, roles, f" in {chosen.processes} processes that answer requests"),
+        ).run()
+    finally:
+        if os.getpid() == parent:
+            shutil.rmtree(counts, ignore_errors=True)
     for one in kept:
         one.close()
 

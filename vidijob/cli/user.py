@@ -57,8 +57,15 @@ def add(name: str, password: str, roles: tuple[str, ...], **flags: Any) -> None:
 
 @user.command("list")
 @_where
-def list_users(**flags: Any) -> None:
+@showing.forms
+def list_users(accept: str | None, **flags: Any) -> None:
     """Show the users and their roles."""
+    if accept is not None:
+        server = profiles.unless_database(flags)
+        if server is None:
+            raise click.UsageError("--json and --xml are documents of a server: name one with --url or --profile.")
+        showing.document(ask(server, lambda remote: remote.call("GET", "/user", accept=accept)))
+        return
     rows = []
     for account in _with(flags, _listing):
         roles = ", ".join((*account.roles, *(f"those of {group}" for group in account.groups)))

@@ -34,7 +34,8 @@ _OPERATOR = User("the command line", frozenset())
 
 _FOR_WORKERS = (
     "database_url", "data_dir", "site", "worker_slots", "resource", "label", "grace", "storage_roots", "allow_scheme",
-    "remote_options", "webhook_networks", "preset_dir", "allow_program", "engine", "dask_scheduler", "event_loop", "log_level",
+    "remote_options", "webhook_networks", "preset_dir", "allow_program", "engine", "dask_scheduler", "event_loop", "host",
+    "metrics_port", "slow_statement", "otlp_endpoint", "log_format", "log_level",
 )  # fmt: skip
 
 

@@ -80,6 +80,8 @@ async def dispatch(request: web.Request) -> web.StreamResponse:
 async def _answer(request: web.Request, user: User, secret: str) -> web.StreamResponse:
     where = target(request.rel_url.raw_path.removeprefix(PREFIX))
     route, names, allowed = TABLE.find(request.method, where.segments)
+    if route is not None:
+        request[keys.ROUTE] = PREFIX + route.path
     if not user.name and (route is None or route.role is not Open.TO_ALL):
         # Who has not logged in is not told what there is.
         return _to_login(visit_of(request, user, secret, {}, NAVIGATION))

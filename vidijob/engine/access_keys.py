@@ -15,8 +15,10 @@ from datetime import datetime, timedelta
 from vidijob.access import User
 from vidijob.errors import NotAuthenticated, NotFound
 from vidijob.store import access_keys
-from vidijob.store.access_keys import KeyHolder, KeySummary
+from vidijob.store.access_keys import Entry, KeyHolder, KeySummary
 from vidijob.store.database import Database
+
+__all__ = ["WINDOW", "AccessKeys", "Entry", "is_recent"]
 
 #: A signed request is taken if its time is at most so far from now, either way.
 WINDOW = timedelta(minutes=15)
@@ -69,13 +71,13 @@ class AccessKeys:
             raise NotAuthenticated(f"The user {holder.account} is disabled.")
         return User(holder.account, holder.roles), holder.secret
 
-    async def enter(self, id: str, nonce: str, action: str, limit: int) -> bool | None:
-        """Enter a request that is signed rightly, for all processes; ``False``: there were ``limit`` of the key and action
-        within the last second, ``None``: its number was used before. Raises ``NotFound`` for a key that was taken away.
+    async def enter(self, id: str, nonce: str, action: str, limit: int, signed: datetime) -> Entry:
+        """Enter a request that is signed rightly, for all processes, unless ``limit`` of the key and action came within the
+        last second, its number was used before, or its time is not now. Raises ``NotFound`` for a key that was taken away.
         """
-        return await access_keys.enter(self._database, id, nonce, action, limit)
+        return await access_keys.enter(self._database, id, nonce, action, limit, signed, WINDOW)
 
 
 def is_recent(at: datetime, now: datetime) -> bool:
-    """Tell whether a request signed at some time can be taken now."""
+    """Tell whether a request signed at some time can be taken now, where it is not entered."""
     return abs(now - at) <= WINDOW

@@ -19,6 +19,8 @@ from vidijob.store.workers import CHANNELS, Channel
 
 #: At most 100 notifications a second leave one process (NOTIFY serialises the commits of those who send it).
 _PAUSE = 0.01
+#: Where those who matter are in this process they do their work first: others hear of it so many seconds later.
+_LATER = 0.003
 #: A proof that this process hears counts for so many seconds.
 _PROOF = 15.0
 
@@ -30,6 +32,7 @@ class Bell:
         self._database = database
         self._hearers: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
         self._unsent: set[Channel] = set()
+        self._at_home: dict[Channel, Callable[[], bool]] = {}
         #: Who it is: what this process sends it has heard already.
         self._id = uuid4().hex
         self._sender = Loop("bell", self._send)
@@ -39,6 +42,10 @@ class Bell:
     def on(self, channel: Channel, hear: Callable[[], None]) -> None:
         """Call ``hear`` whenever the channel rings, here or elsewhere."""
         self._hearers[channel].append(hear)
+
+    def at_home(self, channel: Channel, here: Callable[[], bool]) -> None:
+        """Let others hear a channel a little later while who has to act on it is ``here``."""
+        self._at_home[channel] = here
 
     def ring(self, channel: Channel) -> None:
         """Tell everybody that there may be something to do; call it after the commit."""
@@ -80,6 +87,8 @@ class Bell:
 
     async def _send(self) -> float:
         while self._unsent:
+            if all(channel in self._at_home and self._at_home[channel]() for channel in self._unsent):
+                await asyncio.sleep(_LATER)
             channels, self._unsent = self._unsent, set()
             try:
                 await workers.wake(self._database, *channels, by=self._id)

@@ -13,6 +13,7 @@ from vidijob.engine.traces import traces
 from vidijob.executors.base import Done, Fail, Retry, Wait
 from vidijob.jobs import policy
 from vidijob.jobs.states import StepState
+from vidijob.observability import metrics
 from vidijob.store.steps import End, Held
 
 
@@ -51,6 +52,7 @@ def _end(
     delay: timedelta = timedelta(),
     problem: tuple[str, Mapping[str, str]] | None = None,
 ) -> End:
+    metrics.STEP_SECONDS.add(run.hold.job_type, run.hold.executor, state.value, seconds=run.seconds)
     divided = run.sub_tasks
     if divided is not None:
         divided.close(state)

@@ -12,6 +12,7 @@ from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.worker import LEASE
 from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import StepState
+from vidijob.observability import metrics
 from vidijob.store import jobs, problems, remote_calls, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.steps import End
@@ -81,6 +82,7 @@ class Rescuer:
         if again:
             for held in await steps.give_back(self._database, again, None):
                 _log.warning("step %d of job %d: its worker vanished; it will be run again", held.step, held.job)
+                metrics.STEPS_RESCUED.add()
         self._bell.ring("vidijob_step")
         self._bell.ring("vidijob_job")
 
@@ -92,6 +94,7 @@ class Rescuer:
         if strays:
             for repaired in await steps.repair(self._database, strays):
                 _log.error("a bug: %s by the sweeper", repaired)
+                metrics.REPAIRS.add()
             self._bell.ring("vidijob_step")
             self._bell.ring("vidijob_job")
         await workers.forget(self._database, _SILENT)

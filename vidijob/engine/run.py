@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
@@ -44,6 +45,7 @@ class Run:
         self.fate: Fate | None = None
         #: Who carries it out.
         self.task: asyncio.Task[None] | None = None
+        self._began = time.monotonic()
         self._progress: Progress | None = None
         self._notes: list[Note] = []
         self._noted = 0
@@ -56,6 +58,11 @@ class Run:
         self._signal_due = False
         #: What it is divided into, if it is.
         self.sub_tasks: SubTasks | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self._began
 
     @property
     def step(self) -> int:

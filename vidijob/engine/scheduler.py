@@ -40,8 +40,6 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
-#: Reading the limits may take one of so many parts of its time.
-_SHARE = 20
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
 
@@ -60,12 +58,20 @@ class Scheduler:
     """Stands for election, and admits jobs while it leads."""
 
     def __init__(
-        self, database: Database, bell: Bell, *, concurrent_jobs: int, ageing: timedelta | None = None
+        self,
+        database: Database,
+        bell: Bell,
+        *,
+        concurrent_jobs: int,
+        ageing: timedelta | None = None,
+        told: Callable[[Collection[JobId]], None] = lambda _: None,
     ) -> None:
+        """``told`` hears which jobs were started."""
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
         self._ageing = ageing
+        self._told = told
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
@@ -84,6 +90,7 @@ class Scheduler:
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
         bell.on("vidijob_job", self._admissions.wake)
+        bell.at_home("vidijob_job", lambda: self.leads)
 
     def employ(self, hands: Hands) -> None:
         """Give steps that begin to a worker of this process at once, as far as it offers to take them."""
@@ -153,6 +160,7 @@ class Scheduler:
                 self._known_free.pop(admission.slot or 0, None)
             if admitted.queued:
                 self._bell.ring("vidijob_step")
+            self._told(admitted.started)
             if admitted.leases:
                 # That steps have begun may be told to somebody.
                 self._bell.ring("vidijob_event")
@@ -186,9 +194,7 @@ class Scheduler:
         if change.kept_for or change.removed:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
-        # While a snapshot shows all that the slots ever were, reading them takes its time.
-        pause = max(_ARRANGED, _SHARE * (time.monotonic() - now))
-        self._arrange_at = now + pause if change.settled else 0.0
+        self._arrange_at = now + _ARRANGED if change.settled else 0.0
         self._known_free = {slot.number: slot for slot in change.free}
         return change.free
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -20,6 +21,7 @@ from vidijob.engine.bell import Bell
 from vidijob.engine.loop import Loop, promptly
 from vidijob.errors import Unavailable
 from vidijob.jobs.deliveries import LaneHold, Letter, Reply, pause
+from vidijob.observability import metrics
 from vidijob.store import deliveries
 from vidijob.store.database import Database
 
@@ -143,8 +145,11 @@ class Sender:
             one.hold, letter = begun
             if letter is None:
                 return not await deliveries.close(self._database, one.hold)
+        began = time.monotonic()
         reply = await self._deliver(letter)
+        metrics.DELIVERY_SECONDS.add(seconds=time.monotonic() - began)
         if reply.received:
+            metrics.DELIVERIES.add("delivered")
             await self._enter(lambda: deliveries.delivered(self._database, one.hold, letter.id, reply))
             one.hold = replace(one.hold, failures=0)
             return True
@@ -153,6 +158,7 @@ class Sender:
 
     async def _fail(self, hold: LaneHold, letter: Letter, reply: Reply) -> None:
         final = letter.failures >= letter.call.retries
+        metrics.DELIVERIES.add("given_up" if final else "failed")
         # Where the receiver works and did not want this one, the next need not wait.
         alive = final and reply.alive
         rest = timedelta(0) if alive else pause(hold.failures + 1, self._chance)

@@ -15,7 +15,8 @@ from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name
 from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
-from vidijob.store import jobs, origins, records, watches
+from vidijob.observability import metrics, tracing
+from vidijob.store import jobs, origins, records, traces, watches
 from vidijob.store.database import Database, Session
 from vidijob.store.jobs import NewJob
 from vidijob.store.records import NewRecord
@@ -52,7 +53,9 @@ class Submissions:
 
     async def add(self, new: NewJob) -> Job:
         """Store a job, in one statement with others that come now."""
+        new = replace(new, trace=tracing.current())
         stored = await self._batch.add(new)
+        _count([new], [stored])
         return _job(new, *stored) if stored is not None else (await self._known(self._database, [new]))[new.key or ""]
 
     async def add_all(self, news: Sequence[NewJob], key: str | None) -> list[Job]:
@@ -63,6 +66,7 @@ class Submissions:
         if key is not None:
             ordered = sha256(b"".join(new.digest for new in news)).digest()
             news = [replace(new, key=_place(key, place), among=ordered) for place, new in enumerate(news)]
+        news = [replace(new, trace=tracing.current()) for new in news]
         async with self._database.transaction() as session:
             stored = await jobs.submit(session, news)
             await origins.put(
@@ -73,11 +77,13 @@ class Submissions:
                 session,
                 [kept for new, one in zip(news, stored, strict=True) if one is not None for kept in new.records],
             )
+            await traces.put(session, _traces(news, stored))
             await watches.begin(
                 session, [one[0] for new, one in zip(news, stored, strict=True) if one is not None and new.watched]
             )
             # Refused in here, or a list that is longer than the first one of its key would be stored in part.
             known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
+        _count(news, stored)
         return [
             _job(new, *one) if one is not None else known[new.key or ""] for new, one in zip(news, stored, strict=True)
         ]
@@ -98,7 +104,24 @@ class Submissions:
         return {key: job for key, (job, _) in found.items()}
 
     async def _store(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
-        return await jobs.submit(self._database, new)
+        if all(one.trace is None for one in new):
+            return await jobs.submit(self._database, new)
+        async with self._database.transaction() as session:
+            stored = await jobs.submit(session, new)
+            await traces.put(session, _traces(new, stored))
+        return stored
+
+
+def _traces(news: Sequence[NewJob], stored: Sequence[tuple[JobId, datetime] | None]) -> dict[JobId, str]:
+    """Return the traces of the jobs that were stored."""
+    both = zip(news, stored, strict=True)
+    return {one[0]: new.trace for new, one in both if one is not None and new.trace is not None}
+
+
+def _count(news: Sequence[NewJob], stored: Sequence[tuple[JobId, datetime] | None]) -> None:
+    for new, one in zip(news, stored, strict=True):
+        if one is not None:
+            metrics.SUBMITTED.add(new.type)
 
 
 def _place(key: str, place: int) -> str:

@@ -13,7 +13,7 @@ import os
 import random
 import socket
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import assert_never
@@ -26,12 +26,14 @@ from vidijob.engine.offers import Offers
 from vidijob.engine.reports import Reports
 from vidijob.engine.run import Fate, Run, checked
 from vidijob.engine.telling import store_told
+from vidijob.engine.tracking import tell, tracked
 from vidijob.errors import Unavailable
 from vidijob.executors.base import Fail, Outcome, Retry, Vanished
 from vidijob.executors.registry import Registry
 from vidijob.jobs import placement, policy, resources
 from vidijob.jobs.model import Lease, WorkerId
 from vidijob.jobs.resources import Resources
+from vidijob.observability import metrics
 from vidijob.store import problems, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.direct import Offer
@@ -68,9 +70,10 @@ class Worker:
         offers: Resources | None = None,
         grace: timedelta = timedelta(),
         look_again: timedelta = steps.CHECK_AGAIN,
+        told: Callable[[Lease], None] = lambda _: None,
     ) -> None:
         """``offers`` are its resources, ``grace`` is what steps have to finish when it stops, ``look_again`` passes between
-        two looks at what jobs wait for.
+        two looks at what jobs wait for, ``told`` hears of each step that it begins.
         """
         self.id = WorkerId(uuid4())
         self._database = database
@@ -79,6 +82,7 @@ class Worker:
         self._slots = slots
         self._site = site
         self._look_again = look_again
+        self._told = told
         self._offers = offers or {}
         self._grace = grace.total_seconds()
         self._drained = False
@@ -264,13 +268,17 @@ class Worker:
             self._next_beat = asyncio.get_running_loop().time() + _NEXT
             self._beats.wake()
         self._runs[held] = run
+        self._told(lease)
         run.task = asyncio.create_task(self._carry_out(held, run), name=f"{run.job} step {lease.step}")
 
     async def _carry_out(self, held: Held, run: Run) -> None:
-        outcome = await self._outcome(run)
+        async with tracked(self._database, run) as entry:
+            outcome = await self._outcome(run)
+            tell(entry, outcome)
         match run.fate:
             case Fate.LOST:
                 _log.warning("step %d of job %d: the lease was lost; given up", held.step, held.job)
+                metrics.LEASES_LOST.add()
                 self._runs.pop(held, None)
                 self._claims.wake()
             case Fate.HAND_BACK:

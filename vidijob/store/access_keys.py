@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 
 from vidijob.errors import NotFound
 from vidijob.store.database import Database
@@ -54,16 +55,31 @@ async def find(database: Database, id: str) -> KeyHolder | None:
     return None if row is None else KeyHolder(row["secret"], row["name"], frozenset(row["roles"]), row["disabled"])
 
 
-async def enter(database: Database, id: str, nonce: str, action: str, limit: int) -> bool | None:
-    """Enter a signed request, committed; ``False``: there were too many within this second, ``None``: it is a replay.
+class Entry(Enum):
+    """What becomes of a signed request."""
 
-    Raises ``NotFound`` where the key is gone.
-    """
-    row = await database.row("access_key.enter", id, nonce, action, limit)
+    #: It is to be answered.
+    ADMITTED = "admitted"
+    #: There were too many of its key and action within this second.
+    THROTTLED = "throttled"
+    #: Its number was used before.
+    REPEATED = "repeated"
+    #: It was signed too long ago, or for a time that is far off.
+    EXPIRED = "expired"
+
+
+async def enter(
+    database: Database, id: str, nonce: str, action: str, limit: int, signed: datetime, window: timedelta
+) -> Entry:
+    """Enter a signed request, committed, unless it is expired; raises ``NotFound`` where the key is gone."""
+    row = await database.row("access_key.enter", id, nonce, action, limit, signed, window.total_seconds())
     if row is None:
         raise NotFound("AccessKey", id)
-    admitted: bool | None = row["admitted"]
-    return admitted
+    if not row["recent"]:
+        return Entry.EXPIRED
+    if row["admitted"] is None:
+        return Entry.REPEATED
+    return Entry.ADMITTED if row["admitted"] else Entry.THROTTLED
 
 
 async def forget(database: Database, age: timedelta, limit: int) -> int:

@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 
 from vidijob.jobs.model import JobId
-from vidijob.store.database import Database, Session, translated
+from vidijob.store.database import Database, Session
 from vidijob.store.queries import query
+from vidijob.store.translation import translated
 
 
 async def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -86,6 +87,11 @@ async def open_jobs(database: Database) -> int:
     return int(await database.value("bench.open"))
 
 
+async def live_size(database: Database) -> int:
+    """Return how many bytes the tables have that only jobs under way are in, with their indexes."""
+    return int(await database.value("bench.live_size"))
+
+
 async def written(database: Database) -> int:
     """Return how many bytes were ever written to the write-ahead log of the server."""
     return int(await database.value("bench.written"))
@@ -107,3 +113,18 @@ async def long_snapshot(database: Database) -> AsyncIterator[None]:
             yield
     finally:
         await connection.close()
+
+
+async def grown(database: Database) -> int:
+    """Return how many bytes a database has on the disk."""
+    return int(await database.value("bench.grown"))
+
+
+async def commits(database: Database) -> int:
+    """Return how many transactions were committed in a database, up to a second ago."""
+    return int(await database.value("bench.commits"))
+
+
+async def backends(database: Database) -> list[int]:
+    """Return the ids of the server's processes on its machine."""
+    return [row["pid"] for row in await database.rows("bench.backends")]

@@ -63,7 +63,14 @@ class Hosts:
         return await self._choose(addresses, connect)
 
     async def _choose(self, addresses: Sequence[str], connect: Connect) -> Connection:
-        found = await asyncio.gather(*(_look(connect, one) for one in addresses), return_exceptions=True)
+        looks = [asyncio.ensure_future(_look(connect, one)) for one in addresses]
+        try:
+            found = await asyncio.gather(*looks, return_exceptions=True)
+        except asyncio.CancelledError:
+            for look in looks:
+                # Those that were quicker than whoever did not want to wait any longer.
+                look.add_done_callback(_let_go)
+            raise
         errors = [one for one in found if isinstance(one, BaseException)]
         there = [
             (one[0], one[1], address)
@@ -100,6 +107,11 @@ def split(url: str) -> list[str]:
 
 def _of(parts: SplitResult, netloc: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc))
+
+
+def _let_go(look: asyncio.Future[tuple[int | None, Connection]]) -> None:
+    if not look.cancelled() and look.exception() is None:
+        look.result()[1].terminate()
 
 
 async def _look(connect: Connect, address: str) -> tuple[int | None, Connection]:

@@ -54,8 +54,9 @@ class NewJob:
     key: str | None = None
     #: Of a job that is one of several under one key: the SHA-256 of all that was ordered.
     among: bytes | None = None
-    #: Stored beside it, by who submits it: ``origins.put``.
+    #: Stored beside it, by who submits it: ``origins.put``, ``traces.put``.
     origin: Origin | None = None
+    trace: str | None = None
     #: Whether another face tells of each of its states.
     watched: bool = False
     #: What is kept with it.
@@ -67,8 +68,7 @@ class NewJob:
         # Where an upload has landed is new each time; its checksum tells whether it is the same.
         data = {key: values for key, values in _texts(self.data).items() if key != UPLOAD}
         order = [self.type, self.state.value, self.priority.value, data, self.remark, _asked(self.asked)]
-        if self.origin is not None:
-            order.append({"face": self.origin.face, "document": self.origin.document})
+        order += [{"face": one.face, "document": one.document} for one in (self.origin,) if one is not None]
         return sha256(json.dumps(order, sort_keys=True).encode() + (self.among or b"")).digest()
 
 

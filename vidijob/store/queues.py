@@ -32,53 +32,55 @@ class Message:
 
 async def make(database: Database, name: str) -> bool:
     """Make a queue; tells whether there was none."""
-    return await database.value("queue.make", name) is not None
+    return await database.value("message_queue.make", name) is not None
 
 
 async def names(database: Database) -> list[str]:
     """Return the names of all queues."""
-    return [row["name"] for row in await database.rows("queue.list")]
+    return [row["name"] for row in await database.rows("message_queue.list")]
 
 
 async def known(database: Database, name: str) -> int | None:
     """Return about how many messages a queue holds; ``None``: there is none of this name."""
-    row = await database.row("queue.known", name)
+    row = await database.row("message_queue.known", name)
     return None if row is None else row["messages"]
 
 
 async def remove(database: Database, name: str) -> bool:
     """Take out a queue; tells whether it was there."""
-    return await database.value("queue.remove", name) is not None
+    return await database.value("message_queue.remove", name) is not None
 
 
 async def put(source: Database | Session, name: str, bodies: Sequence[str], lasting: timedelta) -> list[Message]:
     """Put messages into a queue, in their order; nothing where there is no such queue."""
-    return [_message(row) for row in await source.rows("queue.put", name, list(bodies), lasting.total_seconds())]
+    return [
+        _message(row) for row in await source.rows("message_queue.put", name, list(bodies), lasting.total_seconds())
+    ]
 
 
 async def take(database: Database, name: str, limit: int, hidden: timedelta) -> list[Message]:
     """Take the oldest messages; nobody else sees them for a while."""
-    return [_message(row) for row in await database.rows("queue.take", name, limit, hidden.total_seconds())]
+    return [_message(row) for row in await database.rows("message_queue.take", name, limit, hidden.total_seconds())]
 
 
 async def peek(database: Database, name: str, limit: int) -> list[Message]:
     """Return the oldest messages, which stay as they are."""
-    return [_message(row) for row in await database.rows("queue.peek", name, limit)]
+    return [_message(row) for row in await database.rows("message_queue.peek", name, limit)]
 
 
 async def forget(database: Database, name: str, id: UUID, receipt: UUID) -> bool:
     """Delete a message by the receipt of whoever took it last; tells whether that was so."""
-    return await database.value("queue.forget", name, id, receipt) is not None
+    return await database.value("message_queue.forget", name, id, receipt) is not None
 
 
 async def clear(database: Database, name: str) -> None:
     """Delete all messages of a queue."""
-    await database.rows("queue.clear", name)
+    await database.rows("message_queue.clear", name)
 
 
 async def expire(database: Database, limit: int) -> int:
     """Delete some messages whose time is over; returns how many."""
-    return len(await database.rows("queue.expire", limit))
+    return len(await database.rows("message_queue.expire", limit))
 
 
 def _message(row: Record) -> Message:

@@ -88,7 +88,6 @@ class Statement:
         ``few``: all that is found is little. ``among_owned``: it is found soon along the jobs of the owner. ``versions``: of
         each job only its id, and a number that is another one after each change.
         """
-        what = "versions" if versions else "page"
         if among_owned and not few:
             self._among_owned, self._without = True, _WITHOUT_BITMAPS
         if wanted.data or (few and not _along_an_index(wanted, order)):
@@ -99,7 +98,7 @@ class Statement:
             self._where(wanted, beyond)
             self._head("no_detour")
             self._head("end")
-            self._head(f"{what}_of_found")
+            self._head("versions_of_found" if versions else "page_of_found")
         elif offset:
             # What is passed over is read from an index alone.
             self._head("begin_places")
@@ -108,11 +107,11 @@ class Statement:
             self._order(order)
             self._head("page_end", offset=offset, limit=number)
             self._head("end")
-            self._head(f"{what}_of_places")
+            self._head("versions_of_places" if versions else "page_of_places")
             self._order(order)
             return
         else:
-            self._head(what)
+            self._head("versions" if versions else "page")
             self._where(wanted, beyond)
         self._order(order)
         self._head("page_end", offset=offset, limit=number)

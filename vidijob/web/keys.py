@@ -22,6 +22,7 @@ from vidijob.engine.insights import Insights
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
+from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
@@ -78,6 +79,9 @@ PUBLIC_URL = web.AppKey("public_url", str)
 STORAGE_ROOT = web.AppKey("storage_root", Path)
 #: Documents of jobs that have ended.
 KEPT = web.AppKey("kept", Kept)
+METERS = web.AppKey("meters", Meters)
+#: The template of the request's path, where a face has found one: ``/API/job/{id}``.
+ROUTE = web.RequestKey("route", str)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 #: Jobs as lists show them.

@@ -1,11 +1,15 @@
-"""Is the process up, and can it work: two questions that a machine asks."""
+"""Is the process up, can it work, and what has it done: questions that a machine asks."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from vidijob.engine.metering import Meters
 from vidijob.errors import Unavailable
-from vidijob.web.keys import SERVICES
+from vidijob.web.entrance import CLOSING
+from vidijob.web.keys import METERS, SERVICES
+
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def health(request: web.Request) -> web.Response:
@@ -15,6 +19,9 @@ async def health(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Answer 200 when requests can be served, 503 and the reason when not."""
+    closing = request.app.get(CLOSING)
+    if closing is not None and closing.is_set():
+        return web.json_response({"status": "not ready", "reason": "it stops"}, status=503)
     try:
         await request.app[SERVICES].insights.alive()
     except Unavailable as error:
@@ -24,4 +31,19 @@ async def ready(request: web.Request) -> web.Response:
     return web.json_response({"status": "ready"})
 
 
+async def metrics(request: web.Request) -> web.Response:
+    """Answer what Prometheus asks for."""
+    page = await request.app[METERS].page()
+    return web.Response(body=page, headers={"Content-Type": _PROMETHEUS, "Cache-Control": "no-store"})
+
+
 ROUTES = (web.get("/health", health), web.get("/ready", ready))
+METRICS = web.get("/metrics", metrics)
+
+
+def build_monitor(meters: Meters) -> web.Application:
+    """Return a server that tells its metrics, and that it is up, and nothing else."""
+    application = web.Application()
+    application[METERS] = meters
+    application.add_routes([web.get("/health", health), METRICS])
+    return application

@@ -72,6 +72,9 @@ async def test_users_are_made_and_changed_by_the_server_or_on_its_database(vidij
             for line in (await vidijob("user", "list", *place)).out.splitlines()
         }
         assert set(rows["ann"].split(", ")) == {"_job_write", "_administrator"}
+    document = json.loads((await vidijob("user", "list", "--json")).out)
+    assert {"admin", "reader", "ann"} == {one["userName"] for one in document["user"]}
+    assert (await vidijob("user", "list", "--json", "--database-url", url)).code == Exit.USAGE
     assert (await vidijob("user", "disable", "ann")).code == Exit.DONE
     assert "ann (disabled)\t" in (await vidijob("user", "list", "--database-url", url)).out
     assert (await vidijob("user", "enable", "ann")).code == Exit.DONE

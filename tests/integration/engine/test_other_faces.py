@@ -5,7 +5,7 @@ the event log by cursor, access keys.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -27,6 +27,7 @@ from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import JobFilter, TaskGroup
 from vidijob.store import access_keys, admissions, limits, slots, users, workers
+from vidijob.store.access_keys import Entry
 from vidijob.store.database import Database
 
 QUEUE = TaskGroup("q", filters=(JobFilter(data=(("queue", "q"),)),))
@@ -227,13 +228,18 @@ async def test_access_keys(database: Database) -> None:
             await keys.revoke(account, key)
 
     # A number is used once, in all processes; of those that are let in there are only so many in a second.
-    entered = [await one.enter(id, "n1", "A", 2) for one in (keys, other)]
-    assert entered == [True, None]
-    assert [await keys.enter(id, nonce, "A", 2) for nonce in ("n2", "n3", "n4")] == [True, False, False]
-    assert await keys.enter(id, "n5", "B", 2) is True, "each action for itself"
-    assert await keys.enter(id, "n3", "A", 2) is None
+    now = datetime.now(UTC)
+
+    async def enter(nonce: str, action: str = "A", minutes: float = 0, by: AccessKeys = keys) -> Entry:
+        return await by.enter(id, nonce, action, 2, now + timedelta(minutes=minutes))
+
+    assert [await enter("n1", by=one) for one in (keys, other)] == [Entry.ADMITTED, Entry.REPEATED]
+    assert [await enter(nonce) for nonce in ("n2", "n3", "n4")] == [Entry.ADMITTED, Entry.THROTTLED, Entry.THROTTLED]
+    assert await enter("n5", "B") is Entry.ADMITTED, "each action for itself"
+    assert await enter("n3") is Entry.REPEATED
+    assert [await enter("n7", minutes=minutes) for minutes in (-15.1, 15.1)] == [Entry.EXPIRED] * 2
     await asyncio.sleep(1.01)
-    assert await keys.enter(id, "n6", "A", 2) is True
+    assert await enter("n6", minutes=-14.9) is Entry.ADMITTED
     assert await access_keys.forget(database, timedelta(seconds=60), 10) == 0
     assert await access_keys.forget(database, timedelta(0), 4) == 4
 

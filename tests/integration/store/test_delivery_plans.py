@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.integration.store.test_plans import explain
-from vidijob.store.database import Database
+from vidijob.store.database import PLANNING, Database
 
 HISTORY = 20_000
 #: Events in a hundred transactions, all looked at but the last; many lanes, one due, each with a backlog.
@@ -34,7 +34,7 @@ async def connection(
     request: pytest.FixtureRequest, database: Database, url: str
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection to a database with a long history."""
-    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    connection = await asyncpg.connect(url, server_settings=PLANNING)
     try:
         await connection.execute(FILL)
         if request.param == "analysed":

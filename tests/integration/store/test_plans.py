@@ -14,7 +14,7 @@ import pytest
 
 from vidijob.jobs.states import StepEvent, step_sources
 from vidijob.store import admissions
-from vidijob.store.database import Database
+from vidijob.store.database import PLANNING, Database
 from vidijob.store.queries import query
 
 WAITING = 20_000
@@ -57,7 +57,7 @@ async def connection(
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection to a database with full queues, and statistics of some age."""
     # As the engine's connections are.
-    settings = {"jit": "off", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+    settings = {**PLANNING, "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
     connection = await asyncpg.connect(url, server_settings=settings)
     try:
         for table in TABLES:
@@ -77,11 +77,11 @@ async def explain(
     await transaction.start()
     try:
         await connection.execute(f"PREPARE planned AS {query(name).sql.rstrip(';')}")
-        values = ", ".join(literal(argument) for argument in arguments)
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE planned({values})")
+        values = f"({', '.join(literal(argument) for argument in arguments)})" if arguments else ""
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE planned{values}")
     finally:
         await transaction.rollback()
-        await connection.execute("DEALLOCATE ALL")
+        await connection.execute("DEALLOCATE planned")
     return list(nodes(json.loads(plan)[0]["Plan"]))
 
 

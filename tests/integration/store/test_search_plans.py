@@ -17,7 +17,7 @@ from vidijob.jobs.model import Priority
 from vidijob.jobs.search import DataCondition, FacetField, Filter, Order, Position, SortField
 from vidijob.jobs.states import JobState
 from vidijob.store import search
-from vidijob.store.database import Database, Session
+from vidijob.store.database import PLANNING, Database, Session
 from vidijob.store.queries import Query
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Explaining(Session):
 @pytest.fixture
 async def session(request: pytest.FixtureRequest, database: Database, url: str) -> AsyncIterator[Explaining]:
     """A session on a database with many jobs, and statistics of some age."""
-    connection = await asyncpg.connect(url, server_settings={"jit": "off"})
+    connection = await asyncpg.connect(url, server_settings=PLANNING)
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
     try:
         for table in TABLES:

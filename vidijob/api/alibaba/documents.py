@@ -51,14 +51,14 @@ class Job(Pascal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobList(Pascal):
-    """Jobs."""
+    """Several jobs."""
 
     job: Always[tuple[Job, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strings(Pascal):
-    """Ids."""
+    """Several ids."""
 
     string: Always[tuple[str, ...]] = ()
 
@@ -108,7 +108,7 @@ class Pipeline(Pascal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineList(Pascal):
-    """Pipelines."""
+    """Several pipelines."""
 
     pipeline: Always[tuple[Pipeline, ...]] = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from vidijob.api.alibaba import documents as wire
 from vidijob.api.alibaba import pipelines, translate
@@ -20,7 +20,6 @@ from vidijob.jobs.states import JobState
 
 _MOST_OUTPUTS = 30
 _MOST_ASKED = 10
-_LISTED = timedelta(days=90)
 _NEWEST = (By(SortField.ID, descending=True),)
 
 
@@ -125,11 +124,10 @@ async def query_job_list(call: Call) -> wire.QueryJobListResponse:
 
 
 async def list_job(call: Call) -> wire.ListJobResponse:
-    """ListJob: the transcoding jobs of the last 90 days, the newest first, page by page."""
+    """ListJob: the transcoding jobs, the newest first, page by page."""
     state = call.optional("State") or "All"
     states = None if state == "All" else translate.core_states(state)
     pipeline = call.optional("PipelineId")
-    since = datetime.now(UTC) - _LISTED
     begin, end = (
         translate.moment(text, name) if (text := call.optional(name)) is not None else None
         for name in ("StartOfJobCreatedTimeRange", "EndOfJobCreatedTimeRange")
@@ -142,7 +140,7 @@ async def list_job(call: Call) -> wire.ListJobResponse:
                 types=[translate.JOB_TYPE],
                 states=states,
                 data=[DataCondition(translate.QUEUE, translate.check_id(pipeline, "PipelineId"))] if pipeline else (),
-                started_from=since if begin is None else max(begin, since),
+                started_from=begin,
                 # To the end of the second that was said.
                 started_to=None if end is None else end + timedelta(milliseconds=999),
             ),

@@ -1,6 +1,6 @@
 """The table of the face: action, handler, role; and the way of every call from HTTP and back.
 
-The order is fixed: the action is known, the key is, the time is now, the signature is right, the number was not used, there
+The order is fixed: the action is known, the key is, the signature is right, the time is now, the number was not used, there
 were not too many, the role is there; only then the handler, so that a call that is refused has changed nothing.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from aiohttp import web
@@ -21,7 +20,7 @@ from vidijob.api.alibaba.faults import RETRY_AFTER, Fault, fault
 from vidijob.api.alibaba.signature import Received, claim
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
-from vidijob.engine.access_keys import is_recent
+from vidijob.engine.access_keys import Entry
 from vidijob.errors import NotAuthenticated, NotFound
 from vidijob.web import addresses, bodies, keys
 from vidijob.web.middleware import shown
@@ -31,6 +30,12 @@ _log = logging.getLogger(__name__)
 PREFIX = "/mps"
 OPTIONS = web.AppKey("mps", Options)
 _LARGEST = 1024 * 1024
+
+_REFUSED = {
+    Entry.EXPIRED: "InvalidTimeStamp.Expired",
+    Entry.REPEATED: "SignatureNonceUsed",
+    Entry.THROTTLED: "Throttling.User",
+}
 
 Handler = Callable[[Call], Awaitable[Document]]
 
@@ -110,6 +115,7 @@ async def _answer(request: web.Request, received: Received, request_id: str) -> 
         raise Fault("MissingParameter", "Action")
     if received.action not in ACTIONS:
         raise Fault("InvalidAction.NotFound")
+    request[keys.ROUTE] = f"{PREFIX} {received.action}"
     handler, role = ACTIONS[received.action]
     if not received.is_v3 and received.parameters.get("Format", "XML").upper() not in ("JSON", "XML"):
         raise Fault("InvalidParameter", "Format")
@@ -134,17 +140,13 @@ async def _user(received: Received, services: keys.Services, options: Options) -
     claimed = claim(received)
     try:
         user, secret = await services.access_keys.holder(claimed.key)
-        if not is_recent(claimed.at, datetime.now(UTC)):
-            raise Fault("InvalidTimeStamp.Expired")
         claimed.prove(secret)
         # Only what is signed rightly is entered: nobody else can use numbers up.
-        entered = await services.access_keys.enter(claimed.key, claimed.nonce, received.action, options.rate)
+        entry = await services.access_keys.enter(claimed.key, claimed.nonce, received.action, options.rate, claimed.at)
     except NotFound:
         raise Fault("InvalidAccessKeyId.NotFound") from None
     except NotAuthenticated:
         raise Fault("InvalidAccessKeyId.Inactive") from None
-    if entered is None:
-        raise Fault("SignatureNonceUsed")
-    if not entered:
-        raise Fault("Throttling.User")
+    if entry is not Entry.ADMITTED:
+        raise Fault(_REFUSED[entry])
     return user

@@ -95,6 +95,8 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
 async def _answer(request: web.Request, given: Parameters) -> Mapping[str, Any]:
     segments = target(request.rel_url.raw_path.removeprefix(PREFIX)).segments
     route, names, allowed = TABLE.find(request.method, segments)
+    if route is not None:
+        request[keys.ROUTE] = PREFIX + route.path
     services = request.app[keys.SERVICES]
     open_to_all = route is not None and route.role is Open.TO_ALL
     # Who has no token is not told what there is.

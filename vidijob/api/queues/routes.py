@@ -71,7 +71,8 @@ async def _answer(request: web.Request) -> web.Response:
                 raise Invalid("popreceipt", "The id or the pop receipt of the message is none.") from None
             await services.queues.forget(name, message, receipt)
             return web.Response(status=204)
-    raise web.HTTPMethodNotAllowed(request.method, ["GET", "POST", "PUT", "DELETE"])
+        case _:
+            raise web.HTTPMethodNotAllowed(request.method, ["GET", "POST", "PUT", "DELETE"])
 
 
 async def _queue(method: str, queues: Queues, name: str, user: User, query: Mapping[str, str]) -> web.Response:
@@ -85,7 +86,8 @@ async def _queue(method: str, queues: Queues, name: str, user: User, query: Mapp
             return web.Response(status=204)
         case "GET" | "HEAD" if query.get("comp") == "metadata":
             return web.Response(headers={"x-ms-approximate-messages-count": str(await queues.length(name))})
-    raise web.HTTPMethodNotAllowed(method, ["GET", "PUT", "DELETE"])
+        case _:
+            raise web.HTTPMethodNotAllowed(method, ["GET", "PUT", "DELETE"])
 
 
 async def _messages(
@@ -111,7 +113,8 @@ async def _messages(
             await queues.length(name)
             await queues.clear(name)
             return web.Response(status=204)
-    raise web.HTTPMethodNotAllowed(request.method, ["GET", "POST", "DELETE"])
+        case _:
+            raise web.HTTPMethodNotAllowed(request.method, ["GET", "POST", "DELETE"])
 
 
 def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

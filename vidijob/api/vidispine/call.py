@@ -197,6 +197,8 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
 async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.StreamResponse:
     where = target(request.rel_url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
+    if route is not None:
+        request[keys.ROUTE] = prefix + route.path
     # Who has not logged in is not told what there is.
     application = request.app
     services = application[keys.SERVICES]

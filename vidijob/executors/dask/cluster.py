@@ -28,7 +28,7 @@ from vidijob.jobs.resources import Resources
 _log = logging.getLogger(__name__)
 
 #: Seconds for a connection, and for an answer.
-_CONNECT, _ANSWER = 5.0, 4.0
+_CONNECT, _ANSWER = 3.0, 4.0
 #: For so many seconds a step may wait for a worker that offers what it needs.
 _UNOFFERED = 60.0
 #: Of a label so much is asked for: it is not used up. A power of two, of which sums are exact.
@@ -75,11 +75,13 @@ class _Handed:
 class Cluster:
     """One scheduler; ``build`` makes the executors of a node there."""
 
-    def __init__(self, address: str, build: Build) -> None:
+    def __init__(self, address: str, build: Build, *, patience: float = _UNOFFERED) -> None:
+        """``patience`` is for how many seconds a step may wait for a worker that offers what it needs."""
         self.address = address
         #: Under this name nodes tell what this dispatcher is to hear.
         self.topic = f"vidijob-{uuid4()}"
         self._build = build
+        self._patience = patience
         self._client: Client | None = None
         self._connecting: asyncio.Task[Client] | None = None
         self._handed: dict[int, _Handed] = {}
@@ -246,7 +248,7 @@ class Cluster:
             handed.unoffered_since = None
             return
         handed.unoffered_since = handed.unoffered_since or now
-        if now - handed.unoffered_since >= _UNOFFERED:
+        if now - handed.unoffered_since >= self._patience:
             what = "what the step needs" if handed.needed else "to run it"
             handed.fail(Unoffered(f"The cluster of {self.address} has no worker that offers {what}; start one."))
 

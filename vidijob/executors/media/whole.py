@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from vidijob.executors.base import Done, Fail, Outcome, ProgressUnit, StepContext, SubTask, Wait
 from vidijob.executors.media.executor import MediaExecutor
-from vidijob.jobs.model import JobData
+from vidijob.jobs.model import JobData, Priority
 
 #: What a transcode consists of.
 _PIECES = ("setUp", "checkSource", "transcode", "checkResult", "finish")
@@ -84,6 +84,10 @@ class _Piece:
     @property
     def user(self) -> str:
         return self._whole.user
+
+    @property
+    def priority(self) -> Priority:
+        return self._whole.priority
 
     @property
     def metadata(self) -> Mapping[str, str]:

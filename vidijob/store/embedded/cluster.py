@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from vidijob.errors import SetupError
+from vidijob.store.database import PLANNING
 from vidijob.store.embedded.account import Account
 from vidijob.store.embedded.install import Install
 from vidijob.store.embedded.supervisor import CLUSTER, cluster_argument
@@ -24,8 +25,7 @@ SETTINGS = {
     "shared_buffers": "256MB",
     "max_connections": "200",
     "max_wal_size": "2GB",
-    "random_page_cost": "1.1",
-    "jit": "off",
+    **PLANNING,
     # The password is 256 random bits, which need no stretching; a login then costs hardly more than a round trip.
     "scram_iterations": "1",
     # A query whose client died ends within this time.

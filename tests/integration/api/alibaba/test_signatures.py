@@ -135,11 +135,13 @@ async def test_what_is_refused_of_the_older_way(mps: Mps, changed: dict[str, obj
     ],
 )
 async def test_what_is_refused_of_the_newer_way(mps: Mps, changed: dict[str, object], status: int, code: str) -> None:
-    headers = mps.key.v3("AddPipeline", {"Name": "p"}, mps.host)
-    headers |= {
-        name: stamp(datetime.now(UTC) + value) if isinstance(value, timedelta) else str(value)
+    moments = {
+        name.replace("-", "_"): stamp(datetime.now(UTC) + value)
         for name, value in changed.items()
+        if isinstance(value, timedelta)
     }
+    headers = mps.key.v3("AddPipeline", {"Name": "p"}, mps.host, b"", **moments)
+    headers |= {name: str(value) for name, value in changed.items() if not isinstance(value, timedelta)}
     reply = await mps.send("POST", "/mps/", {"Name": "p"}, headers)
     assert (reply.status, reply.code) == (status, code)
     assert await count(mps) == 0

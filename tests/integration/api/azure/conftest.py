@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,12 @@ class Media:
         url = URL(str(self.client.make_url("/azure/")) + path, encoded=True)
         skip = ["Accept", "Content-Type"]
         async with self.client.session.request(
-            method, url, data=data, headers=sent, skip_auto_headers=skip, allow_redirects=False
+            method,
+            url,
+            data=data if data is None else BytesIO(data),
+            headers=sent,
+            skip_auto_headers=skip,
+            allow_redirects=False,
         ) as answer:
             reply = Reply(answer.status, answer.headers, await answer.read())
         assert reply.status != 500, reply.text

@@ -1,0 +1,102 @@
+"""Several processes behind nginx, as the help page configures it: what one of them has taken, all know; and a restart of each, one
+after the other, under load, loses no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+
+from tests.acceptance.conftest import PASSWORD
+from vidijob.bench.balancing import Load, farm, find_nginx
+
+#: The long form, ``vidijob bench balance``, has four.
+PROCESSES = 2
+JSON = {"Accept": "application/json"}
+
+pytestmark = pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed here, and .ci/run could not do it")
+
+
+async def call(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> tuple[int, Any]:
+    """Send a request; returns status and document."""
+    options["headers"] = JSON | options.get("headers", {})
+    async with session.request(method, url, **options) as answer:
+        body = await answer.read()
+        return answer.status, json.loads(body) if body.startswith((b"{", b"[")) else body.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_processes_behind_nginx(url: str) -> None:
+    admin = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
+    async with farm(url, PROCESSES, admin_password=PASSWORD) as made, aiohttp.ClientSession() as session:
+        first, second = (process.address for process in made.processes)
+
+        # A login that one of them gave is known to the other.
+        status, token = await call(session, "GET", f"{first}/API/token", headers=admin | {"Accept": "text/plain"})
+        assert status == 200, token
+        holder = {"Authorization": f"token {token}"}
+        for address in (first, second, made.address):
+            assert (await call(session, "GET", f"{address}/API/job?number=0", headers=holder))[0] == 200
+
+        # So is a key under which a job was submitted, at the same moment as well.
+        keyed = holder | {"Idempotency-Key": "one job"}
+        both = await asyncio.gather(
+            *(
+                call(session, "POST", f"{one}/API/job?type=THUMBNAIL&holdJob=true", headers=keyed)
+                for one in (first, second)
+            )
+        )
+        assert [status for status, _ in both] == [200, 200]
+        assert len({document["jobId"] for _, document in both}) == 1
+
+        # What one does, a live page of the other is told, through nginx as well.
+        for page in (second, made.address):
+            assert await is_told(session, page, f"{first}/API/job?type=THUMBNAIL", holder, token)
+        apart = {f"VX-{id}" for id in await jobs(url)}
+
+        # Each is restarted while clients submit, on new connections all the time.
+        load = Load(f"{made.address}/API/job?type=THUMBNAIL&holdJob=true", holder | JSON)
+        running = asyncio.create_task(load.run(4))
+        before = {process.child.pid for process in made.processes if process.child is not None}
+        await made.restart_all()
+        load.stop()
+        await running
+        assert not before & {process.child.pid for process in made.processes if process.child is not None}
+        assert load.answers["200"] > 50 and load.failed == 0, load.answers
+        # Each job that was acknowledged is there once, and there is no other.
+        assert sorted({f"VX-{id}" for id in await jobs(url)} - apart) == sorted(load.jobs)
+
+
+async def is_told(session: aiohttp.ClientSession, page: str, order: str, holder: dict[str, str], token: str) -> bool:
+    """Tell whether a live page is told of jobs that are submitted meanwhile; what came right before it opened it may not be."""
+    async with session.get(f"{page}/console/live", headers={"Cookie": f"vidijob_session={token}"}) as events:
+        assert events.status == 200, await events.read()
+        ours: set[str] = set()
+
+        async def hear() -> bool:
+            async for line in events.content:
+                if any(f'"{id}"' in line.decode() for id in ours):
+                    return True
+            return False
+
+        heard = asyncio.create_task(hear())
+        async with asyncio.timeout(20):
+            while not heard.done():
+                ours.add((await call(session, "POST", order, headers=holder))[1]["jobId"])
+                await asyncio.wait({heard}, timeout=0.5)
+        return heard.result()
+
+
+async def jobs(url: str) -> list[int]:
+    """Return the jobs that there are."""
+    connection = await asyncpg.connect(url)
+    try:
+        return [row["id"] for row in await connection.fetch("SELECT id FROM job")]
+    finally:
+        await connection.close()
