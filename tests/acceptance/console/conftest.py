@@ -42,6 +42,8 @@ class Farm:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
         self.address = f"http://127.0.0.1:{installation.port}"
+        #: The cookies of who has logged in once.
+        self.logins: dict[str, Any] = {}
 
     @property
     def storage(self) -> Path:
@@ -146,6 +148,7 @@ async def window(chromium: Browser, farm: Farm) -> AsyncIterator[Open]:
             base_url=farm.address,
             viewport=options.pop("viewport", {"width": 1360, "height": 860}),
             reduced_motion="reduce",
+            storage_state=farm.logins.get(user) if user is not None else None,
             **options,
         )
         contexts.append(context)
@@ -154,11 +157,13 @@ async def window(chromium: Browser, farm: Farm) -> AsyncIterator[Open]:
         context.on("weberror", lambda error: wrong.append(str(error.error)))
         context.on("request", watch)
         page = await context.new_page()
-        if user is not None:
+        if user is not None and user not in farm.logins:
             await page.goto("/console/login")
             await page.fill("[name=name]", user)
             await page.fill("[name=password]", PASSWORD)
             await page.click("text=Log in")
+            await page.wait_for_url(lambda url: "/login" not in url)
+            farm.logins[user] = await context.storage_state()
         await page.goto(f"/console{path}")
         return page
 
