@@ -4,6 +4,7 @@ meanwhile and in whichever form they are asked for.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 
@@ -120,3 +121,24 @@ async def test_what_is_kept_has_a_bound_and_no_word_of_a_client_passes_it(api: A
     # The order of the words and how often each stands there makes no difference.
     await api("GET", "/API/job?user=false&field=b,a")
     assert fragments.held == held
+
+
+async def test_jobs_that_are_asked_for_at_once_are_each_told_by_its_own_answer(api: Api, database: Database) -> None:
+    await execute(
+        database,
+        "INSERT INTO job (id, type, state, priority, owner, total_steps, finished, verdict)"
+        " SELECT n, 'TYPE' || n, CASE WHEN n % 2 = 0 THEN 'FINISHED' ELSE 'READY' END::job_state, 'MEDIUM', 'admin', 1,"
+        " CASE WHEN n % 2 = 0 THEN now() END, CASE WHEN n % 2 = 0 THEN 'FINISHED' END::job_state"
+        f" FROM generate_series(1, {JOBS}) n;{COUNTED}",
+    )
+    wanted = [*range(1, JOBS + 10), *range(1, 10)]
+    # The second time some are known.
+    for _ in range(2):
+        replies = await asyncio.gather(*(api("GET", f"/API/job/VX-{id}") for id in wanted))
+        for id, reply in zip(wanted, replies, strict=True):
+            assert reply.status == (200 if id <= JOBS else 404), id
+            if id <= JOBS:
+                assert (reply.find("jobId"), reply.find("type")) == ([f"VX-{id}"], [f"TYPE{id}"])
+    await execute(database, f"DELETE FROM job WHERE id <= 10;{COUNTED}")
+    replies = await asyncio.gather(*(api("GET", f"/API/job/VX-{id}") for id in range(1, 21)))
+    assert [reply.status for reply in replies] == [404] * 10 + [200] * 10
