@@ -20,6 +20,9 @@ import pytest
 from tests.acceptance.conftest import PASSWORD, Client, Installation, free_port
 from vidijob import help
 
+# Each starts servers, and Postgres anew, which on a busy machine takes its time.
+pytestmark = pytest.mark.timeout(240)
+
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
 
