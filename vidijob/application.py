@@ -44,6 +44,7 @@ from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
+from vidijob.engine.stills import Stills
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -122,6 +123,7 @@ def build_application(
         records=Records(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
+        stills=Stills(uploads.storage if uploads is not None else None),
         traffic=Observer(database),
         trials=trials or Trials(None, None),
         uploads=uploads or Uploads(database, None),

@@ -1,6 +1,7 @@
 -- What is done in one statement where nothing else of a job is under way: no other step of it is queued, held or waits.
 -- Nobody but the holder of that one lease can change its steps then, so that what the statement sees of them is as it is,
--- also when it was begun before the job was locked.
+-- also when it was begun before the job was locked. Whatever waits with more priority goes through the queue first, and an
+-- answer that was lost is asked for: what a worker holds without knowing it hands back at once.
 
 -- name: end(ends, jobs, worker, executors, room, lease_seconds, short) :many
 -- Finish attempts that are still held, and move their jobs on: to the next steps, to the next clean-up step, or to their

@@ -14,3 +14,10 @@ WHERE job_id = $1::bigint AND face = $2::text RETURNING job_id;
 -- name: of(ids) :many
 -- What jobs were submitted as; those of which it is known.
 SELECT job_id, face, document, priority FROM job_origin WHERE job_id = ANY ($1::bigint[]);
+
+-- name: subscribe(job, subscriptions) :none
+-- Add to whom a job's states are told, whichever face it came through.
+INSERT INTO job_origin AS o (job_id, face, document)
+VALUES ($1::bigint, 'vidispine', jsonb_build_object('JobNotificationSubscriptions', $2::jsonb))
+ON CONFLICT (job_id) DO UPDATE SET document = jsonb_set(
+  o.document, '{JobNotificationSubscriptions}', coalesce(o.document -> 'JobNotificationSubscriptions', '[]') || $2::jsonb);

@@ -26,3 +26,11 @@ UPDATE watch SET tx = $2::text::xid8, after_id = $3::bigint, told = $4::text WHE
 -- name: end(job) :none
 -- Watch a job no longer.
 DELETE FROM watch WHERE job_id = $1::bigint;
+
+-- name: begin_later(job, told) :none
+-- Begin to watch a job that is there already, from now on, unless it is watched; needs it locked.
+INSERT INTO watch (job_id, told) VALUES ($1::bigint, $2::text) ON CONFLICT DO NOTHING;
+
+-- name: untold(jobs) :value
+-- Whether something of some jobs that have ended is still to be told.
+SELECT EXISTS (SELECT FROM watch WHERE job_id = ANY ($1::bigint[]));

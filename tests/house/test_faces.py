@@ -52,3 +52,14 @@ def test_the_ledger_of_mps_names_tests_that_are_there() -> None:
     for letter, test, more in named:
         written = re.findall(r"^async def (test_\w+)", (TESTS / files[letter]).read_text("utf-8"), re.MULTILINE)
         assert [other for other in written if other == test or (more and other.startswith(test))], test
+
+
+@pytest.mark.parametrize("face", ["arcgis", "azure"])
+def test_a_ledger_names_tests_that_are_there(face: str) -> None:
+    ledger = (PACKAGE / "api" / face / "README.md").read_text("utf-8")
+    files = dict(re.findall(r"`(\w)` = `(test_\w+\.py)`", ledger))
+    named = re.findall(r"`(\w)::(test_\w+)`", ledger)
+    assert len(named) > 10
+    for letter, test in named:
+        written = (TESTS.parent / face / files[letter]).read_text("utf-8")
+        assert f"async def {test}(" in written, test

@@ -72,9 +72,7 @@ async def counting(database: Database, size: Size) -> AsyncIterator[Figure]:
     finally:
         writing.cancel()
         await asyncio.wait({writing})
-    yield Figure(
-        "hits and facets equal to GROUP BY while jobs are submitted", equal, _COMPARED, "times compared", unit=""
-    )
+    yield Figure("hits and facets equal to GROUP BY meanwhile", equal, _COMPARED, "times compared", unit="")
 
 
 async def _submit(pool: Database, number: int, kinds: int) -> float:

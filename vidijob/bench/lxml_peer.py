@@ -12,7 +12,7 @@ _NAMESPACE = "http://xml.vidispine.com/schema/vidispine"
 
 def element_by_element(document: JobListDocument) -> bytes:
     """Return a list of jobs as lists show them, without their steps."""
-    root = etree.Element(_name("JobListDocument"), nsmap={None: _NAMESPACE})
+    root = etree.Element(_name("JobListDocument"), nsmap={None: _NAMESPACE})  # type: ignore[dict-item]
     _add(root, "hits", str(document.hits))
     for job in document.job:
         _job(etree.SubElement(root, _name("job")), job)

@@ -29,7 +29,7 @@ def _refuse(constant: str) -> float:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER:
+    if len(digits.removeprefix("-")) > _LONGEST_NUMBER:
         raise ValueError("A number has too many digits.")
     return int(digits)
 

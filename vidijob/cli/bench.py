@@ -35,7 +35,7 @@ from vidijob.store.migrate import migrate
 #: A statement of a benchmark may take so long, in seconds: VACUUM is one.
 _LONGEST = 4 * 3600.0
 #: Of what is printed, also into a file.
-_WIDTH = 120
+_WIDTH = 160
 
 
 @click.group()

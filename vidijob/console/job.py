@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 from aiohttp import web
 from markupsafe import Markup
@@ -13,7 +14,9 @@ from vidijob.console import media, words
 from vidijob.console.jobs import subject
 from vidijob.console.selection import Deed, possible
 from vidijob.console.timeline import timeline
-from vidijob.console.visit import Room, Visit
+from vidijob.console.visit import Room, View, Visit
+from vidijob.engine import stills
+from vidijob.errors import NotFound
 from vidijob.jobs.catalogue import is_result
 from vidijob.jobs.drawing import drawn
 from vidijob.jobs.history import Entry, Span, StandingStep, spans
@@ -26,6 +29,7 @@ from vidijob.web.routing import Route
 _READ = "_job_read"
 #: Lines of the event log that are shown, the last ones.
 _MOST_LINES = 500
+_MOST_PICTURES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,33 @@ async def show(visit: Visit) -> web.StreamResponse:
         orders=_data(job, results=False),
         results=_data(job, results=True),
         facts=media.facts(job.data),
+        pictures=_pictures(visit, job),
         rerun_of=next(iter(job.data.get("rerunOf", ())), None),
         deeds=[deed for deed in Deed if visit.may("_job_write") and possible(deed, job.state)],
         ended=job.state in ENDED,
     )
+
+
+async def picture(visit: Visit) -> web.StreamResponse:
+    """Answer with one of the pictures that the job has made."""
+    job = await visit.services.insights.job(await visit.services.external_ids.job(visit.path["id"]))
+    place, named = visit.path["place"], stills.named(job.data)
+    if not (place.isascii() and place.isdecimal() and len(place) < 6 and int(place) < len(named)):
+        raise NotFound("Picture", place)
+    found = await visit.services.stills.get(named[int(place)])
+    headers = {"Cache-Control": "private, max-age=3600" if job.state in ENDED else "private, no-cache"}
+    return web.Response(body=found.body, content_type=found.media_type, headers=headers)
+
+
+def _pictures(visit: Visit, job: Job) -> list[tuple[str, str]]:
+    """Return the addresses and the names of the first pictures that the job has made."""
+    if not visit.services.stills.there:
+        return []
+    name = job_name(visit.site, job.id)
+    return [
+        (visit.url(f"/jobs/{name}/picture/{place}"), unquote(uri).rpartition("/")[2])
+        for place, uri in enumerate(stills.named(job.data)[:_MOST_PICTURES])
+    ]
 
 
 async def raw(visit: Visit) -> web.StreamResponse:
@@ -153,4 +180,9 @@ def _data(job: Job, *, results: bool) -> list[tuple[str, Sequence[str]]]:
     return [(key, values) for key, values in sorted(job.data.items()) if is_result(key) is results]
 
 
-ROOM = Room([Route("GET", "/jobs/{id}", show, _READ), Route("GET", "/jobs/{id}/raw/{form}", raw, _READ)])
+_ROUTES: list[Route[View]] = [
+    Route("GET", "/jobs/{id}", show, _READ),
+    Route("GET", "/jobs/{id}/raw/{form}", raw, _READ),
+    Route("GET", "/jobs/{id}/picture/{place}", picture, _READ),
+]
+ROOM = Room(_ROUTES)

@@ -18,6 +18,8 @@ from vidijob.store import access_keys
 from vidijob.store.access_keys import Entry, KeyHolder, KeySummary
 from vidijob.store.database import Database
 
+__all__ = ["WINDOW", "AccessKeys", "Entry", "is_recent"]
+
 #: A signed request is taken if its time is at most so far from now, either way.
 WINDOW = timedelta(minutes=15)
 #: A change of a user or a key is felt in other processes after at most so many seconds.

@@ -19,7 +19,7 @@ from vidijob.jobs.identity import job_name, parse_job
 from vidijob.jobs.model import Job, JobData, JobId, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import ENDED, JobState
-from vidijob.store import deliveries, jobs, steps
+from vidijob.store import deliveries, jobs, steps, watches
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
 
@@ -212,7 +212,7 @@ class Commands:
                     raise TransitionRefused(
                         "job", text, f"The job {text} is still running ({state}): abort it first (DELETE /job/{text})."
                     )
-            if await deliveries.untold(session, list(wanted)):
+            if await deliveries.untold(session, list(wanted)) or await watches.untold(session, list(wanted)):
                 return False
             await jobs.delete(session, list(wanted), user.name)
         return True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidijob.jobs.model import JobId
-from vidijob.store import listings, origins
+from vidijob.store import jobs, listings, origins, watches
 from vidijob.store.database import Database
 from vidijob.store.listings import JobRow, Wanted
 from vidijob.store.records import Record
@@ -36,3 +36,14 @@ class Listings:
         Tells whether it came through that face.
         """
         return await origins.amend(self._database, job, face, document, number)
+
+    async def subscribe(self, job: JobId, state: str, subscriptions: Sequence[Mapping[str, Any]]) -> bool:
+        """Let the states of a job be told from now on, whichever face it came through; ``state`` is where it is, in the words
+        of the face that tells. ``False``: it is not there.
+        """
+        async with self._database.transaction() as session:
+            if not await jobs.lock(session, [job]):
+                return False
+            await origins.subscribe(session, job, subscriptions)
+            await watches.begin_later(session, job, state)
+        return True

@@ -49,6 +49,8 @@ class Uploads:
     def __init__(self, database: Database, storage: Storage | None, *, limit: int = 0) -> None:
         """``limit`` is the size of the largest file, in bytes; 0: any for which there is room."""
         self._database = database
+        #: The one that the workers have, if this process has it too.
+        self.storage = storage
         self._field = None if storage is None else LandingField(storage)
         self._limit = limit
         self._loop = Loop("uploads", self.tick)

@@ -66,6 +66,7 @@ class Watcher:
         self._loop = Loop("watcher", self.tick)
         bell.on("vidijob_job", self._loop.wake)
         bell.on("vidijob_step", self._loop.wake)
+        bell.on("vidijob_event", self._loop.wake)
 
     def start(self) -> None:
         """Begin to look."""

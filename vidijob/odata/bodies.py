@@ -35,12 +35,12 @@ def read(body: bytes, media: str | None) -> Object:
     try:
         text = body.decode("utf-8-sig")
         document = _json(text)
+        inner = document.get("d", document) if isinstance(document, dict) else None
+        if not isinstance(inner, dict):
+            raise Unreadable("body", "The body is an object in JSON, or an entry of Atom.")
+        return _object(inner)
     except (ValueError, RecursionError) as error:
         raise Unreadable("body", f"The body is no JSON that can be read: {str(error)[:200]}.") from None
-    inner = document.get("d", document) if isinstance(document, dict) else None
-    if not isinstance(inner, dict):
-        raise Unreadable("body", "The body is an object in JSON, or an entry of Atom.")
-    return _object(inner)
 
 
 def checked(shape: Shape, given: Mapping[str, Any]) -> Object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from vidijob.jobs.model import JobId, Origin
@@ -32,3 +32,8 @@ async def of(source: Database | Session, jobs: Collection[JobId]) -> dict[JobId,
 async def amend(database: Database, job: JobId, face: str, document: Mapping[str, Any], priority: int | None) -> bool:
     """Add to what a job was submitted as through a face, and give it another number unless ``None``; tells whether it was."""
     return await database.value("origin.amend", job, face, dict(document), priority) is not None
+
+
+async def subscribe(session: Session, job: JobId, subscriptions: Sequence[Mapping[str, Any]]) -> None:
+    """Add to whom a locked job's states are told."""
+    await session.rows("origin.subscribe", job, list(subscriptions))

@@ -47,3 +47,13 @@ async def told(session: Session, watched: Watched, state: str | None, *, over: b
         await session.rows("watch.end", watched.job)
     else:
         await session.rows("watch.told", watched.job, watched.tx, watched.after, state)
+
+
+async def begin_later(session: Session, job: JobId, told: str) -> None:
+    """Begin to watch a locked job that is there already; ``told`` is its state, in the words of the face."""
+    await session.rows("watch.begin_later", job, told)
+
+
+async def untold(session: Session, jobs: Sequence[JobId]) -> bool:
+    """Tell whether something of jobs that have ended is still to be told."""
+    return bool(await session.value("watch.untold", list(jobs)))

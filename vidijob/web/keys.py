@@ -29,6 +29,7 @@ from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
+from vidijob.engine.stills import Stills
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -62,6 +63,7 @@ class Services:
     records: Records
     staff: Staff
     reception: Reception
+    stills: Stills
     task_groups: TaskGroups
     traffic: Observer
     trials: Trials

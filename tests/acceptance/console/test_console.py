@@ -30,9 +30,12 @@ PAGES = {
     "job-running": "/jobs/{running}",
     "job-failed": "/jobs/{failed}",
     "job-finished": "/jobs/{finished}",
+    "job-posters": "/jobs/{posters}",
     "job-waiting": "/jobs/{waiting}",
     "nothing": "/nowhere",
 }
+#: Those that have everything that the others have.
+LOOKED_AT = ("jobs", "jobs-narrowed", "jobs-refused", "job-running", "job-failed", "job-posters", "nothing")
 #: How much of the page moved without the visitor having done anything: what Chromium calls layout shift.
 WATCH_SHIFTS = """() => {
   window.shifts = 0;
@@ -199,6 +202,7 @@ async def shown(farm: Farm) -> dict[str, str]:
     short, out = (farm.storage / "short.mov").as_uri(), (farm.storage / "looks").as_uri() + "/"
     (farm.storage / "torn.mov").write_bytes(b"torn")
     jobs = {
+        "posters": await farm.submit("THUMBNAIL", sourceUri=short, destinationUri=out, createPosters="00:00:00:10"),
         "finished": await farm.submit(
             "TRANSCODE", sourceUri=short, tag="lowres", destinationUri=out, title="Evening news"
         ),
@@ -206,12 +210,20 @@ async def shown(farm: Farm) -> dict[str, str]:
         "waiting": await farm.submit("COPY_FILE", sourceUri=(farm.storage / "gone.mov").as_uri(), destinationUri=out),
     }
     await farm.until(jobs["finished"], "FINISHED")
+    await farm.until(jobs["posters"], "FINISHED")
     await farm.until(jobs["failed"], "FAILED_TOTAL")
     await farm.until(jobs["waiting"], "WAITING")
     long = (farm.storage / "long.mov").as_uri()
     jobs["running"] = await farm.submit("TRANSCODE", priority="HIGHEST", sourceUri=long, tag="hevc", destinationUri=out)
     await farm.until(jobs["running"], "STARTED")
     return jobs
+
+
+async def test_the_pictures_that_a_job_made_are_seen(window: Open, shown: dict[str, str]) -> None:
+    page = await window("reader", f"/jobs/{shown['posters']}")
+    picture = page.locator(".pictures img")
+    await expect(picture).to_have_js_property("naturalWidth", 160)
+    await expect(picture).to_have_attribute("alt", "short_poster.jpg")
 
 
 async def look(page: Page, name: str, found: dict[str, list[str]]) -> None:
@@ -240,8 +252,8 @@ async def test_nobody_is_shut_out(window: Open, farm: Farm, shown: dict[str, str
     found: dict[str, list[str]] = {}
     await look(await window(None, "/login"), "login", found)
     page = await window("admin", "/jobs")
-    for name, path in PAGES.items():
-        await page.goto("/console" + path.format(**shown))
+    for name in LOOKED_AT:
+        await page.goto("/console" + PAGES[name].format(**shown))
         await look(page, name, found)
     await page.goto("/console/jobs")
     await page.locator("tbody input[type=checkbox]").first.check()

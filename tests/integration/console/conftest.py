@@ -33,7 +33,7 @@ USERS = {
     "nobody": [],
 }
 # Made once: argon2 is slow by design.
-_HASH = access.hash_password(PASSWORD)
+HASH = access.hash_password(PASSWORD)
 
 
 @dataclass
@@ -96,7 +96,7 @@ async def engine(database: Database) -> AsyncIterator[Engine]:
 async def server(engine: Engine, database: Database) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     """A server with a few users."""
     for name, roles in USERS.items():
-        await users.add(database, name, _HASH, roles)
+        await users.add(database, name, HASH, roles)
     await engine.write_types()
     application = build_application(database, engine.bell, Accounts(database), site="VX")
     async with TestClient(TestServer(application)) as client:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
+from PIL import Image
 
-from tests.integration.console.conftest import Browser, Shown
+from tests.integration.console.conftest import HASH, Browser, Shown
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
 from vidijob import resources
+from vidijob.application import build_application
+from vidijob.engine.accounts import Accounts
+from vidijob.engine.uploads import Uploads
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
+from vidijob.executors.storage import Storage
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import JobState
+from vidijob.store import users
+from vidijob.store.database import Database
 
 
 def listed(shown: Shown) -> list[str]:
@@ -197,3 +206,33 @@ async def test_it_can_be_had_as_it_is(browser: Browser, engine: Engine) -> None:
     assert (await browser.get(f"/jobs/{id}/raw/pdf")).status == 404
     for nothing in ("VX-99", "YY-1", "nonsense", "VX-1%2f..", "%00"):
         assert (await browser.get(f"/jobs/{nothing}")).status in (400, 404), nothing
+
+
+async def test_pictures_that_a_job_made_are_shown_and_nothing_else_is(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    await users.add(database, "reader", HASH, ["_job_read"])
+    root, outside = tmp_path / "root", tmp_path / "outside.png"
+    root.mkdir()
+    Image.new("RGB", (16, 9), "red").save(root / "a still.jpg")
+    Image.new("RGB", (16, 9), "blue").save(outside)
+    (root / "no picture.png").write_bytes(b"<svg onload=alert(1)>")
+    (root / "link.png").symlink_to(outside)
+    wanted = [root / "a still.jpg", root / "no picture.png", root / "link.png", outside, root / "gone.jpg"]
+    await engine.write_types()
+    job = await engine.commands.submit(
+        ADMIN, "WORK", Priority.LOW, {"posterUri": [path.as_uri() for path in wanted], "fileUri": ["file:///x.mp4"]}
+    )
+    uploads = Uploads(database, Storage([root]))
+    application = build_application(database, engine.bell, Accounts(database), site="VX", uploads=uploads)
+    async with TestClient(TestServer(application)) as client:
+        browser = Browser(client)
+        await browser.log_in("reader")
+        assert 'alt="a still.jpg"' in (await browser.get(f"/jobs/VX-{job.id}")).text
+        async with browser.session.get(f"{browser.base}/jobs/VX-{job.id}/picture/0") as answer:
+            assert (answer.status, answer.headers["Content-Type"]) == (200, "image/jpeg")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert await answer.read() == (root / "a still.jpg").read_bytes()
+        for place in (1, 2, 3, 4, 5, -1, "x"):
+            assert (await browser.get(f"/jobs/VX-{job.id}/picture/{place}")).status == 404, place
+        await browser.session.close()

@@ -92,7 +92,7 @@ def test_options_and_their_limits() -> None:
     )
     assert (options.top, options.skip, options.counted, options.condition) == (MOST, 3, True, None)
     assert options.order == [(NAME, True), (Field("Created", Kind.TIME), False)]
-    assert read_options({"$select": "Name, Created"}, FIELDS).select == {"Name", "Created"}
+    assert read_options({"$select": "Name, Created"}, FIELDS).select == frozenset({"Name", "Created"})
     assert read_options({"$select": "*", "other": "x"}, FIELDS).select is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,9 +99,9 @@ TABLE = RouteTable(
 )
 
 
-def find(method: str, path: str) -> tuple[str | None, dict[str, str], list[str]]:
+def find(method: str, path: str) -> tuple[str | None, dict[str, str], Sequence[str]]:
     found, names, allowed = TABLE.find(method, target(path).segments)
-    return (found.handler if found else None), dict(names), allowed
+    return (found.handler if found else None), dict(names), list(allowed)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ async def answer(ask: Ask) -> Answer:
     match method, first.name, first.key is None:
         case "POST", "Jobs", True if alone:
             return await jobs.post(ask)
+        case "POST", "Jobs", False if [segment.name for segment in path[1:]] == ["JobNotificationSubscriptions"]:
+            return await jobs.subscribe(ask, first.key)
         case "POST", _, True if alone and kind is not None:
             return await resources.post(ask, kind)
         case (("MERGE" | "PATCH" | "PUT"), "Jobs", False) if alone:

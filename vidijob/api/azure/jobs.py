@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,7 +130,12 @@ async def all_tasks(ask: Ask) -> Answer:
     """GET Tasks: those of the newest jobs."""
     newest = Wanted(None, [(Field("Id", Kind.NUMBER), True)], 0, 100, False)
     rows, _ = await _listed(ask, newest)
-    return within(ask, TASK, [each for row in rows for each in await tasks(ask, row)])
+    found: list[Row] = []
+    for row in rows:
+        # One that was deleted meanwhile has none.
+        with suppress(NotFound):
+            found += await tasks(ask, row)
+    return within(ask, TASK, found)
 
 
 async def tasks(ask: Ask, row: JobRow) -> list[Row]:
@@ -155,6 +161,20 @@ async def merge(ask: Ask, key: str | None) -> Answer:
         await ask.services.commands.prioritise(ask.server.user, job_name(ask.server.site, job), wanted)
     named = {"Name": values["Name"]} if "Name" in values else {}
     await ask.services.listings.amend(job, orders.FACE, named, values.get("Priority"))
+    return Answer()
+
+
+async def subscribe(ask: Ask, key: str | None) -> Answer:
+    """POST Jobs('…')/JobNotificationSubscriptions (ours): have the states of a job told, also of one of another face."""
+    job = number(ask, key)
+    row = await _row(ask, job)
+    ask.server.user.require(WRITE)
+    state = translate.JOB_STATES[row.job.state, row.stage]
+    if state in translate.FINAL:
+        raise Fault(400, "", f"A job that is {translate.NAMES[state]} has nothing more to be told of.")
+    subscriptions = await _subscriptions(ask, [ask.entity()])
+    if not await ask.services.listings.subscribe(job, translate.NAMES[state], subscriptions):
+        raise NotFound("Jobs", key or "")
     return Answer()
 
 

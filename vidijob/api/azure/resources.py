@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -168,13 +169,11 @@ async def operation(ask: Ask, segments: Sequence[Segment]) -> Answer:
 
 async def _conclude(ask: Ask, asset: UUID, row: Row) -> None:
     """Let what an operation was about be as that has ended; whoever asks again finds it so."""
-    try:
+    with suppress(NotFound):
         if row["State"] == "Succeeded":
             await ask.services.records.remove(FACE, ASSET, asset)
         else:
             await ask.services.records.change(FACE, ASSET, asset, None, {"State": 0})
-    except NotFound:
-        pass
 
 
 async def prop(ask: Ask, shape: Shape, row: Row, rest: Sequence[Segment]) -> Answer:

@@ -90,6 +90,7 @@ class KnownJobs:
                     self._kept.put((id, self._how), version, self._written[id])
         empty = translate.job_list(page, ())
         if not versions:
-            return codec.write(empty)
+            whole: bytes = codec.write(empty)
+            return whole
         frame = codec.frame(empty, "job")
         return b"".join((frame.head, frame.between.join([self._written[id] for id, _ in versions]), frame.tail))

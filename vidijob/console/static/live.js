@@ -78,6 +78,8 @@ function hear(news) {
     }
   }
   if (news.changes.length) document.dispatchEvent(new CustomEvent("vidijob:changes", { detail: news.changes }));
+  // What is drawn along time grows while a job runs, and tells nobody.
+  if (performance.now() - last > 10000 && news.progress.some(([job]) => job === what)) lookAgain();
   if (what === "jobs" ? news.changes.length : news.changes.some(([job]) => job === what)) lookAgain();
 }
 

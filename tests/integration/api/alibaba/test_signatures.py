@@ -140,7 +140,7 @@ async def test_what_is_refused_of_the_newer_way(mps: Mps, changed: dict[str, obj
         for name, value in changed.items()
         if isinstance(value, timedelta)
     }
-    headers = mps.key.v3("AddPipeline", {"Name": "p"}, mps.host, **moments)
+    headers = mps.key.v3("AddPipeline", {"Name": "p"}, mps.host, b"", **moments)
     headers |= {name: str(value) for name, value in changed.items() if not isinstance(value, timedelta)}
     reply = await mps.send("POST", "/mps/", {"Name": "p"}, headers)
     assert (reply.status, reply.code) == (status, code)

@@ -46,7 +46,7 @@ class Gis:
 
     async def log_in(self, user: str) -> None:
         """Have a token of a user."""
-        given = {"username": user, "password": PASSWORD, "client": "requestip", "expiration": "60"}
+        given: dict[str, Any] = {"username": user, "password": PASSWORD, "client": "requestip", "expiration": "60"}
         self.token = (await self("POST", "/tokens/generateToken", token=False, **given))["token"]
 
 

@@ -140,7 +140,7 @@ async def test_tasks_become_a_graph_of_steps(media: Media, engine: Engine) -> No
         )
 
     configuration = {"Configuration": "H264 Adaptive Bitrate 720p", "MediaProcessorId": ENCODER}
-    chain = [
+    chain: list[dict[str, Any]] = [
         {"Name": "last", "TaskBody": body("JobOutputAsset(2)", 0), **configuration},
         {"Name": "first", "TaskBody": body("JobInputAsset(0)", 1), **configuration},
         {"Name": "middle", "TaskBody": body("JobOutputAsset(1)", 2), **configuration, "Priority": 7, "Options": "4"},

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.integration.api.azure.conftest import Media
-from tests.integration.engine.conftest import Engine, ScriptedExecutor
+from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
 from vidijob.api.azure import messages
+from vidijob.api.azure.messages import Teller
+from vidijob.engine.identities import Identities
 from vidijob.engine.queues import Queues
 from vidijob.engine.sender import Sender
 from vidijob.engine.watcher import Watcher
@@ -142,6 +144,38 @@ async def test_an_address_is_called_with_a_signature(
         "Finished",
     ]
     assert json.loads(calls[1][0])["Properties"]["JobId"] == job
+
+
+async def test_a_job_of_another_face_is_subscribed_to(
+    media: Media, engine: Engine, database: Database, watcher: Watcher
+) -> None:
+    id = await endpoint(media)
+    await engine.submit()
+    (other,) = (await media("GET", "api/Jobs")).d["results"]
+    wanted = {"NotificationEndPointId": id, "TargetJobState": 2}
+    path = f"api/Jobs('{other['Id']}')/JobNotificationSubscriptions"
+    assert (await media("POST", path, {**wanted, "TargetJobState": 3})).status == 400
+    assert (await media("POST", path, wanted)).status == 204
+    await engine.commands.abort(ADMIN, "VX-1", reason=None, cleanup=False)
+    (_, change) = await told(database, "notifications", 2)
+    assert change["Properties"]["JobId"] == other["Id"]
+    assert (change["Properties"]["OldState"], change["Properties"]["NewState"]) == ("Queued", "Canceled")
+    assert (await media("POST", path, wanted)).status == 400
+    assert (await media("DELETE", f"api/Jobs('{other['Id']}')")).status == 204
+
+
+async def test_a_job_is_not_deleted_before_its_end_is_told(media: Media, engine: Engine, database: Database) -> None:
+    id = await media.submit(**subscribed(await endpoint(media)))
+    await engine.commands.abort(ADMIN, "VX-1", reason=None, cleanup=False)
+    refused = await media("DELETE", f"api/Jobs('{id}')")
+    assert refused.status == 503 and "not entered" in refused.message
+    late = Watcher(database, engine.bell, Teller(await Identities(database).uuids()))
+    late.start()
+    try:
+        assert (await media("DELETE", f"api/Jobs('{id}')")).status == 204
+    finally:
+        await late.stop()
+    assert (await told(database, "notifications", 2))[1]["Properties"]["NewState"] == "Canceled"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ meanwhile and in whichever form they are asked for.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 
@@ -90,13 +91,15 @@ async def test_what_is_kept_is_what_would_be_written_now(api: Api, forgetful: Ap
         )
         accept = chance.choice([XML, XML, JSON, TEXT])
         before = fragments.held
+        listed = b""
         for method, path in (("GET", "/API/job"), ("PUT", "/API/job/search")):
             here = await api(method, f"{path}?{query}", accept=accept)
             there = await forgetful(method, f"{path}?{query}", accept=accept)
             assert (here.status, here.body) == (200, there.body), (turn, query, accept)
             for header in ("ETag", "Next-Cursor", "Content-Type", "Content-Length"):
                 assert here.headers.get(header) == there.headers.get(header), (turn, query, header)
-        known += fragments.held == before and b"VX-" in here.body
+            listed += here.body
+        known += fragments.held == before and b"VX-" in listed
     # Often nothing new had to be written.
     assert known > ROUNDS / 5
     assert forgetful._client.app[keys.FRAGMENTS].held == 0
@@ -118,3 +121,24 @@ async def test_what_is_kept_has_a_bound_and_no_word_of_a_client_passes_it(api: A
     # The order of the words and how often each stands there makes no difference.
     await api("GET", "/API/job?user=false&field=b,a")
     assert fragments.held == held
+
+
+async def test_jobs_that_are_asked_for_at_once_are_each_told_by_its_own_answer(api: Api, database: Database) -> None:
+    await execute(
+        database,
+        "INSERT INTO job (id, type, state, priority, owner, total_steps, finished, verdict)"
+        " SELECT n, 'TYPE' || n, CASE WHEN n % 2 = 0 THEN 'FINISHED' ELSE 'READY' END::job_state, 'MEDIUM', 'admin', 1,"
+        " CASE WHEN n % 2 = 0 THEN now() END, CASE WHEN n % 2 = 0 THEN 'FINISHED' END::job_state"
+        f" FROM generate_series(1, {JOBS}) n;{COUNTED}",
+    )
+    wanted = [*range(1, JOBS + 10), *range(1, 10)]
+    # The second time some are known.
+    for _ in range(2):
+        replies = await asyncio.gather(*(api("GET", f"/API/job/VX-{id}") for id in wanted))
+        for id, reply in zip(wanted, replies, strict=True):
+            assert reply.status == (200 if id <= JOBS else 404), id
+            if id <= JOBS:
+                assert (reply.find("jobId"), reply.find("type")) == ([f"VX-{id}"], [f"TYPE{id}"])
+    await execute(database, f"DELETE FROM job WHERE id <= 10;{COUNTED}")
+    replies = await asyncio.gather(*(api("GET", f"/API/job/VX-{id}") for id in range(1, 21)))
+    assert [reply.status for reply in replies] == [404] * 10 + [200] * 10
