@@ -31,7 +31,7 @@ async def call(session: aiohttp.ClientSession, method: str, url: str, **options:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_processes_behind_nginx(url: str) -> None:
     admin = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
     async with farm(url, PROCESSES, admin_password=PASSWORD) as made, aiohttp.ClientSession() as session:
@@ -61,7 +61,7 @@ async def test_processes_behind_nginx(url: str) -> None:
         apart = {f"VX-{id}" for id in await jobs(url)}
 
         # Each is restarted while clients submit, on new connections all the time.
-        load = Load(f"{made.address}/API/job?type=THUMBNAIL&holdJob=true", holder | JSON)
+        load = Load(f"{made.address}/API/job?type=THUMBNAIL&holdJob=true", admin | JSON)
         running = asyncio.create_task(load.run(4))
         before = {process.child.pid for process in made.processes if process.child is not None}
         await made.restart_all()

@@ -32,6 +32,8 @@ async def problems(client: Client) -> list[Any]:
     return list((await client.document("/job/problem")).get("problem", []))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 async def test_steps_on_a_cluster(
     installation: Installation, client: Client, cluster: DaskCluster, short_clip: Path
 ) -> None:
@@ -80,7 +82,7 @@ async def test_steps_on_a_cluster(
     assert (job["status"], data(job)["fileUri"]) == ("FINISHED", [target.as_uri()])
 
     # Without its scheduler the cluster is waited for.
-    id = await client.submit("ACME_WORK")
+    id = await client.submit("ACME_WORK", seconds="3")
     await until(lambda: f"{id}\n" in begun.read_text(), 10)
     assert cluster.scheduler is not None
     cluster.kill(cluster.scheduler)
@@ -89,7 +91,7 @@ async def test_steps_on_a_cluster(
             await asyncio.sleep(0.05)
     assert (await client.job(id))["status"] == "WAITING"
     cluster.start(1, "--resources", "tape=1")
-    job = await client.until(id, seconds=20)
+    job = await client.until(id, seconds=40)
     assert (job["status"], states(job, 100)) == ("FINISHED", ["WAITING", "FINISHED"])
     assert not overlaps.exists()
     assert "a bug" not in installation.log()

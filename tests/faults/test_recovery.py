@@ -70,6 +70,7 @@ async def _ask(url: str, statement: str) -> Sequence[asyncpg.Record]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_back_to_a_moment_between_two_jobs() -> None:
     # Not in a folder of pytest's: the user of Postgres must be able to go there.
     with tempfile.TemporaryDirectory(prefix="vidijob-faults-") as folder:

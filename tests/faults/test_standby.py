@@ -50,6 +50,7 @@ async def _do(url: str, statement: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_lists_are_read_from_the_standby_while_it_is_young_enough(pair: Pair) -> None:
     primary, copy = Database(lambda: pair.url), Database(lambda: pair.standby.url)
     await primary.open()
