@@ -20,6 +20,7 @@ from vidijob.executors.media.executor import MediaExecutor
 from vidijob.executors.media.presets import Presets
 from vidijob.executors.media.shapes import ShapeExecutor
 from vidijob.executors.media.thumbnails import ThumbnailExecutor
+from vidijob.executors.media.whole import WholeExecutor
 from vidijob.executors.registry import Registry
 from vidijob.executors.script.executor import Access, ScriptExecutor, Task
 from vidijob.executors.shell import ShellExecutor
@@ -81,6 +82,7 @@ def test_knows_its_executors_and_what_they_can_do() -> None:
 
 def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     storage = Storage([tmp_path_factory.getbasetemp()])
+    media = MediaExecutor(storage, Presets.load())
     registry = Registry(
         {
             "file": FileExecutor(storage),
@@ -90,7 +92,8 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
             "shape": ShapeExecutor(storage),
             "thumbnail": ThumbnailExecutor(storage),
             "analysis": AnalysisExecutor(storage),
-            "media": MediaExecutor(storage, Presets.load()),
+            "media": media,
+            "task": WholeExecutor(media),
             "ingest": IngestExecutor(storage, Presets.load()),
             "conform": ConformExecutor(storage, Presets.load()),
             "timeline": TimelineExecutor(storage, Presets.load()),
