@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from vidijob.jobs.model import JobData
 
 _LONGEST = 1_000_000
 _MOST = 20
+_RATIO = re.compile(r"([0-9]{1,12})/([0-9]{1,12})")
 _INFO = {"mediaInfo": "Source", "outputMediaInfo": "Result"}
 
 
@@ -78,11 +80,19 @@ def _stream(stream: Mapping[str, Any]) -> str:
     if _is_number(stream.get("width")) and _is_number(stream.get("height")):
         parts.append(f"{stream['width']}\N{MULTIPLICATION SIGN}{stream['height']}")
     if "frameRate" in stream:
-        parts.append(f"{stream['frameRate']} fps")
+        parts.append(f"{_rate(str(stream['frameRate']))} fps")
     if _is_number(stream.get("sampleRate")):
         parts.append(f"{stream['sampleRate'] / 1000:g} kHz")
     parts.append(str(stream.get("layout") or ""))
     return " · ".join(part[:60] for part in parts if part)
+
+
+def _rate(text: str) -> str:
+    """Return a rate as people say it: 29.97 for 30000/1001."""
+    match = _RATIO.fullmatch(text)
+    if match is None or not int(match[2]):
+        return text
+    return f"{int(match[1]) / int(match[2]):.3f}".rstrip("0").rstrip(".")
 
 
 def _is_number(value: object) -> bool:
