@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds for one of several servers; one that swallows packets must not keep the others from being asked.
 _PATIENCE = 3.0
+#: Seconds for the others once the primary as it was known has answered: only one that is younger matters then.
+_GRACE = 0.5
 #: What a server may answer that is not there, or that is no server of ours just now.
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -51,26 +53,18 @@ class Hosts:
         addresses = split(self._url())
         if len(addresses) == 1:
             return await connect(addresses[0])
-        if self._primary in addresses:
-            try:
-                timeline, connection = await _look(connect, self._primary)
-            except _AWAY:
-                pass
-            else:
-                if timeline is not None and timeline >= self._timeline:
-                    return connection
-                connection.terminate()
         return await self._choose(addresses, connect)
 
     async def _choose(self, addresses: Sequence[str], connect: Connect) -> Connection:
         looks = [asyncio.ensure_future(_look(connect, one)) for one in addresses]
         try:
-            found = await asyncio.gather(*looks, return_exceptions=True)
+            await self._wait(looks, addresses)
         except asyncio.CancelledError:
             for look in looks:
                 # Those that were quicker than whoever did not want to wait any longer.
                 look.add_done_callback(_let_go)
             raise
+        found = [_outcome(look) for look in looks]
         errors = [one for one in found if isinstance(one, BaseException)]
         there = [
             (one[0], one[1], address)
@@ -97,6 +91,22 @@ class Hosts:
             self._primary = address
         return connection
 
+    async def _wait(
+        self, looks: Sequence[asyncio.Future[tuple[int | None, Connection]]], addresses: Sequence[str]
+    ) -> None:
+        """Wait for all of them; where the primary as it was known is there, not long for the others.
+
+        They are asked all the same: it may have been given up and have come back while nobody here had a connection, and
+        then one of them is younger.
+        """
+        if self._primary in addresses:
+            known = looks[addresses.index(self._primary)]
+            await asyncio.wait([known])
+            if not known.cancelled() and known.exception() is None:
+                await asyncio.wait(looks, timeout=_GRACE)
+                return
+        await asyncio.wait(looks)
+
 
 def split(url: str) -> list[str]:
     """Return an address for each server that one names, in its order."""
@@ -107,6 +117,16 @@ def split(url: str) -> list[str]:
 
 def _of(parts: SplitResult, netloc: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc))
+
+
+def _outcome(
+    look: asyncio.Future[tuple[int | None, Connection]],
+) -> tuple[int | None, Connection] | BaseException:
+    if not look.done():
+        look.cancel()
+        look.add_done_callback(_let_go)
+        return TimeoutError("no answer in time")
+    return look.exception() or look.result()
 
 
 def _let_go(look: asyncio.Future[tuple[int | None, Connection]]) -> None:
