@@ -93,6 +93,8 @@ class Watcher:
         """Look at some jobs; tells whether there may be more."""
         async with self._database.transaction() as session:
             due = await watches.due(session, _AT_ONCE)
+            if not due:
+                return False
             known = await origins.of(session, [one.job for one in due])
             ids = {id for origin in known.values() for id in self._teller.receivers(origin)}
             receivers = {one.id: one for one in await records.of(session, self._teller.face, self._teller.kind, ids)}
