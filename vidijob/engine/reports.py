@@ -134,7 +134,8 @@ class Reports:
                 except Unavailable:
                     raise
                 except Exception:
-                    # One by one they are stored, or found out.
+                    # One by one they are stored, or found out; by other statements, so that a bug in this one would be hidden.
+                    _log.exception("ends of %d steps: they are stored one by one", len(ends))
                     self._one_by_one = len(ends)
                     return
                 for end in ends:
