@@ -281,7 +281,8 @@ CREATE INDEX job_by_priority ON job (priority, id);
 CREATE INDEX job_of_owner_by_state ON job (owner, state, id);
 CREATE INDEX job_of_owner_by_started ON job (owner, started, id);
 CREATE INDEX job_of_owner_by_finished ON job (owner, finished, id);
-CREATE INDEX job_data ON job USING gin (data jsonb_path_ops);
+-- Who asks for data says so as well.
+CREATE INDEX job_data ON job USING gin (data jsonb_path_ops) WHERE data <> '{}';
 
 -- How many jobs there are of each kind, but for what job_count_change says. A row stays when there are none any more, for a
 -- while.
@@ -316,8 +317,11 @@ SELECT c.type, side.state, c.owner, c.priority, side.jobs
 FROM job_count_change c, LATERAL (VALUES (c.old_state, -c.jobs), (c.new_state, c.jobs)) AS side (state, jobs)
 WHERE side.state IS NOT NULL;
 
+-- Steps and attempts have no references: that each new row was checked, and the row locked that it belongs to, would be a tenth
+-- of the work of a job. Who deletes a job deletes them as well. There is room beside them for what becomes of them, so that
+-- no index hears of it.
 CREATE TABLE step (
-  job_id bigint NOT NULL REFERENCES job ON DELETE CASCADE,
+  job_id bigint NOT NULL,
   -- The number in the job type: 100, 200, … 5000.
   number smallint NOT NULL CHECK (number > 0),
   description text NOT NULL,
@@ -347,7 +351,7 @@ CREATE TABLE step (
   -- What a worker must offer to take it: {"gpu": 1, "label:studio": 1}; null: only the executor.
   needs jsonb CHECK (jsonb_typeof(needs) = 'object'),
   PRIMARY KEY (job_id, number)
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 50);
 
 CREATE TABLE attempt (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -368,9 +372,8 @@ CREATE TABLE attempt (
   progress_unit text,
   -- As how many sub-tasks it is done; null: as one.
   total_sub_tasks integer CHECK (total_sub_tasks > 0),
-  UNIQUE (job_id, step, ordinal),
-  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
-) WITH (fillfactor = 85);
+  UNIQUE (job_id, step, ordinal)
+) WITH (fillfactor = 50);
 
 CREATE TABLE sub_task (
   attempt bigint NOT NULL REFERENCES attempt ON DELETE CASCADE,
@@ -514,16 +517,18 @@ CREATE TABLE slot (
   number smallint PRIMARY KEY CHECK (number > 0),
   -- Only jobs of at least this priority may take it.
   least_priority job_priority NOT NULL DEFAULT 'LOWEST',
-  -- A job holds at most one slot, and a slot at most one job: the limit cannot be exceeded, nor a slot leak unseen.
-  job_id bigint UNIQUE,
-  -- The group that the job counts against, and which of its places it has; they mean nothing without a job.
+  -- A slot holds at most one job: the limit cannot be exceeded. No index knows of it, since it changes with every job; there are
+  -- few slots.
+  job_id bigint,
+  -- The group that the job counts against, and which of its places it has.
   task_group text,
   group_place integer CHECK (group_place > 0),
-  CHECK ((task_group IS NULL) = (group_place IS NULL))
-) WITH (fillfactor = 50);
+  CHECK ((task_group IS NULL) = (group_place IS NULL)),
+  CHECK (job_id IS NOT NULL OR task_group IS NULL)
+) WITH (fillfactor = 10);
 
 -- A job of a task group takes one of its places with its slot, and gives it back with it: no two jobs have one place.
-CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place) WHERE job_id IS NOT NULL;
+CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place);
 
 CREATE TABLE leader (
   role text PRIMARY KEY,

@@ -102,7 +102,7 @@ BUGS = [
         (
             (
                 "), relieved AS (",
-                "), freed AS (\n  UPDATE slot SET job_id = NULL FROM certain c WHERE c.verdict IS NOT NULL AND slot.job_id = c.id\n), relieved AS (",
+                "), freed AS (\n  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM certain c\n  WHERE c.verdict IS NOT NULL AND slot.job_id = c.id\n), relieved AS (",
             ),
         ),
     ),
