@@ -10,7 +10,7 @@
 --   catalogue                        one row: the version of the job types
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
 --        │            └─ sub_task      what a try is divided into, if it is                (history: grows)
---        └─ event                    what happened to both, in order                       (history: grows)
+--        └─ event                    what happened to both, in order: read view happened   (history: grows)
 --   job_count, job_count_change      how many jobs there are of each kind, and what is not added to that yet
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
 --   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
@@ -415,8 +415,13 @@ CREATE TABLE problem_job (
 
 CREATE INDEX problem_job_problem ON problem_job (problem_id, job_id);
 
+-- What a statement did to a job besides the first thing.
+CREATE TYPE further_event AS (step smallint, old_state text, new_state text, actor text);
+
+-- A row is what one statement did to one job, often several things: read it by the view below, which has a row for each.
 CREATE TABLE event (
-  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  -- Of the first; the others follow on it.
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (INCREMENT BY 512),
   -- A reader by cursor stops before transactions that are still open: ids may be given out of commit order.
   tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -428,8 +433,19 @@ CREATE TABLE event (
   -- The user or the worker that did it.
   actor text NOT NULL,
   -- The reason or the error, where there is one.
-  remark text
+  remark text,
+  further further_event[] CHECK (cardinality(further) < 512)
 );
+
+-- Each thing that happened. Whoever reads on from an id looks from 511 before it on by first_id, which has an index.
+CREATE VIEW happened AS
+SELECT e.id + one.place AS id, e.id AS first_id, e.tx, e.at, e.job_id, one.step, one.old_state, one.new_state, one.actor, one.remark
+FROM event e, LATERAL (
+  SELECT 0::bigint AS place, e.step, e.old_state, e.new_state, e.actor, e.remark
+  UNION ALL
+  SELECT f.place, f.step, f.old_state, f.new_state, f.actor, NULL
+  FROM unnest(e.further) WITH ORDINALITY AS f (step, old_state, new_state, actor, place)
+) one;
 
 CREATE INDEX event_job ON event (job_id, id);
 -- What is left of jobs that are gone, so that it goes one day as well.

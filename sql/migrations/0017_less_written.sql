@@ -22,3 +22,18 @@ UPDATE slot SET task_group = NULL, group_place = NULL WHERE job_id IS NULL AND t
 ALTER TABLE slot ADD CHECK (job_id IS NOT NULL OR task_group IS NULL);
 CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place);
 ALTER TABLE slot SET (fillfactor = 10);
+
+-- What one statement does to one job is one row of the event log.
+CREATE TYPE further_event AS (step smallint, old_state text, new_state text, actor text);
+ALTER TABLE event ADD COLUMN further further_event[] CHECK (cardinality(further) < 512);
+ALTER TABLE event ALTER COLUMN id SET INCREMENT BY 512;
+
+-- Each thing that happened. Whoever reads on from an id looks from 511 before it on by first_id, which has an index.
+CREATE VIEW happened AS
+SELECT e.id + one.place AS id, e.id AS first_id, e.tx, e.at, e.job_id, one.step, one.old_state, one.new_state, one.actor, one.remark
+FROM event e, LATERAL (
+  SELECT 0::bigint AS place, e.step, e.old_state, e.new_state, e.actor, e.remark
+  UNION ALL
+  SELECT f.place, f.step, f.old_state, f.new_state, f.actor, NULL
+  FROM unnest(e.further) WITH ORDINALITY AS f (step, old_state, new_state, actor, place)
+) one;

@@ -170,12 +170,16 @@ WITH lead AS (
         SELECT * FROM again) r
   ORDER BY priority DESC, job_id, number
 ), logged AS (
-  INSERT INTO event (job_id, step, old_state, new_state, actor)
-  SELECT id, NULL::smallint, old::text, 'STARTED', 'scheduler' FROM started
-  UNION ALL
-  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM begun
-  UNION ALL
-  SELECT job_id, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
+  INSERT INTO event (job_id, old_state, new_state, actor, further)
+  SELECT s.id, s.old::text, 'STARTED', 'scheduler', f.further
+  FROM started s LEFT JOIN (
+    SELECT b.job_id, array_agg((b.number, one.old_state, one.new_state, one.actor)::further_event ORDER BY one.place, b.number) AS further
+    FROM begun b, LATERAL (VALUES
+      (1, 'NONE', 'READY', 'scheduler'), (2, 'READY', b.state::text, $8::uuid::text)
+    ) AS one (place, old_state, new_state, actor)
+    WHERE one.place = 1 OR b.direct
+    GROUP BY b.job_id
+  ) f ON f.job_id = s.id
 )
 SELECT id AS job_id, id IN (SELECT id FROM started) AS started,
        id IN (SELECT job_id FROM begun WHERE NOT direct) OR id IN (SELECT job_id FROM again) AS queued, NULL::smallint AS step, NULL::bigint AS number,
@@ -387,7 +391,7 @@ WITH old AS MATERIALIZED (
   WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
     AND NOT (EXISTS (SELECT FROM notification) AND EXISTS (
       SELECT FROM event_cursor c, LATERAL (
-        SELECT e.id, e.tx FROM event e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
+        SELECT e.id, e.tx FROM happened e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
       ) last
       WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id)))
   ORDER BY finished, id LIMIT $2::integer

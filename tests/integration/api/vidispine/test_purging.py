@@ -122,7 +122,7 @@ async def test_old_jobs_go_with_everything_and_the_counts_are_right(
         assert (await api("GET", f"/API/job/{id}")).status == 200
     # So it is with one that is deleted by name.
     assert await left_of(connection, f"= {new.removeprefix('VX-')}") == {"step", "attempt", "event"}
-    assert (await api("DELETE", f"/API/job/{new}")).status == 200
+    assert (await api("DELETE", f"/API/job?id={new}")).status == 200
     number = int(new.removeprefix("VX-"))
     assert await left_of(connection, f"= {number}") == {"event"}
     assert await connection.fetchval("SELECT new_state FROM event WHERE job_id = $1", number) == "DELETED"
