@@ -416,6 +416,21 @@ RETURNING id;
 -- When jobs ended, of those that have.
 SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
 
+-- name: standing(ids) :many
+-- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what
+-- those tell while they run. A heartbeat alone is nothing of that.
+SELECT j.id, j.state, hashtextextended(concat_ws(' ', j.xmin,
+  (SELECT string_agg(a.xmin::text, ' ' ORDER BY a.id) FROM attempt a WHERE a.job_id = j.id),
+  (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.attempt, t.place)
+   FROM attempt a JOIN sub_task t ON t.attempt = a.id WHERE a.job_id = j.id),
+  (SELECT string_agg(concat_ws(' ', l.step, l.progress_value, l.progress_total, l.progress_unit, l.data), ' ' ORDER BY l.step)
+   FROM lease l WHERE l.job_id = j.id)), 0) AS version
+FROM job j WHERE j.id = ANY ($1::bigint[]);
+
+-- name: types(ids) :many
+-- The types of jobs, of those that there are.
+SELECT id, type FROM job WHERE id = ANY ($1::bigint[]);
+
 -- name: some(ids) :many
 -- Jobs, in whatever order; those that there are.
 SELECT id, type, owner, state, priority, started, finished, data, total_steps FROM job WHERE id = ANY ($1::bigint[]);

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from vidijob.observability import metrics, tracing
 from vidijob.observability.logs import REQUEST
-from vidijob.web.keys import REQUEST_ID, ROUTE
+from vidijob.web.keys import REQUEST_ID, ROUTE, WAITED
 
 _log = logging.getLogger("vidijob.http")
 #: What is as long as a token may be one.
@@ -78,7 +78,7 @@ async def _answer(
         raise
     finally:
         seconds = time.perf_counter() - began
-        _count(request, status, None if streams else seconds)
+        _count(request, status, None if streams or WAITED in request else seconds)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug(
                 "%s %s → %d in %.1f ms [%s]",
