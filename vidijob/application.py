@@ -49,6 +49,7 @@ from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.waiting import Waiting
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
 from vidijob.executors.media.presets import Presets
@@ -58,6 +59,7 @@ from vidijob.jobs.notifications import Change, Notification, NotificationRequest
 from vidijob.settings import Settings
 from vidijob.store.database import Database
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
+from vidijob.web.entrance import lets_go
 from vidijob.web.kept import Kept
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
@@ -100,7 +102,10 @@ def build_application(
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
     feed = Feed(database, bell)
+    waiting = Waiting(database, bell, site)
     application.cleanup_ctx.append(lambda _: _running(feed))
+    application.cleanup_ctx.append(lambda _: _running(waiting))
+    lets_go(application, waiting.close)
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
         accounts=accounts,
@@ -126,6 +131,7 @@ def build_application(
         stills=Stills(uploads.storage if uploads is not None else None),
         traffic=Observer(database),
         trials=trials or Trials(None, None),
+        waiting=waiting,
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
@@ -188,7 +194,7 @@ def mps_options(settings: Settings) -> MpsOptions:
     return MpsOptions(settings.roots, known, settings.mps_rate)
 
 
-async def _running(feed: Feed) -> AsyncIterator[None]:
-    feed.start()
+async def _running(part: Feed | Waiting) -> AsyncIterator[None]:
+    part.start()
     yield
-    await feed.stop()
+    await part.stop()

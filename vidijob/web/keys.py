@@ -34,6 +34,7 @@ from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.waiting import Waiting
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.jobs.model import Job
 from vidijob.web.kept import Kept
@@ -68,6 +69,7 @@ class Services:
     traffic: Observer
     trials: Trials
     uploads: Uploads
+    waiting: Waiting
     webhook_secret: WebhookSecret
 
 
@@ -82,6 +84,8 @@ KEPT = web.AppKey("kept", Kept)
 METERS = web.AppKey("meters", Meters)
 #: The template of the request's path, where a face has found one: ``/API/job/{id}``.
 ROUTE = web.RequestKey("route", str)
+#: Whether the client wanted to wait: how long that took says nothing of this server.
+WAITED = web.RequestKey("waited", bool)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 #: Jobs as lists show them.

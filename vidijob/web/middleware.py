@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from vidijob.observability import metrics, tracing
 from vidijob.observability.logs import REQUEST
 from vidijob.observability.recording import Take
-from vidijob.web.keys import REQUEST_ID, ROUTE
+from vidijob.web.keys import REQUEST_ID, ROUTE, WAITED
 
 _log = logging.getLogger("vidijob.http")
 #: What is as long as a token may be one.
@@ -66,7 +66,7 @@ async def identify(
         route = _template(request)
         count, measure = _counting(route, request.method if request.method in _METHODS else "other", status)
         count(1)
-        if not streams:
+        if not (streams or WAITED in request):
             measure(seconds)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug(
