@@ -429,8 +429,7 @@ RETURNING id;
 
 -- name: ended(ids) :many
 -- When jobs ended, of those that have.
--- As an array of its own they are as many to the planner as they always are, so that it need not plan anew for each few.
-SELECT id, finished FROM job WHERE id = ANY (ARRAY(SELECT unnest($1::bigint[]))) AND finished IS NOT NULL;
+SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
 
 -- name: standing(ids) :many
 -- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what
