@@ -19,6 +19,8 @@ class Form(Enum):
     DOT = "text/vnd.graphviz"
     SVG = "image/svg+xml"
     PNG = "image/png"
+    #: Server-sent events.
+    EVENTS = "text/event-stream"
 
 
 _QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")

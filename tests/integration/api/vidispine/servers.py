@@ -22,7 +22,7 @@ from vidijob.store.database import Database
 class Other:
     """A server beside the one that ``Api`` is a client of."""
 
-    server: TestServer[web.Request]
+    server: TestServer
     session: aiohttp.ClientSession
     database: Database
 
