@@ -52,7 +52,7 @@ j.started
 j.finished
 
 -- part: job_began
-(SELECT min(e.at) FROM event e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED')
+(SELECT min(e.at) FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED')
 
 -- part: job_changed
 (SELECT max(e.at) FROM event e WHERE e.job_id = j.id)
@@ -62,7 +62,7 @@ coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began
 
 -- part: job_stage
 CASE WHEN EXISTS (SELECT FROM attempt a WHERE a.job_id = j.id) THEN 2
-     WHEN EXISTS (SELECT FROM event e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED') THEN 1
+     WHEN EXISTS (SELECT FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED') THEN 1
      ELSE 0 END
 
 -- part: job_own_state

@@ -22,6 +22,9 @@ class Form(Enum):
     #: Server-sent events.
     EVENTS = "text/event-stream"
 
+    # That of an enumeration is made of names anew each time, and every request looks up what it wants.
+    __hash__ = object.__hash__
+
 
 _QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
 _ALSO = {"text/xml": Form.XML, "text/json": Form.JSON, "text/javascript": Form.JAVASCRIPT}

@@ -62,10 +62,11 @@ def response(answer: Answer, form: Form | None) -> web.Response:
 def unless_known(if_none_match: str | None, answer: web.Response) -> web.Response:
     """Give an answer its version, and leave all else out where the client has that."""
     tag = versions.tag(answer.body if isinstance(answer.body, bytes) else b"")
-    answer.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"})
+    headers = answer.headers
+    headers["ETag"], headers["Cache-Control"], headers["Vary"] = tag, "private, no-cache", "Accept"
     if not versions.known(if_none_match, tag):
         return answer
-    kept = {name: value for name, value in answer.headers.items() if not name.startswith("Content-")}
+    kept = {name: value for name, value in headers.items() if not name.startswith("Content-")}
     return web.Response(status=304, headers=kept)
 
 

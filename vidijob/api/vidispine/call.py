@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 D = TypeVar("D", bound=Document)
 _LARGE = 256 * 1024
+#: A path that begins so may have an external id in place of a job's.
+_OF_A_JOB = "/job/{id}"
 #: Few, and of their own: a document takes many times its size while it is read, and passwords are checked by others.
 _readers = ThreadPoolExecutor(2, thread_name_prefix="large-body")
 _NOBODY = User("", frozenset())
@@ -55,18 +57,32 @@ class Call:
     path: Mapping[str, str]
     parameters: Parameters
     services: Services
-    #: Documents that need not be made again.
-    kept: Kept
-    #: Jobs as lists show them, likewise.
-    fragments: Kept
-    site: str
-    #: Whether the answer is wanted as plain text.
-    as_text: bool
     #: The form that is wanted, where the operation offers any.
     form: Form | None
     #: What the paths of this face begin with: ``/API``.
     prefix: str
+    _application: web.Application = field(repr=False)
     _request: web.Request = field(repr=False)
+
+    @property
+    def kept(self) -> Kept:
+        """Return the documents that need not be made again."""
+        return self._application[keys.KEPT]
+
+    @property
+    def fragments(self) -> Kept:
+        """Return jobs as lists show them, that need not be made again."""
+        return self._application[keys.FRAGMENTS]
+
+    @property
+    def site(self) -> str:
+        """Return the name of this site, with which ids begin."""
+        return self._application[keys.SITE]
+
+    @property
+    def as_text(self) -> bool:
+        """Tell whether the answer is wanted as plain text."""
+        return self.form is Form.TEXT
 
     def url(self, path: str) -> str:
         """Return the absolute URL of a path of this face, on the host that the client knows this server by."""
@@ -197,7 +213,8 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
 
 
 async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.StreamResponse:
-    where = target(request.rel_url.raw_path.removeprefix(prefix))
+    headers, url = request.headers, request.rel_url
+    where = target(url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
     if route is not None:
         request[keys.ROUTE] = prefix + route.path
@@ -211,22 +228,19 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
                 request.method, allowed, reason=f"{request.method} is not possible here; {', '.join(allowed)} is."
             )
         raise web.HTTPNotFound()
-    form = wanted(request.headers.get("Accept"), route.produces) if route.produces else None
+    form = wanted(headers.get("Accept"), route.produces) if route.produces else None
     if route.produces and form is None:
         raise web.HTTPNotAcceptable(
             reason=f"The answer can be had as {', '.join(offer.value for offer in route.produces)}."
         )
     call = Call(
         user=user,
-        path=await _resolved(services.external_ids, route, names),
-        parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
+        path=await _resolved(services.external_ids, names) if route.path.startswith(_OF_A_JOB) else names,
+        parameters=Parameters(url.raw_query_string, where.matrix),
         services=services,
-        kept=application[keys.KEPT],
-        fragments=application[keys.FRAGMENTS],
-        site=application[keys.SITE],
-        as_text=form is Form.TEXT,
         form=form,
         prefix=prefix,
+        _application=application,
         _request=request,
     )
     answer = await route.handler(call)
@@ -262,8 +276,6 @@ async def _user(
     return user
 
 
-async def _resolved(external_ids: ExternalIds, route: Route[Handler], names: Mapping[str, str]) -> Mapping[str, str]:
+async def _resolved(external_ids: ExternalIds, names: Mapping[str, str]) -> Mapping[str, str]:
     """Put the id of a job where a path has an external one."""
-    if not route.path.startswith("/job/{id}") or not possible(names["id"]):
-        return names
-    return {**names, "id": await external_ids.job(names["id"])}
+    return {**names, "id": await external_ids.job(names["id"])} if possible(names["id"]) else names
