@@ -45,6 +45,7 @@ from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -102,9 +103,9 @@ def build_application(
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
     feed = Feed(database, bell)
-    waiting = Waiting(database, bell, site)
-    application.cleanup_ctx.append(lambda _: _running(feed))
-    application.cleanup_ctx.append(lambda _: _running(waiting))
+    tail, waiting = Tail(database, bell), Waiting(database, bell, site)
+    application.cleanup_ctx.append(lambda _: _running(feed, tail, waiting))
+    lets_go(application, tail.close)
     lets_go(application, waiting.close)
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
@@ -116,6 +117,7 @@ def build_application(
         health=health or Health(database),
         history=History(database, site),
         identities=Identities(database),
+        tail=tail,
         task_groups=TaskGroups(database, bell),
         insights=Insights(database, site, reading),
         job_types=job_types,
@@ -194,7 +196,9 @@ def mps_options(settings: Settings) -> MpsOptions:
     return MpsOptions(settings.roots, known, settings.mps_rate)
 
 
-async def _running(part: Feed | Waiting) -> AsyncIterator[None]:
-    part.start()
+async def _running(*parts: Feed | Tail | Waiting) -> AsyncIterator[None]:
+    for part in parts:
+        part.start()
     yield
-    await part.stop()
+    for part in parts:
+        await part.stop()
