@@ -778,5 +778,7 @@ CREATE TABLE watch (
   tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   after_id bigint NOT NULL DEFAULT 0,
   -- The last state that was told, in the words of the face; null: none.
-  told text
+  told text,
+  -- Whether it is told as well how far its steps are.
+  progress boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 70);

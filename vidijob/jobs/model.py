@@ -244,6 +244,14 @@ class Origin:
     priority: int | None = None
 
 
+class Watch(Enum):
+    """Whether another face tells of a job, each of its states, and how far its steps are as well."""
+
+    NONE = "none"
+    STATES = "states"
+    PROGRESS = "progress"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened to a job, or to one of its steps."""

@@ -21,11 +21,9 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from vidijob.engine.listings import JobRow
-from vidijob.engine.records import Record
 from vidijob.errors import Invalid, NotFound
 from vidijob.jobs.expressions import (
     Among,
-    Applied,
     Comparison,
     Expression,
     Field,
@@ -35,9 +33,11 @@ from vidijob.jobs.expressions import (
     Negation,
     Sign,
     evaluate,
+    mapped,
+    turned,
 )
 from vidijob.jobs.identity import Uuids
-from vidijob.jobs.model import Attempt, Event, Job, Priority
+from vidijob.jobs.model import Attempt, Event, Job, JobId, Priority, StepNumber
 from vidijob.jobs.states import ENDED, JobState, StepState
 from vidijob.odata.shapes import Row
 
@@ -45,15 +45,18 @@ NAMES = ("Queued", "Scheduled", "Processing", "Finished", "Error", "Canceled", "
 _QUEUED, _SCHEDULED, _PROCESSING, _FINISHED, _ERROR, _CANCELED, _CANCELING = range(7)
 #: What nothing comes after.
 FINAL = (_FINISHED, _ERROR, _CANCELED)
+#: Up to here a job can be canceled.
+RUNNING = _PROCESSING
 
 _J, _S = JobState, StepState
 #: (state, stage) → state; a stage is 0: never admitted, 1: admitted, 2: a step has begun.
+STAGES = (0, 1, 2)
 JOB_STATES: Mapping[tuple[JobState, int], int] = {
-    **{(state, stage): stage for state in (_J.READY, _J.HOLD) for stage in (0, 1, 2)},
-    **{(state, stage): max(stage, 1) for state in (_J.WAITING, _J.STARTED, _J.VIDINET_JOB) for stage in (0, 1, 2)},
+    **{(state, stage): stage for state in (_J.READY, _J.HOLD) for stage in STAGES},
+    **{(state, stage): max(stage, 1) for state in (_J.WAITING, _J.STARTED, _J.VIDINET_JOB) for stage in STAGES},
     **{
         (state, stage): number
-        for stage in (0, 1, 2)
+        for stage in STAGES
         for state, number in (
             (_J.FINISHED, _FINISHED), (_J.FINISHED_WARNING, _FINISHED), (_J.FAILED_TOTAL, _ERROR),
             (_J.ABORTED, _CANCELED), (_J.ABORTED_PENDING, _CANCELING),
@@ -74,6 +77,8 @@ PRIORITIES: Mapping[Priority, int] = {
 STATES_IN_SQL = {f"{state.value}/{stage}": number for (state, stage), number in JOB_STATES.items()}
 PRIORITIES_IN_SQL = {priority.value: number for priority, number in PRIORITIES.items()}
 
+#: The links of a job, and of a task, to assets.
+ASSETS_OF_JOB = ("InputMediaAssets", "OutputMediaAssets")
 _ID = re.compile(r"nb:(?P<kind>[a-z]+):UUID:(?P<uuid>[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 #: The key of a job's only step, where it came through another face.
 _WHOLE = 0
@@ -109,42 +114,37 @@ def linked(url: object, kind: str) -> UUID:
 
 def job_condition(expression: Expression, uuids: Uuids) -> Expression:
     """Return a condition on jobs as the store can ask it: an id becomes a number, a state those of the core."""
-    match expression:
-        case Comparison(sign=sign, left=Literal() as literal, right=Field(name="Id" | "State") as field):
-            turned = {
-                Sign.LESS: Sign.MORE,
-                Sign.MORE: Sign.LESS,
-                Sign.AT_LEAST: Sign.AT_MOST,
-                Sign.AT_MOST: Sign.AT_LEAST,
-            }
-            return job_condition(Comparison(turned.get(sign, sign), field, literal), uuids)
-        case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
-            match = _ID.fullmatch(value) if isinstance(value, str) else None
-            number = uuids.job(UUID(match["uuid"])) if match and match["kind"] == "jid" else None
-            same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
-            return same if sign is Sign.EQUAL else Negation(same)
-        case Comparison(left=Field(name="State"), right=Literal()):
-            numbers = {number for number in range(7) if evaluate(expression, {"State": float(number)})}
-            possible = {state for (state, _), number in JOB_STATES.items() if number in numbers}
-            sure = {state for state in possible if all(JOB_STATES[state, stage] in numbers for stage in (0, 1, 2))}
-            among = Among(Field("JobState", Kind.TEXT), tuple(sorted(possible)))
-            return among if sure == possible else Junction(True, (among, expression))
-        case Junction(all=every, parts=parts):
-            return Junction(every, tuple(job_condition(part, uuids) for part in parts))
-        case Negation(of=of):
-            return Negation(job_condition(of, uuids))
-        case Comparison(left=left, right=right, sign=sign):
-            return Comparison(sign, job_condition(left, uuids), job_condition(right, uuids))
-        case Field(name="Id"):
-            raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
-        case Applied(texts=texts, function=function):
-            return Applied(function, tuple(job_condition(text, uuids) for text in texts))
-        case Literal() | Field() | Among():
-            return expression
+
+    def change(part: Expression) -> Expression | None:
+        match part:
+            case Comparison(left=Literal(), right=Field(name="Id" | "State")):
+                return job_condition(turned(part), uuids)
+            case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
+                match = _ID.fullmatch(value) if isinstance(value, str) else None
+                number = uuids.job(UUID(match["uuid"])) if match and match["kind"] == "jid" else None
+                same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
+                return same if sign is Sign.EQUAL else Negation(same)
+            case Comparison(left=Field(name="State"), right=Literal()):
+                return _state_condition(part)
+            case Field(name="Id"):
+                raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
+            case _:
+                return None
+
+    return mapped(expression, change)
 
 
-def job_row(row: JobRow, uuids: Uuids, *, milliseconds: bool = False) -> Row:
-    """Return a job as an entity; a duration is in seconds, as the page says, or in milliseconds, as later ones do."""
+def _state_condition(wanted: Comparison) -> Expression:
+    """Return what can be asked of the core's states first; only some of them need to be looked at further."""
+    numbers = {number for number in range(len(NAMES)) if evaluate(wanted, {"State": float(number)})}
+    possible = {state for (state, _), number in JOB_STATES.items() if number in numbers}
+    sure = {state for state in possible if all(JOB_STATES[state, stage] in numbers for stage in STAGES)}
+    among = Among(Field("JobState", Kind.TEXT), tuple(sorted(possible)))
+    return among if sure == possible else Junction(True, (among, wanted))
+
+
+def job_row(row: JobRow, uuids: Uuids, unit: float = 1) -> Row:
+    """Return a job as an entity; ``unit`` is how many units of a duration a second has."""
     job, document = row.job, row.document or {}
     return {
         "Id": entity_id("jid", uuids.of_job(job.id)),
@@ -153,11 +153,10 @@ def job_row(row: JobRow, uuids: Uuids, *, milliseconds: bool = False) -> Row:
         "LastModified": row.changed or job.started,
         "EndTime": job.finished,
         "Priority": PRIORITIES[job.priority] if row.number is None else row.number,
-        "RunningDuration": _duration(row.began, job.finished, row.changed) * (1000 if milliseconds else 1),
+        "RunningDuration": _duration(row.began, job.finished, row.changed) * unit,
         "StartTime": row.began,
         "State": JOB_STATES[job.state, row.stage],
-        "TemplateId": document.get("TemplateId"),
-        "JobNotificationSubscriptions": document.get("JobNotificationSubscriptions", ()),
+        **{name: document.get(name) for name in ("TemplateId", "JobNotificationSubscriptions", *ASSETS_OF_JOB)},
     }
 
 
@@ -166,42 +165,46 @@ def _duration(began: datetime | None, ended: datetime | None, now: datetime | No
     return 0.0 if began is None or until is None else max((until - began).total_seconds(), 0.0)
 
 
-def task_rows(row: JobRow, job: Job, events: Sequence[Event], uuids: Uuids) -> list[Row]:
+def task_rows(row: JobRow, job: Job, events: Sequence[Event], uuids: Uuids, unit: float = 1) -> list[Row]:
     """Return the tasks of a job: its steps, where it was submitted as such, or one for a job of another face."""
-    tasks = (row.document or {}).get("Tasks")
+    tasks, state = (row.document or {}).get("Tasks"), JOB_STATES[job.state, row.stage]
     if tasks is None:
-        whole = {"Name": job.type, "Configuration": job.type, "TaskBody": "", "State": JOB_STATES[job.state, row.stage]}
-        return [_task(whole, task_uuid(uuids, job, _WHOLE), job, list(job.log or ()), events, row.number or 0)]
+        whole = {"Name": job.type, "Configuration": job.type, "TaskBody": "", "Priority": row.number, "State": state}
+        return [_task(whole, task_uuid(uuids, job.id, _WHOLE), state, list(job.log or ()), events, unit)]
     found = []
     for place, task in enumerate(tasks):
         number = step_number(place)
         log = [attempt for attempt in job.log or () if attempt.step == number]
         mine = [event for event in events if event.step == number]
-        found.append(_task(task, task_uuid(uuids, job, number), job, log, mine, task.get("Priority", 0)))
+        found.append(_task(task, task_uuid(uuids, job.id, number), state, log, mine, unit))
     return found
 
 
-def step_number(place: int) -> int:
+def step_number(place: int) -> StepNumber:
     """Return the number of the step that a task becomes."""
-    return 10 * (place + 1)
+    return StepNumber(10 * (place + 1))
 
 
-def task_uuid(uuids: Uuids, job: Job, step: int) -> UUID:
+def task_uuid(uuids: Uuids, job: JobId, step: int) -> UUID:
     """Return the id of a task: it tells of which job it is the step."""
-    return uuids.of("task", job.id << 16 | step)
+    return uuids.of("task", job << 16 | step)
+
+
+def task_state(step: int, job: int) -> int:
+    """Return the state of a task by that of its step alone and by that of its job."""
+    if step == _ERROR and job in (_CANCELED, _CANCELING):
+        # It ended because it was told to.
+        return _CANCELED
+    if step in FINAL:
+        return step
+    # It is not to be carried out any more.
+    return _CANCELED if job in FINAL else _CANCELING if job == _CANCELING else step
 
 
 def _task(
-    task: Mapping[str, Any], uuid: UUID, job: Job, log: Sequence[Attempt], events: Sequence[Event], priority: int
+    task: Mapping[str, Any], uuid: UUID, job: int, log: Sequence[Attempt], events: Sequence[Event], unit: float
 ) -> Row:
-    state = task.get("State", STEP_STATES[log[-1].state] if log else _QUEUED)
-    if job.state in (JobState.ABORTED, JobState.ABORTED_PENDING) and state == _ERROR:
-        # It ended because it was told to.
-        state = _CANCELED
-    elif state not in FINAL:
-        # It was not to be carried out any more.
-        over = job.state in ENDED
-        state = _CANCELED if over else _CANCELING if job.state is JobState.ABORTED_PENDING else state
+    state = task_state(task.get("State", STEP_STATES[log[-1].state] if log else _QUEUED), job)
     began = next((event.at for event in events if event.new.startswith("STARTED")), None)
     ended = events[-1].at if events and state in FINAL else None
     progress = log[-1].progress if log else None
@@ -212,12 +215,12 @@ def _task(
         "MediaProcessorId": None,
         **task,
         "Id": entity_id("tid", uuid),
-        "Priority": priority,
+        "Priority": task.get("Priority") or 0,
         "State": state,
         "Progress": 100.0 if state == _FINISHED else min(percent, 100.0),
         "ErrorDetails": [_detail(attempt) for attempt in failed[-1:]] if state == _ERROR else [],
         "HistoricalEvents": [{**_detail(attempt), "TimeStamp": attempt.at} for attempt in failed],
-        "RunningDuration": _duration(began, ended, events[-1].at if events else None),
+        "RunningDuration": _duration(began, ended, events[-1].at if events else None) * unit,
         "StartTime": began,
         "EndTime": ended,
     }
@@ -228,17 +231,6 @@ def _detail(attempt: Attempt) -> Row:
     if attempt.state in (StepState.DISAPPEARED, StepState.FAILED_RETRY):
         code = "TransientError"
     return {"Code": code, "Message": attempt.error or ""}
-
-
-def record_row(record: Record, kind: str) -> Row:
-    """Return what is kept as an entity."""
-    about = {
-        "Id": entity_id(kind, record.id),
-        "Name": record.name,
-        "Created": record.created,
-        "LastModified": record.changed,
-    }
-    return {**record.document, **about}
 
 
 def operation_row(job: Job, uuid: UUID, target: str) -> Row:
