@@ -2,3 +2,11 @@
 -- breaking: no
 
 ALTER TABLE watch ADD COLUMN progress boolean NOT NULL DEFAULT false;
+
+-- Calls that wait to be sent to the end points of the face of Azure, as such calls are now: their body and their headers.
+UPDATE delivery SET
+  action = jsonb_set(action, '{form}', '"prepared"'),
+  payload = '[["ms-mediaservices-accountid", "a3a2d5f0-6f0c-4e53-9a44-0d3f6a5f1c11"]]' ||
+            (SELECT jsonb_agg(jsonb_build_array(CASE pair ->> 0 WHEN 'body' THEN '' ELSE 'ms-signature' END, pair -> 1))
+             FROM jsonb_array_elements(payload) AS pair)
+WHERE action ->> 'form' = 'azure';

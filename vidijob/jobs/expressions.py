@@ -7,7 +7,7 @@ characters, and only the letters A to Z have two cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -159,6 +159,16 @@ def mapped(expression: Expression, change: Callable[[Expression], Expression | N
             return Applied(function, tuple(mapped(text, change) for text in texts))
         case Literal() | Field() | Among():
             return expression
+
+
+def spread(wanted: Comparison, name: str, values: Mapping[str, Collection[float]], behind: Field) -> Expression:
+    """Return a comparison of a field with a literal as it can be asked of the field ``behind`` it first: each value of that makes
+    some of the other; where it makes several, only rows that have it are looked at further.
+    """
+    possible = {value for value, made in values.items() if any(evaluate(wanted, {name: one}) for one in made)}
+    sure = {value for value in possible if all(evaluate(wanted, {name: one}) for one in values[value])}
+    among = Among(behind, tuple(sorted(possible)))
+    return among if sure == possible else Junction(True, (among, wanted))
 
 
 Value: TypeAlias = str | float | datetime | bool | UUID | None

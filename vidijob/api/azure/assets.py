@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 from vidijob.api.azure import documents as shapes
 from vidijob.api.azure import orders, translate
+from vidijob.api.azure.translate import CID, OPID
 from vidijob.engine.records import NewRecord, Record
 from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid, NotFound
 from vidijob.executors.names import uri_of
-from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Origin, Priority
+from vidijob.jobs.model import JobId, Priority
 from vidijob.odata.bodies import Object, checked
 from vidijob.odata.query import Options
 from vidijob.odata.shapes import Row
@@ -31,12 +32,12 @@ class Files(KeptSet):
     fixed = frozenset({"ParentAssetId"})
 
     def __init__(self) -> None:
-        super().__init__(orders.FACE, orders.FILE, shapes.FILE, "nb:cid:UUID:")
+        super().__init__(orders.FACE, orders.FILE, shapes.FILE, CID)
 
     async def drafts(self, ask: Ask, entity: Object, inner: Sequence[Object]) -> list[NewRecord]:
         """Return what is kept of a file."""
         values = checked(self.shape, entity)
-        asset = translate.linked(values.get("ParentAssetId"), "cid")
+        asset = CID.linked(values.get("ParentAssetId"))
         await ask.services.records.some(self.face, orders.ASSET, [asset])
         name = values.pop("Name", None) or ""
         if not name.strip() or "/" in name or "\\" in name or name.startswith(".") or len(name.encode()) > 200:
@@ -48,7 +49,7 @@ class Assets(KeptSet):
     """The assets."""
 
     def __init__(self, files: Files) -> None:
-        super().__init__(orders.FACE, orders.ASSET, shapes.ASSET, "nb:cid:UUID:", {"Files": files})
+        super().__init__(orders.FACE, orders.ASSET, shapes.ASSET, CID, {"Files": files})
 
     async def drafts(self, ask: Ask, entity: Object, inner: Sequence[Object]) -> list[NewRecord]:
         """Return what is kept of an asset."""
@@ -72,38 +73,33 @@ class Assets(KeptSet):
         for asset in found:
             mine = next((self._uri(ask, asset, file) for file in files if file.parent == asset.id), _alternate(asset))
             if mine is None:
-                raise Invalid("InputMediaAssets", f"The asset {self.id(asset.id)} has no file.")
+                raise Invalid("InputMediaAssets", f"The asset {CID.of(asset.id)} has no file.")
             sources.append(orders.Source(asset.id, mine))
         return sources
 
     async def remove(self, ask: Ask, key: str) -> Answer:
         """Remove an asset. Its files are deleted by a job: with ``Prefer: respond-async`` that is an operation."""
         asset, records = await self.record(ask, key), ask.services.records
-        target = self.id(asset.id)
+        target = CID.of(asset.id)
         if asset.document["State"] == _DELETED:
             raise Fault(400, "OperationInProgress", f"Another operation is in progress on {target}.")
         files = await records.children(self.face, orders.FILE, [asset.id])
         if not files or asset.document["AlternateId"]:
             return await super().remove(ask, key)
-        order = Order(
-            "DELETE_FILE",
-            Priority.MEDIUM,
-            {"sourceUri": [self._uri(ask, asset, file) for file in files]},
-            origin=Origin(self.face, {"Name": "Delete asset", "TargetEntityId": target}),
-        )
-        (job,) = await ask.services.commands.submit_all(ask.user, [order])
+        order = Order("DELETE_FILE", Priority.MEDIUM, {"sourceUri": [self._uri(ask, asset, file) for file in files]})
+        job = await ask.services.operations.start(ask.user, order, self.face, "Delete asset", target)
         if "respond-async" not in ask.headers.get("prefer", ""):
             return await super().remove(ask, key)
         await records.change(self.face, self.kind, asset.id, None, {"State": _DELETED})
-        return Answer(202, None, {"operation-id": translate.entity_id("opid", ask.server.uuids.of_job(job.id))})
+        return Answer(202, None, {"operation-id": OPID.of(ask.server.uuids.of_job(job))})
 
-    async def conclude(self, ask: Ask, target: str, state: str) -> None:
+    async def conclude(self, ask: Ask, target: str, *, gone: bool) -> None:
         """Let an asset be as its deletion has ended; whoever asks again finds it so."""
         with suppress(NotFound):
-            if state == "Succeeded":
+            if gone:
                 await super().remove(ask, target)
             else:
-                await ask.services.records.change(self.face, self.kind, self.uuid(target), None, {"State": 0})
+                await ask.services.records.change(self.face, self.kind, CID.uuid(target), None, {"State": 0})
 
     @staticmethod
     def _uri(ask: Ask, asset: Record, file: Record) -> str:
@@ -129,23 +125,14 @@ class Operations(EntitySet):
 
     async def row(self, ask: Ask, key: str) -> Row:
         """Return an operation."""
+        uuid = OPID.read(unquote(key))
+        if uuid is None:
+            raise Fault(400, "InvalidIdentifierFormat", f"{key[:100]!r} is no id of an operation.")
         try:
-            uuid = translate.parse_id(key, "opid")
+            operation = await ask.services.operations.of(ask.server.uuids.job(uuid) or JobId(0))
         except NotFound:
-            said = f"{key[:100]!r} is no id of an operation."
-            raise Fault(400, "InvalidIdentifierFormat", said) from None
-        number, insights = ask.server.uuids.job(uuid), ask.services.insights
-        missing = Fault(404, "OperationNotFound", f"The operation {key} is not there; it may have been removed.")
-        if number is None:
-            raise missing
-        try:
-            job = await insights.job(job_name(ask.server.site, number))
-        except NotFound:
-            raise missing from None
-        origin = (await insights.origins([job])).get(number)
-        if origin is None or "TargetEntityId" not in origin.document:
-            raise missing
-        row = translate.operation_row(job, uuid, origin.document["TargetEntityId"])
-        if row["State"] != "InProgress":
-            await self._assets.conclude(ask, row["TargetEntityId"], row["State"])
-        return row
+            said = f"The operation {key} is not there; it may have been removed."
+            raise Fault(404, "OperationNotFound", said) from None
+        if operation.succeeded is not None:
+            await self._assets.conclude(ask, operation.target, gone=operation.succeeded)
+        return translate.operation_row(operation, uuid)

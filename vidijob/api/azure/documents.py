@@ -70,10 +70,10 @@ MODEL = Model(
     elements={
         one.name: one
         for one in (
-            shape("JobNotificationSubscription", "TargetJobState:Int32 NotificationEndPointId:String"),
+            shape("JobNotificationSubscription", "TargetJobState!:Int32 NotificationEndPointId!:String"),
             shape(
                 "TaskNotificationSubscription",
-                "NotificationEndPointId:String TargetTaskState:Int32 IncludeTaskProgress:Boolean",
+                "NotificationEndPointId!:String TargetTaskState!:Int32 IncludeTaskProgress!:Boolean",
             ),
             shape("TaskHistoricalEvent", "Code:String Message:String TimeStamp:DateTime"),
             shape("ErrorDetail", "Code:String Message:String"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from vidijob.api.azure import documents as shapes
 from vidijob.api.azure import orders, translate
 from vidijob.api.azure.assets import Assets
+from vidijob.api.azure.documents import MODEL
 from vidijob.api.azure.messages import ALL, ONLY_FINAL
 from vidijob.api.azure.resources import EndPoints, Templates
+from vidijob.api.azure.translate import CID, JID, TID
 from vidijob.engine.listings import JobRow, View, Wanted
 from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid, NotFound
@@ -22,12 +24,13 @@ from vidijob.jobs.states import ENDED
 from vidijob.odata.bodies import Object, checked
 from vidijob.odata.query import MOST, Options
 from vidijob.odata.shapes import Row
-from vidijob.web.odata.calls import Answer, Ask, Fault, Page, within
+from vidijob.web.odata import paging
+from vidijob.web.odata.calls import Answer, Ask, Fault, Page
 from vidijob.web.odata.sets import EntitySet, Made, New
 
 _WRITABLE_LATER = ("Name", "Priority")
-#: So many jobs are looked through for one page of tasks, and as many pages where tasks are sorted or counted.
-_JOBS, _PAGES = 100, 10
+#: So many jobs are looked through for one page of tasks, and so many pages where tasks are sorted or counted.
+_JOBS, _STRETCHES = 100, 10
 _BY_ID = Field("Id", Kind.NUMBER)
 
 
@@ -73,7 +76,7 @@ class Jobs(EntitySet):
         ordered = [await self._order(ask, new) for new in news]
         made = []
         for job in await ask.services.commands.submit_all(ask.user, ordered):
-            row = await self._of(ask, job.id)
+            row = await self.of(ask, job.id)
             made.append(Made(self._entity(ask, row), await self.tasks(ask, row)))
         return made
 
@@ -107,7 +110,9 @@ class Jobs(EntitySet):
         state = translate.JOB_STATES[row.job.state, row.stage]
         if state in translate.FINAL:
             raise Fault(400, "", f"A job that is {translate.NAMES[state]} has nothing more to be told of.")
-        subscriptions = await self._subscriptions(ask, [ask.entity()], "TargetJobState")
+        subscriptions = await self._subscriptions(
+            ask, [checked(MODEL.elements["JobNotificationSubscription"], ask.entity())], "TargetJobState"
+        )
         if not await ask.services.listings.subscribe(row.job.id, translate.NAMES[state], subscriptions):
             raise NotFound("Jobs", key)
         return Answer()
@@ -124,10 +129,10 @@ class Jobs(EntitySet):
 
     async def job(self, ask: Ask, key: str) -> JobRow:
         """Return the job that an id names; raises ``NotFound``."""
-        number = ask.server.uuids.job(translate.parse_id(key, "jid"))
+        number = ask.server.uuids.job(JID.uuid(key))
         if number is None:
             raise NotFound("Jobs", key)
-        return await self._of(ask, number)
+        return await self.of(ask, number)
 
     async def tasks(self, ask: Ask, row: JobRow) -> list[Row]:
         """Return the tasks of a job."""
@@ -142,15 +147,16 @@ class Jobs(EntitySet):
     def _entity(self, ask: Ask, row: JobRow) -> Row:
         return translate.job_row(row, ask.server.uuids, self.stock.unit)
 
-    async def _of(self, ask: Ask, job: JobId) -> JobRow:
+    async def of(self, ask: Ask, job: JobId) -> JobRow:
+        """Return a job; raises ``NotFound``."""
         rows, _ = await self.rows(ask, Wanted(Among(_BY_ID, (str(job),)), (), 0, 1, False))
         if not rows:
-            raise NotFound("Jobs", translate.entity_id("jid", ask.server.uuids.of_job(job)))
+            raise NotFound("Jobs", JID.of(ask.server.uuids.of_job(job)))
         return rows[0]
 
     async def _order(self, ask: Ask, new: New) -> Order:
-        values = checked(shapes.JOB, new.entity)
-        tasks = [checked(shapes.TASK, task) for task in [*_objects(new.entity, "Tasks"), *new.inner]]
+        values = checked(shapes.JOB, new.entity, MODEL.elements)
+        tasks = [checked(shapes.TASK, task, MODEL.elements) for task in new.inner]
         if values.get("TemplateId") is not None:
             if tasks:
                 raise Invalid("TemplateId", "A job has a TemplateId or Tasks, not both.")
@@ -163,35 +169,18 @@ class Jobs(EntitySet):
         name = "TaskNotificationSubscriptions"
         for task in tasks:
             task[name] = await self._subscriptions(ask, task.get(name), "TargetTaskState")
-        sources = await self.stock.assets.sources(ask, [translate.linked(url, "cid") for url in inputs])
+        sources = await self.stock.assets.sources(ask, [CID.linked(url) for url in inputs])
         return orders.job_order(values, tasks, sources, ask.server.root, ask.user.name)
 
-    async def _subscriptions(self, ask: Ask, given: object, target: str) -> list[dict[str, Any]]:
-        if not isinstance(given or [], list) or len(given or ()) > 100:  # type: ignore[arg-type]
-            raise Invalid("subscriptions", f"The subscriptions with a {target} are a list.")
+    async def _subscriptions(self, ask: Ask, given: Sequence[Object] | None, target: str) -> list[dict[str, Any]]:
         found = []
-        for about in given or ():  # type: ignore[attr-defined]
-            one = about if isinstance(about, dict) else {}
-            if str(one.get(target)) not in (str(ONLY_FINAL), str(ALL)):
-                raise Invalid(target, f"{target} is 1 (final states only) or 2 (all).", value=str(one.get(target))[:50])
-            endpoint = await self.stock.endpoints.named(
-                ask, one.get("NotificationEndPointId"), "NotificationEndPointId"
-            )
-            kept: dict[str, Any] = {
-                target: int(one[target]),
-                "NotificationEndPointId": self.stock.endpoints.id(endpoint.id),
-            }
-            if target == "TargetTaskState":
-                kept["IncludeTaskProgress"] = str(one.get("IncludeTaskProgress")).lower() == "true"
-            found.append(kept)
+        for one in given or ():
+            if one.get(target) not in (ONLY_FINAL, ALL):
+                raise Invalid(target, f"{target} is 1 (final states only) or 2 (all).", value=str(one.get(target)))
+            name = "NotificationEndPointId"
+            endpoint = await self.stock.endpoints.named(ask, one.get(name), name)
+            found.append({**one, name: self.stock.endpoints.key.of(endpoint.id)})
         return found
-
-
-def _objects(entity: Object, name: str) -> list[Object]:
-    given = entity.get(name) or []
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-        raise Invalid(name, f"{name} is a list of entities.")
-    return given
 
 
 class Tasks(EntitySet):
@@ -205,52 +194,31 @@ class Tasks(EntitySet):
 
     async def page(self, ask: Ask, options: Options) -> Page:
         """Return a part of the list: the tasks of some jobs, and where it goes on."""
-        place = _place(options.token)
-        found, place = await self._some(ask, place)
-        if not (options.order or options.counted or options.skip):
-            page = within(replace(options, top=min(options.top, len(found))), self.shape, found)
-            limit = options.top - len(page.rows) if "$top" in ask.query else None
-            if place is None or limit == 0:
-                return page
-            return Page(page.rows, None, {"$skiptoken": str(place), **({} if limit is None else {"$top": str(limit)})})
-        for _ in range(_PAGES):
-            if place is None:
-                return within(options, self.shape, found)
-            more, place = await self._some(ask, place)
-            found += more
-        raise Invalid("$orderby", f"Of more than {_JOBS * _PAGES} jobs the tasks are not sorted, counted or skipped.")
 
-    async def _some(self, ask: Ask, before: JobId | None) -> tuple[list[Row], JobId | None]:
-        rows, _ = await self._jobs.rows(ask, Wanted(None, [(_BY_ID, True)], 0, _JOBS + 1, False, before))
-        found: list[Row] = []
-        for looked_at, row in enumerate(rows):
-            if looked_at == _JOBS or len(found) >= MOST:
-                return found, rows[looked_at - 1].job.id
-            # One that was deleted meanwhile has none.
-            with suppress(NotFound):
-                found += await self._jobs.tasks(ask, row)
-        return found, None
+        async def read(place: int | None) -> tuple[list[Row], int | None]:
+            before = None if place is None else JobId(place)
+            rows, _ = await self._jobs.rows(ask, Wanted(None, [(_BY_ID, True)], 0, _JOBS + 1, False, before))
+            found: list[Row] = []
+            for looked_at, row in enumerate(rows):
+                if looked_at == _JOBS or len(found) >= MOST:
+                    return found, rows[looked_at - 1].job.id
+                # One that was deleted meanwhile has none.
+                with suppress(NotFound):
+                    found += await self._jobs.tasks(ask, row)
+            return found, None
+
+        return await paging.page(ask, options, self.shape, read, _STRETCHES)
 
     async def row(self, ask: Ask, key: str) -> Row:
         """Return a task as an entity."""
-        packed = ask.server.uuids.number("task", translate.parse_id(key, "tid"))
-        if packed is None:
-            raise NotFound("Tasks", key)
-        job = translate.entity_id("jid", ask.server.uuids.of_job(JobId(packed >> 16)))
-        id = translate.entity_id("tid", translate.parse_id(key, "tid"))
-        for row in await self._jobs.tasks(ask, await self._jobs.job(ask, job)):
-            if row["Id"] == id:
-                return row
+        uuid = TID.uuid(key)
+        packed = ask.server.uuids.number("task", uuid)
+        if packed is not None:
+            for row in await self._jobs.tasks(ask, await self._jobs.of(ask, JobId(packed >> 16))):
+                if row["Id"] == TID.of(uuid):
+                    return row
         raise NotFound("Tasks", key)
 
     async def linked(self, ask: Ask, row: Row, link: str) -> Sequence[Row]:
         """Return what a task reads, or what it makes."""
         return await self._jobs.stock.assets.there(ask, row.get(link))
-
-
-def _place(token: str | None) -> JobId | None:
-    if token is None:
-        return None
-    if not (token.isascii() and token.isdecimal() and len(token) < 19):
-        raise Invalid("$skiptoken", "The $skiptoken is none that an answer gave.", value=token[:50])
-    return JobId(int(token))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +10,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
-from vidijob.api.azure.translate import entity_id, priority_of, step_number
+from vidijob.api.azure.translate import CID, MPID, priority_of, step_number
 from vidijob.binding import tree
 from vidijob.engine.records import NewRecord
 from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid
 from vidijob.executors.names import uri_of
-from vidijob.jobs.graph import chained
-from vidijob.jobs.model import Origin, TaskDefinition, Watch
+from vidijob.jobs.model import Origin, Watch
+from vidijob.jobs.works import Making, Work, encoding, steps
 
 FACE, ASSET, FILE = "azure", "asset", "file"
 READ, WRITE = "_job_read", "_job_write"
@@ -69,8 +68,6 @@ class _Made:
     """An asset that a task makes."""
 
     id: UUID
-    #: The task, by its place among those of the job.
-    task: int
     name: str
     options: int
     file: Path
@@ -103,18 +100,13 @@ def job_order(
             if made.setdefault(number, one) is not one:
                 raise Invalid("TaskBody", f"JobOutputAsset({number}) is made by two tasks.")
     assets = [[_source(one, inputs, made) for one in body.inputs] for body in bodies]
-    needs = {
-        step_number(place): {step_number(made[one.number].task) for one in body.inputs if not one.of_job}
-        for place, body in enumerate(bodies)
-    }
-    definitions = [
-        TaskDefinition(
+    works = [
+        Work(
             step_number(place),
-            (task.get("Name") or PROCESSORS[_processor(task)][0])[:200],
-            "task",
-            "run",
+            task.get("Name") or PROCESSORS[_processor(task)][0],
+            [source.uri for source in read],
+            [Making(uri_of(made[number].file), made[number].encoding) for number in body.outputs],
             critical=not (task.get("Options") or 0) & _DO_NOT_CANCEL,
-            metadata={"order": json.dumps([_work(read, made[number]) for number in body.outputs])},
         )
         for place, (task, body, read) in enumerate(zip(tasks, bodies, assets, strict=True))
     ]
@@ -141,8 +133,8 @@ def job_order(
         priority_of(number),
         {"sourceUri": [source.uri for source in inputs], "destinationUri": [uri_of(one.file) for one in outputs]},
         origin=Origin(FACE, document, number),
-        steps=chained(definitions, needs),
-        watch=Watch.PROGRESS if any(one["IncludeTaskProgress"] for one in followed) else watch,
+        steps=steps(works),
+        watch=Watch.PROGRESS if any(one.get("IncludeTaskProgress") for one in followed) else watch,
         records=[record for one in outputs for record in _records(one, owner)],
     )
 
@@ -207,25 +199,17 @@ def _outputs(
     if first.of_job and first.number < len(inputs):
         stem = PurePosixPath(unquote(urlsplit(inputs[first.number].uri).path)).stem or stem
     for turn, (number, attributes) in enumerate(body.outputs.items()):
-        encoding, extension = _encoding(task, turn, len(body.outputs))
+        made, extension = _encoding(task, turn, len(body.outputs))
         id, options = uuid4(), attributes.get("assetCreationOptions", "0")
         name = _UNFIT.sub("_", f"{stem}_{place}")[:100].lstrip(".") + f".{extension}"
-        yield (
-            number,
-            _Made(
-                id,
-                place,
-                attributes.get("assetName") or f"JobOutputAsset({number})",
-                int(options) if options.isascii() and options.isdecimal() and len(options) < 6 else 0,
-                folder(root, id) / name,
-                encoding,
-            ),
-        )
+        asset = attributes.get("assetName") or f"JobOutputAsset({number})"
+        kind = int(options) if options.isascii() and options.isdecimal() and len(options) < 6 else 0
+        yield number, _Made(id, asset, kind, folder(root, id) / name, made)
 
 
 def _records(made: _Made, owner: str) -> list[NewRecord]:
     asset = asset_document({"Options": made.options}, made.file.parent)
-    file = {"ParentAssetId": entity_id("cid", made.id), "IsPrimary": True, "ContentFileSize": 0}
+    file = {"ParentAssetId": CID.of(made.id), "IsPrimary": True, "ContentFileSize": 0}
     return [
         NewRecord(FACE, ASSET, made.name, owner, asset, id=made.id),
         NewRecord(FACE, FILE, made.file.name, owner, file, parent=made.id, id=uuid4()),
@@ -243,21 +227,10 @@ def asset_document(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
 
 def _processor(task: Mapping[str, Any]) -> UUID:
     text = str(task.get("MediaProcessorId"))
-    id = next((id for id in PROCESSORS if text.lower() == entity_id("mpid", id).lower()), None)
+    id = next((id for id in PROCESSORS if text.lower() == MPID.of(id).lower()), None)
     if id is None:
         raise Invalid("MediaProcessorId", f"There is no media processor {text[:100]}; see MediaProcessors.")
     return id
-
-
-def _work(sources: Sequence[Source], made: _Made) -> dict[str, list[str]]:
-    """Return the job data of the work that makes an asset. Several sources are put together, one after the other."""
-    # The folder is the asset's own: what an attempt that was killed has left there is in nobody's way.
-    return {
-        "sourceUri": [source.uri for source in sources],
-        "destinationUri": [uri_of(made.file)],
-        "transcodeJob": [made.encoding],
-        "overwrite": ["true"],
-    }
 
 
 def _encoding(task: Mapping[str, Any], turn: int, outputs: int) -> tuple[str, str]:
@@ -270,12 +243,10 @@ def _encoding(task: Mapping[str, Any], turn: int, outputs: int) -> tuple[str, st
     _processor(task)
     name = text.strip()[:200]
     if name.upper().startswith("AAC") or "audio" in name.lower()[:40]:
-        return json.dumps({"container": "m4a", "audio": {"codec": "aac"}}), "m4a"
+        return encoding("m4a", picture=False), "m4a"
     height, sizes = _HEIGHT.search(name), _heights(text)
     pixels = int(height[1]) if height else sizes[turn if len(sizes) == outputs else 0] if sizes else 0
-    size = {"height": pixels // 2 * 2} if 2 <= pixels <= 4320 else {}
-    video = {"codec": "libx264", "options": {"preset": "veryfast"}, **size}
-    return json.dumps({"container": "mp4", "video": video, "audio": {"codec": "aac"}}), "mp4"
+    return encoding("mp4", pixels // 2 * 2 if 2 <= pixels <= 4320 else None), "mp4"
 
 
 def _heights(text: str) -> list[int]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from vidijob.api.azure import documents as shapes
-from vidijob.api.azure import messages, orders, translate
+from vidijob.api.azure import messages, orders
+from vidijob.api.azure.translate import MPID
 from vidijob.engine.records import NewRecord
 from vidijob.errors import Invalid
 from vidijob.odata.bodies import Object, checked
+from vidijob.odata.keys import Key
 from vidijob.web.odata.calls import Answer, Ask
 from vidijob.web.odata.kept import KeptSet
 from vidijob.web.odata.sets import FixedSet, Made, New
@@ -23,7 +25,7 @@ class TaskTemplates(KeptSet):
     fixed = None
 
     def __init__(self) -> None:
-        super().__init__(orders.FACE, TASK_TEMPLATE, shapes.TASK_TEMPLATE, "nb:ttid:UUID:")
+        super().__init__(orders.FACE, TASK_TEMPLATE, shapes.TASK_TEMPLATE, Key("TaskTemplates", "nb:ttid:UUID:"))
 
 
 class Templates(KeptSet):
@@ -33,14 +35,15 @@ class Templates(KeptSet):
     inner = "TaskTemplates"
 
     def __init__(self, parts: TaskTemplates) -> None:
-        super().__init__(orders.FACE, TEMPLATE, shapes.JOB_TEMPLATE, "nb:jtid:UUID:", {"TaskTemplates": parts})
+        super().__init__(
+            orders.FACE, TEMPLATE, shapes.JOB_TEMPLATE, Key("JobTemplates", "nb:jtid:UUID:"), {parts.shape.set: parts}
+        )
         self._parts = parts
 
     async def drafts(self, ask: Ask, entity: Object, inner: Sequence[Object]) -> list[NewRecord]:
         """Return what is kept of a job template with its task templates."""
         values, id = checked(self.shape, entity), uuid4()
-        given = entity.get("TaskTemplates") or []
-        read = [checked(self._parts.shape, part) for part in [*(given if isinstance(given, list) else ()), *inner]]
+        read = [checked(self._parts.shape, part) for part in inner]
         used = orders.read_template(values.get("JobTemplateBody") or "<jobTemplate/>")
         known = {str(part.get("Id")).lower(): part for part in read}
         missing = next((text for text, _ in used if text.lower() not in known), None)
@@ -54,7 +57,7 @@ class Templates(KeptSet):
         name, owner = values.get("Name") or "", ask.user.name
         records = [NewRecord(self.face, self.kind, name, owner, {**values, **about}, id=id)]
         for part in read:
-            their, name = self._parts.uuid(str(part.pop("Id"))), part.pop("Name", None) or ""
+            their, name = self._parts.key.uuid(str(part.pop("Id"))), part.pop("Name", None) or ""
             records.append(NewRecord(self.face, TASK_TEMPLATE, name, owner, part, parent=id, id=their))
         return records
 
@@ -62,7 +65,7 @@ class Templates(KeptSet):
         """Return the tasks of a job that is made from a template; raises ``Invalid``."""
         record = await self.named(ask, key, "TemplateId")
         parts = await ask.services.records.children(self.face, TASK_TEMPLATE, [record.id])
-        known = {self._parts.id(part.id).lower(): part for part in parts}
+        known = {self._parts.key.of(part.id).lower(): part for part in parts}
         wanted = ("Configuration", "MediaProcessorId", "Options")
         return [
             {
@@ -82,7 +85,7 @@ class EndPoints(KeptSet):
 
     def __init__(self, options: messages.Options) -> None:
         self._options = options
-        super().__init__(orders.FACE, messages.ENDPOINT, shapes.ENDPOINT, "nb:nepid:UUID:")
+        super().__init__(orders.FACE, messages.ENDPOINT, shapes.ENDPOINT, messages.NEPID)
 
     async def drafts(self, ask: Ask, entity: Object, inner: Sequence[Object]) -> list[NewRecord]:
         """Return what is kept of an end point."""
@@ -120,7 +123,7 @@ class EndPoints(KeptSet):
 def processors() -> FixedSet:
     """Return the media processors."""
     rows = [
-        {"Id": translate.entity_id("mpid", id), "Description": name, "Name": name, "Sku": "", "Vendor": "Microsoft", "Version": version}
+        {"Id": MPID.of(id), "Description": name, "Name": name, "Sku": "", "Vendor": "Microsoft", "Version": version}
         for id, (name, version) in orders.PROCESSORS.items()
-    ]  # fmt: skip
-    return FixedSet(shapes.PROCESSOR, rows, lambda key: translate.entity_id("mpid", translate.parse_id(key, "mpid")))
+    ]
+    return FixedSet(shapes.PROCESSOR, rows, MPID)

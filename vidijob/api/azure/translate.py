@@ -13,32 +13,32 @@ A job's state follows from that of the core and from how far it has ever come, s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 from uuid import UUID
 
 from vidijob.engine.listings import JobRow
-from vidijob.errors import Invalid, NotFound
+from vidijob.engine.operations import Operation
+from vidijob.errors import Invalid
 from vidijob.jobs.expressions import (
     Among,
     Comparison,
     Expression,
     Field,
-    Junction,
     Kind,
     Literal,
     Negation,
     Sign,
-    evaluate,
     mapped,
+    spread,
     turned,
 )
+from vidijob.jobs.following import States
 from vidijob.jobs.identity import Uuids
 from vidijob.jobs.model import Attempt, Event, Job, JobId, Priority, StepNumber
-from vidijob.jobs.states import ENDED, JobState, StepState
+from vidijob.jobs.states import JobState, StepState
+from vidijob.odata.keys import Key
 from vidijob.odata.shapes import Row
 
 NAMES = ("Queued", "Scheduled", "Processing", "Finished", "Error", "Canceled", "Canceling")
@@ -73,13 +73,17 @@ STEP_STATES: Mapping[StepState, int] = {
 PRIORITIES: Mapping[Priority, int] = {
     Priority.LOWEST: -20, Priority.LOW: -10, Priority.MEDIUM: 0, Priority.HIGH: 10, Priority.HIGHEST: 20, Priority.IMMEDIATE: 100,
 }  # fmt: skip
+#: State of the core → what it may be, by the stage.
+_STATES_OF = {state.value: {JOB_STATES[state, stage] for stage in STAGES} for state in JobState}
 #: As the statement of a list takes the two.
 STATES_IN_SQL = {f"{state.value}/{stage}": number for (state, stage), number in JOB_STATES.items()}
 PRIORITIES_IN_SQL = {priority.value: number for priority, number in PRIORITIES.items()}
 
 #: The links of a job, and of a task, to assets.
 ASSETS_OF_JOB = ("InputMediaAssets", "OutputMediaAssets")
-_ID = re.compile(r"nb:(?P<kind>[a-z]+):UUID:(?P<uuid>[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
+#: The ids of what is no record.
+JID, TID, CID = Key("Jobs", "nb:jid:UUID:"), Key("Tasks", "nb:tid:UUID:"), Key("Assets", "nb:cid:UUID:")
+MPID, OPID = Key("MediaProcessors", "nb:mpid:UUID:"), Key("Operations", "nb:opid:UUID:")
 #: The key of a job's only step, where it came through another face.
 _WHOLE = 0
 
@@ -91,27 +95,6 @@ def priority_of(number: int) -> Priority:
     return Priority.LOW if -20 < number < 0 else bands[-1]
 
 
-def entity_id(kind: str, uuid: UUID) -> str:
-    """Return the id of an entity of a kind: ``jid``, ``tid``, ``cid``, …."""
-    return f"nb:{kind}:UUID:{uuid}"
-
-
-def parse_id(text: str, kind: str) -> UUID:
-    """Read the id of an entity of a kind, which may be percent-encoded; raises ``NotFound`` for what none can be."""
-    match = _ID.fullmatch(unquote(text).strip())
-    if match is None or match["kind"] != kind:
-        raise NotFound(kind, text[:100])
-    return UUID(match["uuid"])
-
-
-def linked(url: object, kind: str) -> UUID:
-    """Return the id in the address of an entity, whichever host it names, and however often it is percent-encoded."""
-    match = _ID.search(unquote(unquote(str(url))))
-    if match is None or match["kind"] != kind:
-        raise Invalid("links", f"{str(url)[:200]!r} leads to no entity whose id begins with nb:{kind}:UUID:.")
-    return UUID(match["uuid"])
-
-
 def job_condition(expression: Expression, uuids: Uuids) -> Expression:
     """Return a condition on jobs as the store can ask it: an id becomes a number, a state those of the core."""
 
@@ -120,12 +103,12 @@ def job_condition(expression: Expression, uuids: Uuids) -> Expression:
             case Comparison(left=Literal(), right=Field(name="Id" | "State")):
                 return job_condition(turned(part), uuids)
             case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
-                match = _ID.fullmatch(value) if isinstance(value, str) else None
-                number = uuids.job(UUID(match["uuid"])) if match and match["kind"] == "jid" else None
+                uuid = JID.read(value)
+                number = uuids.job(uuid) if uuid is not None else None
                 same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
                 return same if sign is Sign.EQUAL else Negation(same)
             case Comparison(left=Field(name="State"), right=Literal()):
-                return _state_condition(part)
+                return spread(part, "State", _STATES_OF, Field("JobState", Kind.TEXT))
             case Field(name="Id"):
                 raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
             case _:
@@ -134,20 +117,11 @@ def job_condition(expression: Expression, uuids: Uuids) -> Expression:
     return mapped(expression, change)
 
 
-def _state_condition(wanted: Comparison) -> Expression:
-    """Return what can be asked of the core's states first; only some of them need to be looked at further."""
-    numbers = {number for number in range(len(NAMES)) if evaluate(wanted, {"State": float(number)})}
-    possible = {state for (state, _), number in JOB_STATES.items() if number in numbers}
-    sure = {state for state in possible if all(JOB_STATES[state, stage] in numbers for stage in STAGES)}
-    among = Among(Field("JobState", Kind.TEXT), tuple(sorted(possible)))
-    return among if sure == possible else Junction(True, (among, wanted))
-
-
 def job_row(row: JobRow, uuids: Uuids, unit: float = 1) -> Row:
     """Return a job as an entity; ``unit`` is how many units of a duration a second has."""
     job, document = row.job, row.document or {}
     return {
-        "Id": entity_id("jid", uuids.of_job(job.id)),
+        "Id": JID.of(uuids.of_job(job.id)),
         "Name": document.get("Name", job.type),
         "Created": job.started,
         "LastModified": row.changed or job.started,
@@ -185,6 +159,16 @@ def step_number(place: int) -> StepNumber:
     return StepNumber(10 * (place + 1))
 
 
+def of_job(state: int, event: Event) -> int:
+    """Return what the state of a job becomes by an event, of its own or of a step."""
+    if event.step is not None:
+        return _PROCESSING if event.new.startswith("STARTED") else state
+    if event.new not in JobState.__members__:
+        return state
+    stage = min(state, 2) if event.new != "STARTED" else max(min(state, 2), 1)
+    return JOB_STATES[JobState(event.new), stage]
+
+
 def task_uuid(uuids: Uuids, job: JobId, step: int) -> UUID:
     """Return the id of a task: it tells of which job it is the step."""
     return uuids.of("task", job << 16 | step)
@@ -214,7 +198,7 @@ def _task(
         "Options": 0,
         "MediaProcessorId": None,
         **task,
-        "Id": entity_id("tid", uuid),
+        "Id": TID.of(uuid),
         "Priority": task.get("Priority") or 0,
         "State": state,
         "Progress": 100.0 if state == _FINISHED else min(percent, 100.0),
@@ -233,23 +217,16 @@ def _detail(attempt: Attempt) -> Row:
     return {"Code": code, "Message": attempt.error or ""}
 
 
-def operation_row(job: Job, uuid: UUID, target: str) -> Row:
-    """Return the operation that a job is."""
-    state = {True: "InProgress"}.get(job.state not in ENDED, "Failed")
-    if job.state in (JobState.FINISHED, JobState.FINISHED_WARNING):
-        state = "Succeeded"
-    message = next(iter(job.data.get("errorMessage", ())), None) or (
-        "The operation was canceled." if state == "Failed" else None
-    )
-    code = None
-    if state == "Failed":
-        code = next((code for words, code in _FAILURES if words in (message or "")), "BadRequest")
+def operation_row(operation: Operation, uuid: UUID) -> Row:
+    """Return an operation as an entity."""
+    reason = operation.reason
+    code = next((code for words, code in _FAILURES if words in (reason or "")), "BadRequest")
     return {
-        "Id": entity_id("opid", uuid),
-        "State": state,
-        "TargetEntityId": target,
-        "ErrorCode": code,
-        "ErrorMessage": message if state == "Failed" else None,
+        "Id": OPID.of(uuid),
+        "State": {None: "InProgress", True: "Succeeded", False: "Failed"}[operation.succeeded],
+        "TargetEntityId": operation.target,
+        "ErrorCode": None if reason is None else code,
+        "ErrorMessage": reason,
     }
 
 
@@ -259,4 +236,9 @@ _FAILURES = (
     ("longer than", "Timeout"),
     ("vanished", "InternalError"),
     ("canceled", "InvalidOperation"),
+)
+
+#: As jobs and tasks are told of.
+TOLD = States(
+    NAMES, (0, 1, 2, 4, 4, 4, 3), of_job, {state.value: number for state, number in STEP_STATES.items()}, task_state
 )

@@ -99,7 +99,7 @@ def _plan(chosen: EntitySet, asks: Sequence[Ask], parts: Sequence[Request]) -> t
             if part.content_id is not None:
                 named[part.content_id] = len(news)
             places.append(_Place(len(news), None))
-            news.append(New(ask.entity()))
+            news.append(New.of(ask.entity(), chosen.inner))
         elif ask.method == "POST" and len(names) == 2 and names[0][1:] in named and names[0][0] == "$":
             whole = named[names[0][1:]]
             if names[1] != chosen.inner:

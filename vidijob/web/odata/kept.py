@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote
-from uuid import UUID
 
 from vidijob.engine.listings import Wanted
 from vidijob.engine.records import NewRecord, Record
 from vidijob.errors import Invalid, NotFound
 from vidijob.odata.bodies import Object, checked
+from vidijob.odata.keys import Key
 from vidijob.odata.query import Options
 from vidijob.odata.shapes import Row, Shape
 from vidijob.web.odata.calls import Answer, Ask, Page
@@ -17,38 +16,24 @@ from vidijob.web.odata.sets import EntitySet, Made, New
 
 
 class KeptSet(EntitySet):
-    """A set whose entities are the records of one kind; ``prefix`` is what their ids begin with."""
+    """A set whose entities are the records of one kind."""
 
     #: What no MERGE changes, although it may be written at first; ``None``: there is no MERGE at all.
     fixed: frozenset[str] | None = frozenset()
 
     def __init__(
-        self, face: str, kind: str, shape: Shape, prefix: str, behind: Mapping[str, KeptSet] | None = None
+        self, face: str, kind: str, shape: Shape, key: Key, behind: Mapping[str, KeptSet] | None = None
     ) -> None:
         super().__init__(shape)
         self.face = face
         self.kind = kind
-        self._prefix = prefix
+        self.key = key
         #: Link → the set of what belongs to an entity.
         self._behind = behind or {}
 
-    def id(self, uuid: UUID) -> str:
-        """Return the id of an entity."""
-        return f"{self._prefix}{uuid}"
-
-    def uuid(self, key: str) -> UUID:
-        """Read an id, which may be percent-encoded; raises ``NotFound`` for what none can be."""
-        text = unquote(key).strip()
-        try:
-            if not text.startswith(self._prefix) or len(text) != len(self._prefix) + 36:
-                raise ValueError
-            return UUID(text[-36:])
-        except ValueError:
-            raise NotFound(self.shape.set, key[:100]) from None
-
     def entity(self, record: Record) -> Row:
         """Return a record as an entity."""
-        about = {"Id": self.id(record.id), "Name": record.name}
+        about = {"Id": self.key.of(record.id), "Name": record.name}
         return {**record.document, **about, "Created": record.created, "LastModified": record.changed}
 
     async def drafts(self, ask: Ask, entity: Object, inner: Sequence[Object]) -> list[NewRecord]:
@@ -58,7 +43,7 @@ class KeptSet(EntitySet):
     async def page(self, ask: Ask, options: Options) -> Page:
         """Return a part of the list."""
         wanted = Wanted(options.condition, options.order, options.skip, options.top, options.counted)
-        rows, count = await ask.services.listings.records(self.face, self.kind, self._prefix, wanted)
+        rows, count = await ask.services.listings.records(self.face, self.kind, self.key.prefix, wanted)
         return Page([self.entity(row) for row in rows], count)
 
     async def row(self, ask: Ask, key: str) -> Row:
@@ -67,7 +52,7 @@ class KeptSet(EntitySet):
 
     async def record(self, ask: Ask, key: str) -> Record:
         """Return the record of an entity; raises ``NotFound``."""
-        return await ask.services.records.one(self.face, self.kind, self.uuid(key))
+        return await ask.services.records.one(self.face, self.kind, self.key.uuid(key))
 
     async def named(self, ask: Ask, key: object, context: str) -> Record:
         """Return the record that a property of another entity names; raises ``Invalid``."""
@@ -79,7 +64,7 @@ class KeptSet(EntitySet):
     async def linked(self, ask: Ask, row: Row, link: str) -> Sequence[Row]:
         """Return what belongs to an entity."""
         behind = self._behind[link]
-        found = await ask.services.records.children(self.face, behind.kind, [self.uuid(row["Id"])])
+        found = await ask.services.records.children(self.face, behind.kind, [self.key.uuid(row["Id"])])
         return [behind.entity(one) for one in found]
 
     async def make(self, ask: Ask, news: Sequence[New]) -> list[Made]:
@@ -104,5 +89,5 @@ class KeptSet(EntitySet):
 
     async def remove(self, ask: Ask, key: str) -> Answer:
         """Remove an entity with what belongs to it."""
-        await ask.services.records.remove(self.face, self.kind, self.uuid(key))
+        await ask.services.records.remove(self.face, self.kind, self.key.uuid(key))
         return Answer()

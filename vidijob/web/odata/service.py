@@ -37,7 +37,7 @@ class Service:
             return await (self._list(ask, chosen, rest) if key is None else self._read(ask, chosen, key, rest))
         match ask.method, key, rest:
             case "POST", None, []:
-                (new,) = await chosen.make(ask, [New(ask.entity())])
+                (new,) = await chosen.make(ask, [New.of(ask.entity(), chosen.inner)])
                 return made(ask, chosen.shape, new.row)
             case "POST", str(key), [Segment(name=name, key=None)] if name in chosen.shape.properties:
                 return await chosen.add(ask, key, name)

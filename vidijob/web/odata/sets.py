@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from vidijob.access import User
 from vidijob.errors import NotFound
-from vidijob.odata.bodies import Object
+from vidijob.odata.bodies import Object, inline
+from vidijob.odata.keys import Key
 from vidijob.odata.query import Options
 from vidijob.odata.shapes import Row, Shape
 from vidijob.web.odata.calls import Answer, Ask, Fault, Page, within
@@ -18,7 +19,12 @@ class New:
     """An entity that is to be made, with what was sent to belong to it."""
 
     entity: Object
-    inner: list[Object] = field(default_factory=list)
+    inner: list[Object]
+
+    @classmethod
+    def of(cls, entity: Object, inner: str) -> New:
+        """Return an entity as it was sent, with what was sent in it."""
+        return cls(entity, list(inline(entity, inner)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class EntitySet:
 class FixedSet(EntitySet):
     """A set of entities that nobody changes."""
 
-    def __init__(self, shape: Shape, rows: Sequence[Row], key: Callable[[str], str]) -> None:
+    def __init__(self, shape: Shape, rows: Sequence[Row], key: Key) -> None:
         super().__init__(shape)
         self._rows = rows
         self._key = key
@@ -87,7 +93,7 @@ class FixedSet(EntitySet):
 
     async def row(self, ask: Ask, key: str) -> Row:
         """Return an entity; raises ``NotFound``."""
-        wanted = self._key(key)
+        wanted = self._key.of(self._key.uuid(key))
         found = next((row for row in self._rows if row["Id"] == wanted), None)
         if found is None:
             raise NotFound(self.shape.set, wanted)

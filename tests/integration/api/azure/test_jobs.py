@@ -149,7 +149,7 @@ async def test_tasks_become_a_graph_of_steps(media: Media, engine: Engine) -> No
     orders = []
 
     async def run(step: StepContext) -> Outcome:
-        orders.append(json.loads(step.metadata["order"]))
+        orders.extend(json.loads(step.metadata["order"]))
         return Done()
 
     executor = await _run(engine, run=run)
@@ -296,7 +296,7 @@ async def test_a_template(media: Media) -> None:
     ("change", "words"),
     [
         ({"Tasks": []}, "1 to 50 tasks"),
-        ({"Tasks": None, "TemplateId": "nb:jtid:UUID:071370a3-e63e-4e81-a099-ad66bcac3789"}, "no job template"),
+        ({"Tasks": None, "TemplateId": "nb:jtid:UUID:071370a3-e63e-4e81-a099-ad66bcac3789"}, "no JobTemplate"),
         ({"InputMediaAssets": []}, "at least one input asset"),
         ({"InputMediaAssets": ["x"]}, "leads to no entity"),
         ({"InputMediaAssets": ["Assets('nb:cid:UUID:071370a3-e63e-4e81-a099-ad66bcac3789')"]}, ""),
@@ -306,10 +306,10 @@ async def test_a_template(media: Media) -> None:
         ({"Name": 5}, "no Edm.String"),
         ({"Name": "\x00"}, "no Edm.String"),
         ({"Nmae": "x"}, "does not exist on type 'Job'"),
-        ({"JobNotificationSubscriptions": [{"NotificationEndPointId": "x", "TargetJobState": 1}]}, "no notification end point"),
+        ({"JobNotificationSubscriptions": [{"NotificationEndPointId": "x", "TargetJobState": 1}]}, "no NotificationEndPoint"),
         ({"JobNotificationSubscriptions": [{"NotificationEndPointId": "x", "TargetJobState": 9}]}, "TargetJobState"),
-        ({"JobNotificationSubscriptions": 5}, "is a list"),
-        ({"Tasks": 5}, "are lists"),
+        ({"JobNotificationSubscriptions": 5}, "is a list of at most 100"),
+        ({"Tasks": 5}, "Tasks is a list"),
     ],
 )  # fmt: skip
 async def test_a_job_that_cannot_be_is_refused_and_nothing_is_made(
