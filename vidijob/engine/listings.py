@@ -28,8 +28,9 @@ class Listings:
         """Return some of the things of a kind, whose ids begin with a prefix, and how many there are, likewise."""
         return await listings.record_rows(self._database, face, kind, prefix, wanted)
 
-    async def amend(self, job: JobId, face: str, document: Mapping[str, Any], number: int | None) -> bool:
-        """Add to what a job was submitted as through a face, and give it another number for its priority, unless ``None``.
+    async def amend(self, job: JobId, face: str, document: Mapping[str, Any], number: tuple[int, int] | None) -> bool:
+        """Add to what a job was submitted as through a face, and give it another number for its priority, with its weight, unless
+        ``None``.
 
         Tells whether it came through that face.
         """

@@ -103,6 +103,7 @@ def _document(job: NewJob) -> dict[str, Any]:
         "data": _texts(job.data),
         "total_steps": sum(not step.task.cleanup for step in job.steps),
         "remark": job.remark,
+        **({"weight": job.origin.weight} if job.origin is not None else {}),
         **_asked(job.asked),
         "steps": [
             {

@@ -92,7 +92,8 @@ class Jobs(EntitySet):
             wanted = translate.priority_of(values["Priority"])
             await ask.services.commands.prioritise(ask.user, job_name(ask.server.site, row.job.id), wanted)
         named = {"Name": values["Name"]} if "Name" in values else {}
-        await ask.services.listings.amend(row.job.id, orders.FACE, named, values.get("Priority"))
+        number = (values["Priority"], translate.weight(values["Priority"])) if "Priority" in values else None
+        await ask.services.listings.amend(row.job.id, orders.FACE, named, number)
 
     async def remove(self, ask: Ask, key: str) -> Answer:
         """Take out a job that has ended."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
-from vidijob.api.azure.translate import CID, MPID, priority_of, step_number
+from vidijob.api.azure.translate import CID, MPID, priority_of, step_number, weight
 from vidijob.binding import tree
 from vidijob.engine.records import NewRecord
 from vidijob.engine.submissions import Order
@@ -132,7 +132,7 @@ def job_order(
         TYPE,
         priority_of(number),
         {"sourceUri": [source.uri for source in inputs], "destinationUri": [uri_of(one.file) for one in outputs]},
-        origin=Origin(FACE, document, number),
+        origin=Origin(FACE, document, number, weight(number)),
         steps=steps(works),
         watch=Watch.PROGRESS if any(one.get("IncludeTaskProgress") for one in followed) else watch,
         records=[record for one in outputs for record in _records(one, owner)],

@@ -95,6 +95,11 @@ def priority_of(number: int) -> Priority:
     return Priority.LOW if -20 < number < 0 else bands[-1]
 
 
+def weight(number: int) -> int:
+    """Return how far a number is above the one that its band is shown as."""
+    return number - PRIORITIES[priority_of(number)]
+
+
 def job_condition(expression: Expression, uuids: Uuids) -> Expression:
     """Return a condition on jobs as the store can ask it: an id becomes a number, a state those of the core."""
 
