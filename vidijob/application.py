@@ -39,6 +39,7 @@ from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
@@ -102,6 +103,8 @@ def build_application(
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
+    commands = Commands(database, bell, job_types.plans.of, site)
+    insights = Insights(database, site, reading)
     feed = Feed(database, bell)
     tail, waiting = Tail(database, bell), Waiting(database, bell, site)
     application.cleanup_ctx.append(lambda _: _running(feed, tail, waiting))
@@ -110,7 +113,7 @@ def build_application(
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
         accounts=accounts,
-        commands=Commands(database, bell, job_types.plans.of, site),
+        commands=commands,
         configuration=configuration or Configuration(database, bell),
         feed=feed,
         groups=Groups(database, accounts),
@@ -119,12 +122,13 @@ def build_application(
         identities=Identities(database),
         tail=tail,
         task_groups=TaskGroups(database, bell),
-        insights=Insights(database, site, reading),
+        insights=insights,
         job_types=job_types,
         letters=Letters(database, bell),
         listings=Listings(database),
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),
+        operations=Operations(commands, insights, site),
         problems=Problems(database, bell, site),
         queues=Queues(database),
         records=Records(database),
@@ -185,7 +189,7 @@ class Telling:
     def webhooks(self, outbound: Outbound) -> Webhooks:
         """Return who calls the receivers."""
         others = {name: form.write for name, form in self._others.items()}
-        return Webhooks(self._first.write, outbound, {**others, azure.FORM: azure.write}, {azure.FORM: azure.headers})
+        return Webhooks(self._first.write, outbound, others)
 
 
 def mps_options(settings: Settings) -> MpsOptions:

@@ -95,7 +95,7 @@ class Commands:
                     steps,
                     asked=order.asked,
                     origin=order.origin,
-                    watched=order.watched,
+                    watch=order.watch,
                     records=order.records,
                 )
             )

@@ -24,6 +24,7 @@ from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
@@ -60,6 +61,7 @@ class Services:
     letters: Letters
     listings: Listings
     notifications: Notifications
+    operations: Operations
     problems: Problems
     queues: Queues
     records: Records
