@@ -39,6 +39,9 @@ OFFSET $skip::bigint LIMIT $top::bigint
 -- part: job_id
 j.id
 
+-- part: job_before
+j.id < $before::bigint
+
 -- part: job_name
 coalesce(o.document ->> 'Name', j.type) COLLATE "C"
 
@@ -58,7 +61,7 @@ j.finished
 (SELECT max(e.at) FROM event e WHERE e.job_id = j.id)
 
 -- part: job_duration
-coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8
+coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8 * $unit::float8
 
 -- part: job_stage
 CASE WHEN EXISTS (SELECT FROM attempt a WHERE a.job_id = j.id) THEN 2

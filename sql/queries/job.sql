@@ -33,8 +33,8 @@ WITH given AS MATERIALIZED (
     number smallint, description text, executor text, method text, metadata jsonb, critical boolean, cleanup boolean,
     waiting smallint, waiting_parallel smallint, unlocks smallint[], unlocks_parallel smallint[], needs jsonb)
 ), queued AS (
-  INSERT INTO job_queue (job_id, priority)
-  SELECT id, (doc->>'priority')::job_priority FROM input WHERE doc->>'state' = 'READY'
+  INSERT INTO job_queue (job_id, priority, weight)
+  SELECT id, (doc->>'priority')::job_priority, coalesce((doc->>'weight')::integer, 0) FROM input WHERE doc->>'state' = 'READY'
 ), logged AS (
   INSERT INTO event (job_id, new_state, actor, remark)
   SELECT i.id, i.doc->>'state', i.doc->>'owner', i.doc->>'remark' FROM input i ORDER BY i.place
@@ -64,29 +64,34 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 
 -- name: head(limit) :many
 -- The next jobs in the queue.
-SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
+SELECT job_id, priority, weight FROM job_queue ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer;
 
 -- name: head_behind(limit, behind) :many
--- The next jobs in the queue of those behind some job, not too far; a job for each priority, the lowest first.
-SELECT q.job_id, q.priority
+-- The next jobs in the queue of those behind some job, not too far, a job for each priority, the lowest first; and of those that go
+-- before others of their priority. Those that such others go before are left out.
+SELECT q.job_id, q.priority, q.weight
 FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
 CROSS JOIN LATERAL (
-  SELECT job_id, priority FROM job_queue
-  -- With both bounds, whichever index is taken, it is not much that is passed.
-  WHERE priority = line.priority AND job_id > line.behind AND job_id <= line.behind + 10000
-  ORDER BY priority DESC, job_id LIMIT $1::integer
+  (SELECT job_id, priority, weight FROM job_queue
+   -- With both bounds, whichever index is taken, it is not much that is passed.
+   WHERE priority = line.priority AND weight = 0 AND job_id > line.behind AND job_id <= line.behind + 10000
+   ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
+  UNION ALL
+  (SELECT job_id, priority, weight FROM job_queue
+   WHERE priority = line.priority AND weight > 0
+   ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
 ) q
-ORDER BY q.priority DESC, q.job_id
+ORDER BY q.priority DESC, q.weight DESC, q.job_id
 LIMIT $1::integer;
 
 -- name: heads(limit) :many
 -- The next jobs of each priority, and for how many seconds they have waited.
-SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
+SELECT q.job_id, q.priority, q.weight, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
 FROM unnest(enum_range(NULL::job_priority)) AS line (priority)
 CROSS JOIN LATERAL (
   -- Not "=": then the planner may read the whole queue by age, for a priority that hardly any job has.
-  SELECT job_id, priority, since FROM job_queue
-  WHERE priority <= line.priority ORDER BY priority DESC, job_id LIMIT $1::integer
+  SELECT job_id, priority, weight, since FROM job_queue
+  WHERE priority <= line.priority ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer
 ) q
 WHERE q.priority = line.priority;
 
@@ -332,7 +337,8 @@ WITH released AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, 'READY', owner, priority, 1 FROM released
 ), queued AS (
-  INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM released
+  INSERT INTO job_queue (job_id, priority, weight)
+  SELECT r.id, r.priority, coalesce(o.weight, 0) FROM released r LEFT JOIN job_origin o ON o.job_id = r.id
 ), logged AS (
   INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, old::text, 'READY', $3::text FROM released
 )
@@ -351,14 +357,14 @@ WITH changed AS (
   UNION ALL
   SELECT type, NULL, state, owner, priority, 1 FROM changed
 ), queue AS (
-  UPDATE job_queue q SET priority = $2::text::job_priority FROM changed c WHERE q.job_id = c.id
+  UPDATE job_queue q SET priority = $2::text::job_priority, weight = 0 FROM changed c WHERE q.job_id = c.id
 ), steps AS (
   UPDATE step_queue q SET priority = $2::text::job_priority, urgent = s.cleanup OR $2::text = 'IMMEDIATE'
   FROM changed c, step s
   WHERE q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step
 ), origin AS (
   -- The number that the old one was made from says nothing about it.
-  UPDATE job_origin o SET priority = NULL FROM changed c WHERE o.job_id = c.id
+  UPDATE job_origin o SET priority = NULL, weight = 0 FROM changed c WHERE o.job_id = c.id
 ), slots AS (
   -- An IMMEDIATE job takes no slot.
   UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
@@ -430,6 +436,21 @@ RETURNING id;
 -- name: ended(ids) :many
 -- When jobs ended, of those that have.
 SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
+
+-- name: standing(ids) :many
+-- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what
+-- those tell while they run. A heartbeat alone is nothing of that.
+SELECT j.id, j.state, hashtextextended(concat_ws(' ', j.xmin,
+  (SELECT string_agg(a.xmin::text, ' ' ORDER BY a.id) FROM attempt a WHERE a.job_id = j.id),
+  (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.attempt, t.place)
+   FROM attempt a JOIN sub_task t ON t.attempt = a.id WHERE a.job_id = j.id),
+  (SELECT string_agg(concat_ws(' ', l.step, l.progress_value, l.progress_total, l.progress_unit, l.data), ' ' ORDER BY l.step)
+   FROM lease l WHERE l.job_id = j.id)), 0) AS version
+FROM job j WHERE j.id = ANY ($1::bigint[]);
+
+-- name: types(ids) :many
+-- The types of jobs, of those that there are.
+SELECT id, type FROM job WHERE id = ANY ($1::bigint[]);
 
 -- name: some(ids) :many
 -- Jobs, in whatever order; those that there are.

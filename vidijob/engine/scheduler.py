@@ -236,7 +236,7 @@ class Scheduler:
     async def _offer(self, selection: Selection, priorities: Sequence[Priority], busy: Collection[JobId]) -> None:
         """Offer the queued jobs of some priorities, as long as there is room for them."""
         keys = data_keys(self._groups)
-        after = dict.fromkeys(priorities, JobId(0))
+        after = dict.fromkeys(priorities, task_groups.FIRST)
         while after and len(selection.chosen) < _PAGE:
             found = []
             for priority in list(after):
@@ -248,7 +248,7 @@ class Scheduler:
                 if len(page) < _PAGE:
                     del after[priority]
                 else:
-                    after[priority] = page[-1].job
+                    after[priority] = page[-1].weight, page[-1].job
                 found += page
             for job in policy.in_order(found, self._ageing):
                 if job.job not in busy:
