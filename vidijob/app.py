@@ -11,11 +11,11 @@ import signal
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
+from vidijob.application import LONGEST_LINE, Telling, azure_options, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -49,49 +49,21 @@ from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.observability import tracing
+from vidijob.opening import open_database, patiently
 from vidijob.settings import Settings
-from vidijob.store.database import Database, until_available
-from vidijob.store.embedded import EmbeddedPostgres
-from vidijob.store.migrate import migrate, require_current
+from vidijob.store.database import Database
 from vidijob.web.listening import listen
 from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
 
 _log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
 Role = Literal["api", "scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
-_DATABASE_WAIT = 60.0
 _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
-
-
-async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
-    """Open the database that the settings name, or the embedded one, and see to it that its schema is current."""
-    if settings.database_url is not None:
-        address = settings.database_url.get_secret_value()
-        database = Database(lambda: address, slow=settings.slow)
-    else:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        embedded = EmbeddedPostgres(settings.data_dir.absolute())
-        await embedded.start()
-        stack.push_async_callback(embedded.stop)
-        database = Database(lambda: embedded.url, slow=settings.slow)
-    await patiently(database.open)
-    stack.push_async_callback(database.close)
-    if settings.database_url is None:
-        await patiently(lambda: migrate(database))
-    else:
-        await patiently(lambda: require_current(database))
-    return database
-
-
-async def patiently(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Do what a start needs of the database, also while that is just being started itself."""
-    return await until_available(attempt, seconds=_DATABASE_WAIT)
 
 
 class Part(Protocol):
@@ -207,7 +179,8 @@ class Server:
         self._run(stack, Watcher(own, bell, telling.teller))
 
     async def _telling(self, database: Database) -> Telling:
-        return Telling(self._settings.site, await patiently(Identities(database).uuids))
+        uuids = await patiently(Identities(database).uuids)
+        return Telling(self._settings.site, uuids, azure_options(self._settings))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
         url, bound = self._settings.read_database_url, timedelta(seconds=self._settings.read_staleness)
@@ -297,6 +270,7 @@ class Server:
             storage_root=settings.roots[0],
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
+            azure_options=azure_options(settings),
         )
         self.address = await listen(
             stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE, drain=settings.drain

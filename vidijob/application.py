@@ -41,6 +41,7 @@ from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
+from vidijob.engine.protection import Protection
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
@@ -50,6 +51,7 @@ from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.waiting import Waiting
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
 from vidijob.executors.media.presets import Presets
@@ -59,6 +61,7 @@ from vidijob.jobs.notifications import Change, Notification, NotificationRequest
 from vidijob.settings import Settings
 from vidijob.store.database import Database
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
+from vidijob.web.entrance import lets_go
 from vidijob.web.kept import Kept
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
@@ -88,6 +91,7 @@ def build_application(
     storage_root: Path | None = None,
     trials: Trials | None = None,
     mps_options: MpsOptions | None = None,
+    azure_options: azure.Options = azure.PLAIN,
     meters: Meters | None = None,
     with_metrics: bool = True,
 ) -> web.Application:
@@ -103,7 +107,10 @@ def build_application(
     commands = Commands(database, bell, job_types.plans.of, site)
     insights = Insights(database, site, reading)
     feed = Feed(database, bell)
+    waiting = Waiting(database, bell, site)
     application.cleanup_ctx.append(lambda _: _running(feed))
+    application.cleanup_ctx.append(lambda _: _running(waiting))
+    lets_go(application, waiting.close)
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
         accounts=accounts,
@@ -125,11 +132,13 @@ def build_application(
         problems=Problems(database, bell, site),
         queues=Queues(database),
         records=Records(database),
+        protection=Protection(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
         stills=Stills(uploads.storage if uploads is not None else None),
         traffic=Observer(database),
         trials=trials or Trials(None, None),
+        waiting=waiting,
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
@@ -151,7 +160,7 @@ def build_application(
             *vidispine_routes(),
             *mps.routes(),
             *arcgis_routes(),
-            *azure_routes(),
+            *azure_routes(azure_options),
             *queue_routes(),
         ]
     )
@@ -165,11 +174,11 @@ def build_application(
 class Telling:
     """What is told of jobs, to each receiver in the words of the face that it was defined by."""
 
-    def __init__(self, site: str, uuids: Uuids) -> None:
+    def __init__(self, site: str, uuids: Uuids, azure_options: azure.Options = azure.PLAIN) -> None:
         self._first = Composer(site)
         self._others = {MPS_FORM: Messages(uuids)}
         #: Says of each state of a job what its subscriptions want.
-        self.teller = azure.Teller(uuids)
+        self.teller = azure.Teller(uuids, azure_options)
 
     def compose(
         self, notification: Notification, change: Change, job: Job, request: NotificationRequest, sequence: int
@@ -192,7 +201,16 @@ def mps_options(settings: Settings) -> MpsOptions:
     return MpsOptions(settings.roots, known, settings.mps_rate)
 
 
-async def _running(feed: Feed) -> AsyncIterator[None]:
-    feed.start()
+def azure_options(settings: Settings) -> azure.Options:
+    """Return how the face of Azure Media Services writes."""
+    return azure.Options(
+        unit=1000 if settings.azure_durations == "milliseconds" else 1,
+        base64=settings.azure_queue_text == "base64",
+        camel=settings.azure_event_names == "both",
+    )
+
+
+async def _running(part: Feed | Waiting) -> AsyncIterator[None]:
+    part.start()
     yield
-    await feed.stop()
+    await part.stop()

@@ -63,7 +63,7 @@ WITH input AS MATERIALIZED (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, state, owner, priority, count(*) FROM over GROUP BY type, old, state, owner, priority
 ), freed AS (
-  UPDATE slot SET job_id = NULL FROM over o WHERE slot.job_id = o.id
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM over o WHERE slot.job_id = o.id
 ), next AS MATERIALIZED (
   SELECT f.*, row_number() OVER (ORDER BY priority DESC, job_id, next) AS place
   FROM (SELECT h.job_id, unnest(h.following) AS next, h.way = 'clean' AS clean, h.priority, h.type, h.owner,
@@ -95,14 +95,18 @@ WITH input AS MATERIALIZED (
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
   SELECT job_id, number, executor, needs, cleanup OR priority = 'IMMEDIATE', priority FROM freer WHERE state = 'READY'
 ), logged AS (
-  INSERT INTO event (job_id, step, old_state, new_state, actor)
-  SELECT job_id, step, old::text, 'FINISHED', worker::text FROM held
-  UNION ALL
-  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM freer WHERE state <> 'NONE'
-  UNION ALL
-  SELECT job_id, number, 'READY', state::text, $3::uuid::text FROM freer WHERE lease IS NOT NULL
-  UNION ALL
-  SELECT id, NULL, old::text, state::text, 'scheduler' FROM over
+  INSERT INTO event (job_id, step, old_state, new_state, actor, further)
+  SELECT h.job_id, h.step, h.old::text, 'FINISHED', h.worker::text, f.further
+  FROM held h LEFT JOIN (
+    SELECT b.job_id, array_agg((b.number, one.old_state, one.new_state, one.actor)::further_event ORDER BY one.place, b.number) AS further
+    FROM freer b, LATERAL (VALUES
+      (1, 'NONE', 'READY', 'scheduler'), (2, 'READY', b.state::text, $3::uuid::text)
+    ) AS one (place, old_state, new_state, actor)
+    WHERE b.state <> 'NONE' AND (one.place = 1 OR b.lease IS NOT NULL)
+    GROUP BY b.job_id
+    UNION ALL
+    SELECT id, ARRAY[(NULL, old::text, state::text, 'scheduler')::further_event] FROM over
+  ) f ON f.job_id = h.job_id
 )
 SELECT job_id, step, way = 'end' AS over, job_id IN (SELECT job_id FROM freer WHERE state = 'READY') AS queued, NULL::bigint AS number, NULL AS executor, NULL AS method, NULL::jsonb AS metadata,
        false AS cleanup, NULL::integer AS retries, NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom,

@@ -3,7 +3,7 @@
 -- name: history(job) :many
 -- All that happened to a job, in order.
 SELECT id, at, job_id, step, old_state, new_state, actor, remark
-FROM event WHERE job_id = $1::bigint ORDER BY id;
+FROM happened WHERE job_id = $1::bigint ORDER BY id;
 
 -- name: horizon() :value
 -- The transaction before which nothing will still appear.
@@ -13,11 +13,12 @@ SELECT tx::text FROM event_horizon;
 -- The next events of a range of transactions that are all over, beyond one by id, in the order of ids; of one job, or, null,
 -- of all.
 SELECT id, at, job_id, step, old_state, new_state, actor, remark
-FROM event
-WHERE tx >= $1::text::xid8 AND tx < $2::text::xid8 AND id > $3::bigint AND ($4::bigint IS NULL OR job_id = $4)
-ORDER BY id
+FROM happened
+WHERE tx >= $1::text::xid8 AND tx < $2::text::xid8 AND id > $3::bigint AND first_id > $3::bigint - 512
+  AND ($4::bigint IS NULL OR job_id = $4)
+ORDER BY first_id, id
 LIMIT $5::integer;
 
 -- name: of_job(job, limit) :many
 -- What happened to a job and its steps, the newest first.
-SELECT at, step, old_state, new_state, actor, remark FROM event WHERE job_id = $1::bigint ORDER BY id DESC LIMIT $2::integer;
+SELECT at, step, old_state, new_state, actor, remark FROM happened WHERE job_id = $1::bigint ORDER BY id DESC LIMIT $2::integer;

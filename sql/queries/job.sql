@@ -55,7 +55,7 @@ WHERE s.owner = $1 AND s.key = ANY ($2::text[]);
 SELECT uri FROM unnest($2::text[]) AS given (uri)
 WHERE EXISTS (
   SELECT FROM job
-  WHERE data @> jsonb_build_object($1::text, jsonb_build_array(uri)) AND finished IS NULL
+  WHERE data @> jsonb_build_object($1::text, jsonb_build_array(uri)) AND data <> '{}' AND finished IS NULL
 );
 
 -- name: lock(ids) :many
@@ -67,8 +67,8 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 SELECT job_id, priority, weight FROM job_queue ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer;
 
 -- name: head_behind(limit, behind) :many
--- The next jobs in the queue of those behind some job, not too far, a job for each priority, the lowest first; and of those that go
--- before others of their priority. Those that such others go before are left out.
+-- The next jobs in the queue of those behind some job, not too far, a job for each priority, the lowest first; and of those that have
+-- a weight.
 SELECT q.job_id, q.priority, q.weight
 FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
 CROSS JOIN LATERAL (
@@ -79,6 +79,10 @@ CROSS JOIN LATERAL (
   UNION ALL
   (SELECT job_id, priority, weight FROM job_queue
    WHERE priority = line.priority AND weight > 0
+   ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
+  UNION ALL
+  (SELECT job_id, priority, weight FROM job_queue
+   WHERE priority = line.priority AND weight < 0
    ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
 ) q
 ORDER BY q.priority DESC, q.weight DESC, q.job_id
@@ -175,12 +179,16 @@ WITH lead AS (
         SELECT * FROM again) r
   ORDER BY priority DESC, job_id, number
 ), logged AS (
-  INSERT INTO event (job_id, step, old_state, new_state, actor)
-  SELECT id, NULL::smallint, old::text, 'STARTED', 'scheduler' FROM started
-  UNION ALL
-  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM begun
-  UNION ALL
-  SELECT job_id, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
+  INSERT INTO event (job_id, old_state, new_state, actor, further)
+  SELECT s.id, s.old::text, 'STARTED', 'scheduler', f.further
+  FROM started s LEFT JOIN (
+    SELECT b.job_id, array_agg((b.number, one.old_state, one.new_state, one.actor)::further_event ORDER BY one.place, b.number) AS further
+    FROM begun b, LATERAL (VALUES
+      (1, 'NONE', 'READY', 'scheduler'), (2, 'READY', b.state::text, $8::uuid::text)
+    ) AS one (place, old_state, new_state, actor)
+    WHERE one.place = 1 OR b.direct
+    GROUP BY b.job_id
+  ) f ON f.job_id = s.id
 )
 SELECT id AS job_id, id IN (SELECT id FROM started) AS started,
        id IN (SELECT job_id FROM begun WHERE NOT direct) OR id IN (SELECT job_id FROM again) AS queued, NULL::smallint AS step, NULL::bigint AS number,
@@ -265,7 +273,7 @@ WITH fact AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, state, owner, priority, count(*) FROM ended GROUP BY type, old, state, owner, priority
 ), freed AS (
-  UPDATE slot SET job_id = NULL FROM ended e WHERE slot.job_id = e.id
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM ended e WHERE slot.job_id = e.id
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
   SELECT id, NULL::smallint, state::text, verdict::text, 'scheduler' FROM over
@@ -288,7 +296,7 @@ WITH parked AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, state, 'WAITING', owner, priority, count(*) FROM parked GROUP BY type, state, owner, priority
 ), freed AS (
-  UPDATE slot SET job_id = NULL FROM parked p WHERE slot.job_id = p.id
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM parked p WHERE slot.job_id = p.id
 ), logged AS (
   INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, state::text, 'WAITING', 'scheduler' FROM parked
 )
@@ -360,7 +368,7 @@ WITH changed AS (
   UPDATE job_origin o SET priority = NULL, weight = 0 FROM changed c WHERE o.job_id = c.id
 ), slots AS (
   -- An IMMEDIATE job takes no slot.
-  UPDATE slot SET job_id = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
 )
 INSERT INTO event (job_id, old_state, new_state, actor, remark)
 SELECT id, state::text, state::text, $3::text, 'priority ' || $2::text FROM changed;
@@ -372,6 +380,10 @@ WITH gone AS (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, owner, priority, jobs)
   SELECT type, state, owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
+), steps AS (
+  DELETE FROM step s USING gone g WHERE s.job_id = g.id
+), attempts AS (
+  DELETE FROM attempt a USING gone g WHERE a.job_id = g.id
 ), forgotten AS (
   DELETE FROM event e USING gone g WHERE e.job_id = g.id
 ), logged AS (
@@ -389,7 +401,7 @@ WITH old AS MATERIALIZED (
   WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
     AND NOT (EXISTS (SELECT FROM notification) AND EXISTS (
       SELECT FROM event_cursor c, LATERAL (
-        SELECT e.id, e.tx FROM event e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
+        SELECT e.id, e.tx FROM happened e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
       ) last
       WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id)))
   ORDER BY finished, id LIMIT $2::integer
@@ -400,6 +412,10 @@ WITH old AS MATERIALIZED (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, owner, priority, jobs)
   SELECT type, state, owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
+), steps AS (
+  DELETE FROM step WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
+), attempts AS (
+  DELETE FROM attempt WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), forgotten AS (
   DELETE FROM event WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), logged AS (
@@ -420,7 +436,23 @@ RETURNING id;
 
 -- name: ended(ids) :many
 -- When jobs ended, of those that have.
-SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
+-- As an array of its own they are as many to the planner as they always are, so that it need not plan anew for each few.
+SELECT id, finished FROM job WHERE id = ANY (ARRAY(SELECT unnest($1::bigint[]))) AND finished IS NOT NULL;
+
+-- name: standing(ids) :many
+-- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what
+-- those tell while they run. A heartbeat alone is nothing of that.
+SELECT j.id, j.state, hashtextextended(concat_ws(' ', j.xmin,
+  (SELECT string_agg(a.xmin::text, ' ' ORDER BY a.id) FROM attempt a WHERE a.job_id = j.id),
+  (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.attempt, t.place)
+   FROM attempt a JOIN sub_task t ON t.attempt = a.id WHERE a.job_id = j.id),
+  (SELECT string_agg(concat_ws(' ', l.step, l.progress_value, l.progress_total, l.progress_unit, l.data), ' ' ORDER BY l.step)
+   FROM lease l WHERE l.job_id = j.id)), 0) AS version
+FROM job j WHERE j.id = ANY ($1::bigint[]);
+
+-- name: types(ids) :many
+-- The types of jobs, of those that there are.
+SELECT id, type FROM job WHERE id = ANY ($1::bigint[]);
 
 -- name: some(ids) :many
 -- Jobs, in whatever order; those that there are.

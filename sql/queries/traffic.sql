@@ -28,7 +28,7 @@ CROSS JOIN LATERAL (
         WHERE started >= s.at AND started < s.at + make_interval(secs => $1::float8)
         ORDER BY started, id LIMIT $3::integer) j
   LEFT JOIN LATERAL (
-    SELECT e.at FROM event e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED' ORDER BY e.id LIMIT 1
+    SELECT e.at FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED' ORDER BY e.id LIMIT 1
   ) e ON true
   CROSS JOIN LATERAL (
     SELECT greatest(extract(epoch FROM coalesce(e.at, clock_timestamp()) - j.started), 0)::float8 AS seconds

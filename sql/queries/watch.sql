@@ -15,7 +15,7 @@ ORDER BY w.job_id LIMIT $1::integer FOR UPDATE OF w SKIP LOCKED;
 -- name: happened(job, tx, after_id, until_tx) :many
 -- What happened to a job since it was looked at, in the order of transactions; of one, in order.
 SELECT id, at, job_id, step, old_state, new_state, actor, remark, tx::text AS tx
-FROM event
+FROM happened
 WHERE job_id = $1::bigint AND tx < $4::text::xid8 AND (tx > $2::text::xid8 OR (tx = $2::text::xid8 AND id > $3::bigint))
 ORDER BY tx, id;
 

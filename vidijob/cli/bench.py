@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from vidijob import settings
-from vidijob.app import open_database
 from vidijob.bench import balanced, http, reading, serving
 from vidijob.bench import live as live_pages
 from vidijob.bench.figures import Figure, Size
@@ -28,6 +27,7 @@ from vidijob.cli import loops
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.cli.plan import plan_a_farm
+from vidijob.opening import open_database
 from vidijob.store.bench import server
 from vidijob.store.database import Database
 from vidijob.store.migrate import migrate

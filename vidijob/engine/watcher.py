@@ -4,15 +4,14 @@ says of it, for each event once. Any number may run. It does not know what is sa
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from vidijob.engine.bell import Bell
+from vidijob.engine.follower import Follower
 from vidijob.engine.letters import Letter, post
-from vidijob.engine.loop import Loop
 from vidijob.jobs.model import Origin
 from vidijob.store import origins, queues, records, watches
 from vidijob.store.database import Database, Session
@@ -22,10 +21,6 @@ from vidijob.store.watches import Advanced, Watched
 __all__ = ["Advanced", "Record", "Told", "Watched", "Watcher"]
 
 _AT_ONCE = 50
-#: Between two looks unasked, in seconds; and where a ring would be heard.
-_POLL, _SELDOM = 2.0, 5.0
-#: Between two looks however often it is woken.
-_PAUSE = 0.02
 _EXPIRE = 60.0
 #: Between two looks at how far steps are, and at how many jobs at most.
 _ADVANCE, _MOST_ADVANCED = 2.0, 1000
@@ -61,35 +56,18 @@ class Teller(Protocol):
         """Return what is said of how far the steps of a job are."""
 
 
-class Watcher:
+class Watcher(Follower):
     """Looks at watched jobs, whenever something happened."""
 
     def __init__(self, database: Database, bell: Bell, teller: Teller) -> None:
+        super().__init__("watcher", bell)
         self._database = database
-        self._bell = bell
         self._teller = teller
-        self._looked_at = 0.0
         self._expire_at = 0.0
         self._advance_at = 0.0
-        self._loop = Loop("watcher", self.tick)
-        bell.on("vidijob_job", self._loop.wake)
-        bell.on("vidijob_step", self._loop.wake)
-        bell.on("vidijob_event", self._loop.wake)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
-
-    async def tick(self) -> float:
+    async def look(self, now: float) -> float:
         """Tell all that is to be told; returns the seconds until it is worth another look unasked."""
-        now = time.monotonic()
-        if now < self._looked_at + _PAUSE:
-            return self._looked_at + _PAUSE - now
-        self._looked_at = now
         if now >= self._expire_at:
             await queues.expire(self._database, 1000)
             self._expire_at = now + _EXPIRE
@@ -99,7 +77,7 @@ class Watcher:
             self._advance_at = now + _ADVANCE
             if await self._advance():
                 return _ADVANCE
-        return _SELDOM if self._bell.hears else _POLL
+        return self.unasked
 
     async def _some(self) -> bool:
         """Look at some jobs; tells whether there may be more."""

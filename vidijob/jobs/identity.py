@@ -42,8 +42,9 @@ def parse_job(site: str, text: str) -> JobId:
     match = _JOB.fullmatch(text)
     if match is None:
         raise MalformedId("Job", text)
-    number = int(match["number"])
-    if match["site"] != site or not 0 < number <= _LARGEST:
+    place, digits = match.groups()
+    number = int(digits)
+    if place != site or not 0 < number <= _LARGEST:
         raise NotFound("Job", text)
     return JobId(number)
 

@@ -87,6 +87,15 @@ async def submitted(database: Database | Session, owner: str, keys: Sequence[str
     return {row["key"]: (from_row(row), row["digest"]) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a job stands: enough to tell whether it is as it was."""
+
+    state: JobState
+    #: Another one with anything that is shown of the job.
+    version: int
+
+
 async def wanting(database: Database, uploads: Sequence[str]) -> set[str]:
     """Return those of some uploads, by their URIs, that a job which has not ended is about."""
     return {row["uri"] for row in await database.rows("job.wanting", UPLOAD, list(uploads))}
@@ -227,6 +236,17 @@ async def some(session: Session, jobs: Collection[JobId]) -> dict[JobId, Job]:
 async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:
     """Return when jobs ended; those that have not, or are not there, are left out."""
     return {JobId(row["id"]): row["finished"] for row in await database.rows("job.ended", list(jobs))}
+
+
+async def standing(database: Database, jobs: Collection[JobId]) -> dict[JobId, Standing]:
+    """Return where jobs stand; those that are not there are left out."""
+    rows = await database.rows("job.standing", list(jobs))
+    return {JobId(row["id"]): Standing(JobState(row["state"]), row["version"]) for row in rows}
+
+
+async def types(database: Database, jobs: Collection[JobId]) -> dict[JobId, str]:
+    """Return the types of jobs; those that are not there are left out."""
+    return {JobId(row["id"]): row["type"] for row in await database.rows("job.types", list(jobs))}
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:

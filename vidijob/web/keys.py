@@ -26,6 +26,7 @@ from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
+from vidijob.engine.protection import Protection
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
@@ -35,6 +36,7 @@ from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.waiting import Waiting
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.jobs.model import Job
 from vidijob.web.kept import Kept
@@ -61,6 +63,7 @@ class Services:
     notifications: Notifications
     operations: Operations
     problems: Problems
+    protection: Protection
     queues: Queues
     records: Records
     staff: Staff
@@ -70,6 +73,7 @@ class Services:
     traffic: Observer
     trials: Trials
     uploads: Uploads
+    waiting: Waiting
     webhook_secret: WebhookSecret
 
 
@@ -84,6 +88,8 @@ KEPT = web.AppKey("kept", Kept)
 METERS = web.AppKey("meters", Meters)
 #: The template of the request's path, where a face has found one: ``/API/job/{id}``.
 ROUTE = web.RequestKey("route", str)
+#: Whether the client wanted to wait: how long that took says nothing of this server.
+WAITED = web.RequestKey("waited", bool)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 #: Jobs as lists show them.

@@ -20,6 +20,9 @@ class Form(Enum):
     SVG = "image/svg+xml"
     PNG = "image/png"
 
+    # That of an enumeration is made of names anew each time, and every request looks up what it wants.
+    __hash__ = object.__hash__
+
 
 _QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
 _ALSO = {"text/xml": Form.XML, "text/json": Form.JSON, "text/javascript": Form.JAVASCRIPT}

@@ -8,6 +8,7 @@ from vidijob.api.vidispine import (
     notifications,
     problems,
     search,
+    waiting,
 )
 from vidijob.api.vidispine.documents import (
     DeliveryListDocument,
@@ -38,6 +39,23 @@ _DELIVERY_STATES = tuple(state.value for state in DeliveryState)
 _SHOWN = (
     Parameter("metadata", Kind.FLAG, "Whether jobs are shown with their data.", False),
     Parameter("field", Kind.LIST, "The elements of a job that are shown; without it, all.", example="jobId"),
+)
+_WAIT = (
+    Parameter(
+        "wait",
+        Kind.NUMBER,
+        "For how many seconds the answer may wait until the job is not as `If-None-Match` knows it, or, without that header, as "
+        "it was when this was asked (ours).",
+        0,
+        most=waiting.LONGEST,
+    ),
+    Parameter(
+        "until",
+        Kind.LIST,
+        "With `wait`: the states that are waited for, separated by commas, instead of whatever is new; an end always counts.",
+        values=("ended", *_STATES),
+        example="ended",
+    ),
 )
 _LISTED = (
     Parameter("user", Kind.FLAG, "Whether only jobs of the caller are wanted.", True),
@@ -102,7 +120,7 @@ JOBS: Operations = {
         takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
         refuses={404},
     ),
-    jobs.get: Operation(takes=_SHOWN, tagged=True, answers=JobDocument),
+    jobs.get: Operation(takes=(*_SHOWN, *_WAIT), tagged=True, answers=JobDocument),
     jobs.change: Operation(
         takes=(Parameter("priority", Kind.CHOICE, "Another priority.", "MEDIUM", values=PRIORITIES),)
     ),
