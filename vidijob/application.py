@@ -47,6 +47,7 @@ from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -107,9 +108,9 @@ def build_application(
     commands = Commands(database, bell, job_types.plans.of, site)
     insights = Insights(database, site, reading)
     feed = Feed(database, bell)
-    waiting = Waiting(database, bell, site)
-    application.cleanup_ctx.append(lambda _: _running(feed))
-    application.cleanup_ctx.append(lambda _: _running(waiting))
+    tail, waiting = Tail(database, bell), Waiting(database, bell, site)
+    application.cleanup_ctx.append(lambda _: _running(feed, tail, waiting))
+    lets_go(application, tail.close)
     lets_go(application, waiting.close)
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
@@ -121,6 +122,7 @@ def build_application(
         health=health or Health(database),
         history=History(database, site),
         identities=Identities(database),
+        tail=tail,
         task_groups=TaskGroups(database, bell),
         insights=insights,
         job_types=job_types,
@@ -210,7 +212,9 @@ def azure_options(settings: Settings) -> azure.Options:
     )
 
 
-async def _running(part: Feed | Waiting) -> AsyncIterator[None]:
-    part.start()
+async def _running(*parts: Feed | Tail | Waiting) -> AsyncIterator[None]:
+    for part in parts:
+        part.start()
     yield
-    await part.stop()
+    for part in parts:
+        await part.stop()

@@ -104,7 +104,8 @@ WHERE q.priority = line.priority;
 -- they were chosen by the rules of now (null: by whatever); those are passed over of which somebody else has locked the job or
 -- its place in the queue. Of the steps that begin, the worker
 -- takes the first so many that need no more than its executors: they are leased and never queued. Answers the jobs that
--- were free, whether each was started and has a step queued, and with a row of its own, which has a number, each step taken.
+-- were free, whether each was started and has a step queued, and the steps that were taken, each with a number: a job has a row
+-- for each of its own, one without a number where there is none.
 WITH lead AS (
   SELECT role FROM leader, admission_rules r
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
@@ -179,27 +180,29 @@ WITH lead AS (
         SELECT * FROM again) r
   ORDER BY priority DESC, job_id, number
 ), logged AS (
-  INSERT INTO event (job_id, old_state, new_state, actor, further)
-  SELECT s.id, s.old::text, 'STARTED', 'scheduler', f.further
-  FROM started s LEFT JOIN (
-    SELECT b.job_id, array_agg((b.number, one.old_state, one.new_state, one.actor)::further_event ORDER BY one.place, b.number) AS further
-    FROM begun b, LATERAL (VALUES
-      (1, 'NONE', 'READY', 'scheduler'), (2, 'READY', b.state::text, $8::uuid::text)
-    ) AS one (place, old_state, new_state, actor)
-    WHERE one.place = 1 OR b.direct
-    GROUP BY b.job_id
-  ) f ON f.job_id = s.id
+  INSERT INTO event (job_id, step, old_state, new_state, actor, further)
+  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  FROM (
+    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
+    FROM (
+      SELECT id AS job_id, 0 AS place, NULL::smallint AS step, old::text AS old_state, 'STARTED' AS new_state, 'scheduler' AS actor
+      FROM started
+      UNION ALL
+      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM begun
+      UNION ALL
+      SELECT job_id, 2, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
+    ) event
+    GROUP BY job_id
+  ) job
 )
-SELECT id AS job_id, id IN (SELECT id FROM started) AS started,
-       id IN (SELECT job_id FROM begun WHERE NOT direct) OR id IN (SELECT job_id FROM again) AS queued, NULL::smallint AS step, NULL::bigint AS number,
-       NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup, NULL::integer AS retries,
-       NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom, NULL AS job_type, NULL AS owner,
-       NULL::job_priority AS priority, NULL::jsonb AS data, NULL AS script
-FROM free
-UNION ALL
-SELECT job_id, true, false, number, lease, executor, method, metadata, false, retries, tries - 1, needs, NULL, type, owner,
-       priority, data, CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
-FROM begun WHERE direct;
+SELECT j.id AS job_id, s.id IS NOT NULL AS started, q.job_id IS NOT NULL AS queued, b.number AS step, b.lease AS number, b.executor,
+       b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom, b.type AS job_type,
+       b.owner, b.priority, b.data,
+       CASE WHEN b.executor = 'script' THEN (SELECT source FROM script WHERE digest = b.metadata->>'script') END AS script
+FROM free j
+LEFT JOIN started s ON s.id = j.id
+LEFT JOIN begun b ON b.job_id = j.id AND b.direct
+LEFT JOIN (SELECT job_id FROM begun WHERE NOT direct UNION SELECT job_id FROM again) q ON q.job_id = j.id;
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.
@@ -436,8 +439,7 @@ RETURNING id;
 
 -- name: ended(ids) :many
 -- When jobs ended, of those that have.
--- As an array of its own they are as many to the planner as they always are, so that it need not plan anew for each few.
-SELECT id, finished FROM job WHERE id = ANY (ARRAY(SELECT unnest($1::bigint[]))) AND finished IS NOT NULL;
+SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
 
 -- name: standing(ids) :many
 -- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what

@@ -40,6 +40,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
+_MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
 
@@ -153,24 +155,30 @@ class Scheduler:
                 if busy:
                     return _BUSY
                 return self._pause(current)
-            with self._offers() as offer:
-                admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
-                self._begin(admitted.leases)
-            for admission in chosen:
-                self._known_free.pop(admission.slot or 0, None)
-            if admitted.queued:
-                self._bell.ring("vidijob_step")
-            self._told(admitted.started)
-            if admitted.leases:
-                # That steps have begun may be told to somebody.
-                self._bell.ring("vidijob_event")
-            if len(admitted.started) + len(admitted.busy) < len(chosen):
-                # Perhaps they were chosen by rules that are not those of now.
-                self._arrange_at = 0.0
-                return 0.2
-            busy |= admitted.busy
+            for begin in range(0, len(chosen), _MOST):
+                found = await self._admit(term, chosen[begin : begin + _MOST])
+                if found is None:
+                    # Perhaps they were chosen by rules that are not those of now.
+                    self._arrange_at = 0.0
+                    return 0.2
+                busy |= found
             # Whoever submits another one rings.
             emptied = self._exhausted and not busy
+
+    async def _admit(self, term: int, chosen: Sequence[Admission]) -> Collection[JobId] | None:
+        """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
+        with self._offers() as offer:
+            admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
+            self._begin(admitted.leases)
+        for admission in chosen:
+            self._known_free.pop(admission.slot or 0, None)
+        if admitted.queued:
+            self._bell.ring("vidijob_step")
+        self._told(admitted.started)
+        if admitted.leases:
+            # That steps have begun may be told to somebody.
+            self._bell.ring("vidijob_event")
+        return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
 
     def _pause(self, current: bool) -> float:
         if self._heads.partial:

@@ -86,7 +86,7 @@ async def admit(
         list(offer.short),
         rules,
     )
-    started = [JobId(row["job_id"]) for row in rows if row["number"] is None and row["started"]]
+    started = list({JobId(row["job_id"]): None for row in rows if row["started"]})
     free = {row["job_id"] for row in rows}
     leases = [steps.lease(row) for row in rows if row["number"] is not None]
     busy = frozenset(job for job in wanted if job not in free)

@@ -32,6 +32,7 @@ from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -69,6 +70,7 @@ class Services:
     staff: Staff
     reception: Reception
     stills: Stills
+    tail: Tail
     task_groups: TaskGroups
     traffic: Observer
     trials: Trials
