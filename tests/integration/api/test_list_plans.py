@@ -204,12 +204,12 @@ async def test_lists_look_at_no_more_jobs_than_they_show(faces: Faces) -> None:
         ({"PipelineId": "0123456789abcdef0123456789abcdef"}, 10, 4 * JOBS // 10),
     ):
         faces.database.plans.clear()
-        reply = await faces.mps("ListJob", **given)
-        assert reply.status == 200 and len(reply.json["JobList"]["Job"]) == found, (given, reply.json)
+        listed = await faces.mps("ListJob", **given)
+        assert listed.status == 200 and len(listed.json["JobList"]["Job"]) == found, (given, listed.json)
         assert faces.database.looked_at("job") <= most, (given, faces.database.told)
     faces.database.plans.clear()
-    reply = await faces.mps("QueryJobList", JobIds=",".join(hexadecimal[::2000]))
-    assert len(reply.json["JobList"]["Job"]) == 10 and faces.database.looked_at("job") <= 10
+    queried = await faces.mps("QueryJobList", JobIds=",".join(hexadecimal[::2000]))
+    assert len(queried.json["JobList"]["Job"]) == 10 and faces.database.looked_at("job") <= 10
     for start in (1, 101):
         faces.database.plans.clear()
         shown = await faces.arcgis("GET", "/rest/jobs", start=start, num=PAGE)
