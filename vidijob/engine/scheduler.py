@@ -161,7 +161,7 @@ class Scheduler:
                     # Perhaps they were chosen by rules that are not those of now.
                     self._arrange_at = 0.0
                     return 0.2
-                busy |= found
+                busy.update(found)
             # Whoever submits another one rings.
             emptied = self._exhausted and not busy
 
