@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -126,6 +127,13 @@ async def empty_url(postgres: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def url(postgres: str, template: str) -> AsyncIterator[str]:
     """The URL of a migrated database of this test's own."""
+    async with copied(postgres, template) as url:
+        yield url
+
+
+@asynccontextmanager
+async def copied(postgres: str, template: str) -> AsyncIterator[str]:
+    """Make a copy of the migrated database, for as long as it is needed; yields its URL."""
     name = f"vidijob_test_{os.getpid()}_{next(_number)}"
     await _administer(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield database_url(postgres, name)

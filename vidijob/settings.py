@@ -13,17 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from vidijob.errors import SetupError
+from vidijob.sources import Sourced, read
 
 FILE = "vidijob.toml"
 PREFIX = "VIDIJOB_"
@@ -31,7 +24,7 @@ PREFIX = "VIDIJOB_"
 _HANDED_OVER = 256
 
 
-class Settings(BaseSettings):
+class Settings(Sourced):
     """The settings of one process. The description of a field is its help text, everywhere."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, toml_file=FILE, frozen=True)
@@ -281,18 +274,6 @@ class Settings(BaseSettings):
                 raise ValueError(f"{text} is no network: 10.0.0.0/8, fd00::/8, or one address") from None
         return value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from, the strongest first."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
     @property
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
@@ -337,13 +318,4 @@ class Settings(BaseSettings):
 
 def load(flags: Mapping[str, Any]) -> Settings:
     """Read the settings; flags that are ``None`` or empty were not given. Raises ``SetupError`` with every fault."""
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise SetupError(
-            f"The settings (flags, {PREFIX}*, {FILE}) cannot be taken. " + "; ".join(faults) + "."
-        ) from None
-    except (SettingsError, ValueError) as error:
-        raise SetupError(f"The settings (flags, {PREFIX}*, {FILE}) cannot be read: {error}.") from None
+    return read(Settings, flags)

@@ -25,9 +25,20 @@ class MalformedId(NotFound):
     """An id that no job can have."""
 
 
+def is_site(name: str) -> bool:
+    """Tell whether a name can be that of a site."""
+    return _SITE.fullmatch(name) is not None
+
+
+def site_of(text: str) -> str | None:
+    """Return the site that the id of a job, or of something like it, is of; ``None``: it has not the form of one."""
+    match = _JOB.fullmatch(text)
+    return None if match is None else match["site"]
+
+
 def check_site(site: str) -> str:
     """Return a site name that can be taken, or raise ``Invalid``."""
-    if not _SITE.fullmatch(site):
+    if not is_site(site):
         raise Invalid("site", "A site is a letter or _, then letters, digits or _; at most 10 characters.", value=site)
     return site
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from vidijob.access import User
-from vidijob.api.vidispine.translate import faults
+from vidijob.api.vidispine.translate import faults, parts
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
 from vidijob.engine.accounts import Accounts
@@ -90,6 +90,11 @@ class Call:
     def idempotency_key(self) -> str | None:
         """Return what marks a request that may be a repetition (ours; the header of the IETF's draft)."""
         return self._request.headers.get("Idempotency-Key")
+
+    @property
+    def part(self) -> str | None:
+        """Return what a front that merges lists asks for, where one does; see ``translate/parts.py``."""
+        return self._request.headers.get(parts.HEADER)
 
     @property
     def sends(self) -> Form | None:
@@ -189,7 +194,7 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
         except Exception as error:
             if not isinstance(error, (VidijobError, web.HTTPException)):
                 _log.exception("%s %s [%s]", request.method, shown(request.path), request[keys.REQUEST_ID])
-            return _failure(request, error)
+            return failure(request, error)
 
     return dispatch
 
@@ -237,10 +242,10 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
         response.headers.update(answer.headers)
     if answer.keep is not None and isinstance(response.body, bytes):
         call.kept.put(*answer.keep, response.body)
-    return _unless_known(request, response) if answer.tagged else response
+    return unless_known(request, response) if answer.tagged else response
 
 
-def _unless_known(request: web.Request, response: web.Response) -> web.Response:
+def unless_known(request: web.Request, response: web.Response) -> web.Response:
     """Give an answer its version, and leave all else out where the client has that."""
     tag = versions.tag(response.body if isinstance(response.body, bytes) else b"")
     response.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"})
@@ -307,7 +312,8 @@ def _body(document: Document, form: Form, status: int = 200) -> web.Response:
     return web.Response(body=write(document), status=status, headers={"Content-Type": form.value})
 
 
-def _failure(request: web.Request, error: Exception) -> web.Response:
+def failure(request: web.Request, error: Exception) -> web.Response:
+    """Return what an error reads like on the wire."""
     code = status(error)
     form = wanted(request.headers.get("Accept"), _ERROR_FORMS) or Form.XML
     document = faults.exception_document(error, request.path)
