@@ -130,8 +130,12 @@ class Front:
         body = await request.read() if request.can_read_body else None
         listing = Listing(request, self._sites, path, given, "&".join(pairs), body)
         response = await listing.answer(tolerant=tolerant, seconds=self._patience)
-        whole = isinstance(response, web.Response) and request.method != "PUT"
-        return unless_known(request, response) if whole and isinstance(response, web.Response) else response
+        if not isinstance(response, web.Response) or request.method == "PUT":
+            return response
+        said = unless_known(request, response)
+        if "Origin" in request.headers:
+            said.headers["Vary"] += ", Origin"
+        return said
 
     async def _in_turn(self, request: web.Request, target: str) -> web.StreamResponse:
         """Ask site after site until one knows what the path names: an external id, a worker, the token of a step."""

@@ -55,7 +55,8 @@ def to_client(headers: Mapping[str, str]) -> CIMultiDict[str]:
 
 def for_pages(headers: Mapping[str, str]) -> dict[str, str]:
     """Return what a browser is told of who may read an answer that is put together here."""
-    return {name: value for name, value in headers.items() if name.lower().startswith("access-control-")}
+    told = {name: value for name, value in headers.items() if name.lower().startswith("access-control-")}
+    return told | ({"Vary": headers["Vary"]} if "Vary" in headers else {})
 
 
 def _is_packed(request: web.Request) -> bool:

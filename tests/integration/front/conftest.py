@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -165,7 +165,12 @@ async def fill(world: World, number: int) -> None:
     made = list(jobs(random.Random(number), number))
     for name, database in world.databases.items():
         rows = [row for site, row in made if name in ("one", site)]
-        kinds = Counter((row[1], row[2], row[5], row[4]) for row in rows)
-        async with database.transaction() as session:
-            await bench.copy(session, "job", _JOB, rows)
-            await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
+        await put(database, rows)
+
+
+async def put(database: Database, rows: Sequence[Row]) -> None:
+    """Put jobs into a database, and count them."""
+    kinds = Counter((row[1], row[2], row[5], row[4]) for row in rows)
+    async with database.transaction() as session:
+        await bench.copy(session, "job", _JOB, rows)
+        await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])

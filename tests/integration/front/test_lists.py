@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Reply
-from tests.integration.front.conftest import Caller, World, as_one, fill, opened
+from tests.integration.front.conftest import Caller, World, as_one, fill, jobs, opened, put
 
 JOBS = 1300
 TERMS = st.tuples(
@@ -133,8 +134,20 @@ def questions(draw: st.DrawFn) -> Question:
     )
 
 
+def plain(accept: str, sort: list[tuple[str, str]], **page: str | int) -> Question:
+    """Return a question for all jobs."""
+    return Question(sort, {}, {"user": "false", **page}, accept, "admin", None)
+
+
 @settings(max_examples=100)
 @given(question=questions())
+# Long pages, and pages that begin far down, with and without more behind them.
+@example(question=plain(XML, [], number=900))
+@example(question=plain(JSON, [("type", " desc")], number=501, first=120))
+@example(question=plain(TEXT, [("user", ""), ("finishTime", " desc")], number=700, first=555))
+@example(question=plain(TEXT, []))
+@example(question=plain(JSON, [("priority", "")], number=40, first=1280))
+@example(question=plain(XML, [("state", " desc"), ("jobId", "")], number=3, first=1001))
 def test_a_list_is_that_of_one_database(filled: tuple[asyncio.Runner, World], question: Question) -> None:
     runner, world = filled
 
@@ -181,3 +194,34 @@ def test_cursors_lead_through_the_same_list(
 
     ours, theirs = runner.run(both())
     assert ours == theirs
+
+
+async def test_two_sites_count_their_jobs_each_by_itself(world: World) -> None:
+    made = [row for _, row in jobs(random.Random(4), 60)]
+    for database in world.databases.values():
+        await put(database, made)
+    for sort in (
+        "",
+        "&sort=jobId",
+        "&sort=jobId%20desc",
+        "&sort=type%20desc",
+        "&sort=user,jobId%20desc",
+        "&sort=finishTime",
+    ):
+        path = f"/API/job?user=false{sort}"
+        whole = (await world.front("GET", f"{path}&number=200", accept=JSON)).json
+        ids = [job["jobId"] for job in whole["job"]]
+        # Each pair stands together, in the order of the sites or turned round with the numbers.
+        theirs = [job["jobId"] for job in (await world.one("GET", f"{path}&number=200", accept=JSON)).json["job"]]
+        order = ("VY", "VX") if not sort or sort.endswith("desc") else ("VX", "VY")
+        assert ids == [id.replace("VX", site) for id in theirs for site in order]
+        assert whole["hits"] == 120
+        paged: list[str] = []
+        cursor = ""
+        while cursor is not None:
+            reply = await world.front("GET", f"{path}&number=7{cursor}", accept=JSON)
+            paged += [job["jobId"] for job in reply.json["job"]]
+            cursor = f"&cursor={reply.headers['Next-Cursor']}" if "Next-Cursor" in reply.headers else None
+        assert paged == ids
+        page = await world.front("GET", f"{path}&number=9&first=50", accept=JSON)
+        assert [job["jobId"] for job in page.json["job"]] == ids[49:58]

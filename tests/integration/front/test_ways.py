@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
+from click.testing import CliRunner
 
-from tests.integration.api.vidispine.conftest import JSON, TEXT, XML, Reply
+from tests.integration.api.vidispine.conftest import JSON, PASSWORD, TEXT, XML, Reply
 from tests.integration.front.conftest import World
+from vidijob.api.vidispine.translate import parts
+from vidijob.cli import commands
 
 
 async def submit(world: World, query: str = "type=THUMBNAIL", **headers: str) -> str:
@@ -185,6 +189,45 @@ async def test_the_version_of_a_list(world: World) -> None:
     assert (await world.front("GET", "/API/job", headers=known)).status == 200
     head = await world.front("HEAD", "/API/job")
     assert (head.status, head.body) == (200, b"")
+
+
+async def test_a_part_is_never_long(world: World) -> None:
+    part = {"Vidijob-Part": "whole"}
+    site = world.sites["VX"]
+    assert (await site("GET", "/API/job?sort=type", headers=part)).headers["Content-Type"] == parts.MEDIA
+    many = await site("GET", "/API/job?number=501", headers=part)
+    assert many.status == 400 and "at most 500 jobs" in many.text
+
+
+async def test_pages_of_other_origins_may_read_lists_as_the_first_site_says(world: World) -> None:
+    origin = "https://admin.example.org"
+    document = f'{{"entry": [{{"response": {{"allowOrigin": "{origin}"}}}}]}}'.encode()
+    put = await world.front("PUT", "/API/configuration/cors?site=VX", body=document, headers={"Content-Type": JSON})
+    assert put.status == 200, put.text
+    for path in ("/API/job", "/API/jobtype", "/API/job/VX-1"):
+        reply = await world.front("GET", path, headers={"Origin": origin})
+        assert reply.headers["Access-Control-Allow-Origin"] == origin
+        assert "vidijob-missing-sites" in reply.headers["Access-Control-Expose-Headers"]
+        assert "Origin" in reply.headers["Vary"]
+    asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    assert (await world.front("OPTIONS", "/API/job", user=None, headers=asked)).status == 200
+
+
+async def test_the_command_line_works_as_with_one_server(world: World) -> None:
+    for site in world.sites:
+        await submit(world, f"type=TRANSCODE&site={site}")
+    known = {"VIDIJOB_URL": world.front.address, "VIDIJOB_USER": "admin", "VIDIJOB_PASSWORD": PASSWORD}
+
+    async def run(*words: str) -> str:
+        ended = await asyncio.to_thread(CliRunner().invoke, commands, words, env=known)
+        assert ended.exit_code == 0, ended.output
+        return ended.output
+
+    listed = await run("job", "list")
+    assert "VX-1" in listed and "VY-1" in listed
+    assert "VY-1" in await run("job", "show", "VY-1")
+    await run("job", "release", "VY-1")
+    assert (await world.sites["VY"]("GET", "/API/job/VY-1", accept=TEXT)).text == "READY"
 
 
 async def test_what_is_open_to_everybody(world: World) -> None:
