@@ -10,7 +10,7 @@
 --   catalogue                        one row: the version of the job types
 --   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
 --        │            └─ sub_task      what a try is divided into, if it is                (history: grows)
---        └─ event                    what happened to both, in order                       (history: grows)
+--        └─ event                    what happened to both, in order: read view happened   (history: grows)
 --   job_count, job_count_change      how many jobs there are of each kind, and what is not added to that yet
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
 --   submission                       under which keys jobs were submitted, so that a repeated request makes no second one
@@ -281,7 +281,8 @@ CREATE INDEX job_by_priority ON job (priority, id);
 CREATE INDEX job_of_owner_by_state ON job (owner, state, id);
 CREATE INDEX job_of_owner_by_started ON job (owner, started, id);
 CREATE INDEX job_of_owner_by_finished ON job (owner, finished, id);
-CREATE INDEX job_data ON job USING gin (data jsonb_path_ops);
+-- Who asks for data says so as well.
+CREATE INDEX job_data ON job USING gin (data jsonb_path_ops) WHERE data <> '{}';
 
 -- How many jobs there are of each kind, but for what job_count_change says. A row stays when there are none any more, for a
 -- while.
@@ -316,8 +317,11 @@ SELECT c.type, side.state, c.owner, c.priority, side.jobs
 FROM job_count_change c, LATERAL (VALUES (c.old_state, -c.jobs), (c.new_state, c.jobs)) AS side (state, jobs)
 WHERE side.state IS NOT NULL;
 
+-- Steps and attempts have no references: that each new row was checked, and the row locked that it belongs to, would be a tenth
+-- of the work of a job. Who deletes a job deletes them as well. There is room beside them for what becomes of them, so that
+-- no index hears of it.
 CREATE TABLE step (
-  job_id bigint NOT NULL REFERENCES job ON DELETE CASCADE,
+  job_id bigint NOT NULL,
   -- The number in the job type: 100, 200, … 5000.
   number smallint NOT NULL CHECK (number > 0),
   description text NOT NULL,
@@ -347,7 +351,7 @@ CREATE TABLE step (
   -- What a worker must offer to take it: {"gpu": 1, "label:studio": 1}; null: only the executor.
   needs jsonb CHECK (jsonb_typeof(needs) = 'object'),
   PRIMARY KEY (job_id, number)
-) WITH (fillfactor = 85);
+) WITH (fillfactor = 50);
 
 CREATE TABLE attempt (
   id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -368,9 +372,8 @@ CREATE TABLE attempt (
   progress_unit text,
   -- As how many sub-tasks it is done; null: as one.
   total_sub_tasks integer CHECK (total_sub_tasks > 0),
-  UNIQUE (job_id, step, ordinal),
-  FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE
-) WITH (fillfactor = 85);
+  UNIQUE (job_id, step, ordinal)
+) WITH (fillfactor = 50);
 
 CREATE TABLE sub_task (
   attempt bigint NOT NULL REFERENCES attempt ON DELETE CASCADE,
@@ -412,8 +415,13 @@ CREATE TABLE problem_job (
 
 CREATE INDEX problem_job_problem ON problem_job (problem_id, job_id);
 
+-- What a statement did to a job besides the first thing.
+CREATE TYPE further_event AS (step smallint, old_state text, new_state text, actor text);
+
+-- A row is what one statement did to one job, often several things: read it by the view below, which has a row for each.
 CREATE TABLE event (
-  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  -- Of the first; the others follow on it.
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (INCREMENT BY 512),
   -- A reader by cursor stops before transactions that are still open: ids may be given out of commit order.
   tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -425,8 +433,19 @@ CREATE TABLE event (
   -- The user or the worker that did it.
   actor text NOT NULL,
   -- The reason or the error, where there is one.
-  remark text
+  remark text,
+  further further_event[] CHECK (cardinality(further) < 512)
 );
+
+-- Each thing that happened. Whoever reads on from an id looks from 511 before it on by first_id, which has an index.
+CREATE VIEW happened AS
+SELECT e.id + one.place AS id, e.id AS first_id, e.tx, e.at, e.job_id, one.step, one.old_state, one.new_state, one.actor, one.remark
+FROM event e, LATERAL (
+  SELECT 0::bigint AS place, e.step, e.old_state, e.new_state, e.actor, e.remark
+  UNION ALL
+  SELECT f.place, f.step, f.old_state, f.new_state, f.actor, NULL
+  FROM unnest(e.further) WITH ORDINALITY AS f (step, old_state, new_state, actor, place)
+) one;
 
 CREATE INDEX event_job ON event (job_id, id);
 -- What is left of jobs that are gone, so that it goes one day as well.
@@ -439,11 +458,13 @@ CREATE TABLE job_queue (
   job_id bigint PRIMARY KEY,
   priority job_priority NOT NULL,
   -- Since when it waits: what ageing counts from.
-  since timestamptz NOT NULL DEFAULT clock_timestamp()
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Among jobs of one priority the one with the higher goes first; 0 where nothing was said about it.
+  weight integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of admission, to the letter.
-CREATE INDEX job_queue_order ON job_queue (priority DESC, job_id);
+CREATE INDEX job_queue_order ON job_queue (priority DESC, weight DESC, job_id);
 
 CREATE SEQUENCE step_queue_seq AS bigint;
 
@@ -514,16 +535,18 @@ CREATE TABLE slot (
   number smallint PRIMARY KEY CHECK (number > 0),
   -- Only jobs of at least this priority may take it.
   least_priority job_priority NOT NULL DEFAULT 'LOWEST',
-  -- A job holds at most one slot, and a slot at most one job: the limit cannot be exceeded, nor a slot leak unseen.
-  job_id bigint UNIQUE,
-  -- The group that the job counts against, and which of its places it has; they mean nothing without a job.
+  -- A slot holds at most one job: the limit cannot be exceeded. No index knows of it, since it changes with every job; there are
+  -- few slots.
+  job_id bigint,
+  -- The group that the job counts against, and which of its places it has.
   task_group text,
   group_place integer CHECK (group_place > 0),
-  CHECK ((task_group IS NULL) = (group_place IS NULL))
-) WITH (fillfactor = 50);
+  CHECK ((task_group IS NULL) = (group_place IS NULL)),
+  CHECK (job_id IS NOT NULL OR task_group IS NULL)
+) WITH (fillfactor = 10);
 
 -- A job of a task group takes one of its places with its slot, and gives it back with it: no two jobs have one place.
-CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place) WHERE job_id IS NOT NULL;
+CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place);
 
 CREATE TABLE leader (
   role text PRIMARY KEY,
@@ -617,7 +640,9 @@ CREATE TABLE job_origin (
   -- As it was sent.
   document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
   -- The number that the job's priority was made from; null: there was none, or the priority was changed later.
-  priority integer
+  priority integer,
+  -- How far above what that priority is usually made from; that of its place in job_queue.
+  weight integer NOT NULL DEFAULT 0
 );
 
 -- The span that submitted a job, where traces are wanted: those of its steps are its children.
@@ -778,5 +803,7 @@ CREATE TABLE watch (
   tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   after_id bigint NOT NULL DEFAULT 0,
   -- The last state that was told, in the words of the face; null: none.
-  told text
+  told text,
+  -- Whether it is told as well how far its steps are.
+  progress boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 70);

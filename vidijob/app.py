@@ -5,10 +5,10 @@ everybody and no rule.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
@@ -46,48 +46,20 @@ from vidijob.executors.script.executor import ScriptExecutor, is_possible
 from vidijob.executors.storage import Storage
 from vidijob.jobs.resources import parse as parse_resources
 from vidijob.observability import tracing
+from vidijob.opening import open_database, patiently
 from vidijob.settings import Settings
-from vidijob.store.database import Database, until_available
-from vidijob.store.embedded import EmbeddedPostgres
-from vidijob.store.migrate import migrate, require_current
+from vidijob.store.database import Database
 from vidijob.web.listening import listen
 from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
 from vidijob.web.running import until_told
 
-Answer = TypeVar("Answer")
 Role = Literal["api", "scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
-_DATABASE_WAIT = 60.0
 _API_CONNECTIONS = 10
 _NOTIFIER_CONNECTIONS = 5
 #: A request's statement is given up after so many seconds.
 _API_LONGEST = 15.0
-
-
-async def open_database(stack: AsyncExitStack, settings: Settings) -> Database:
-    """Open the database that the settings name, or the embedded one, and see to it that its schema is current."""
-    if settings.database_url is not None:
-        address = settings.database_url.get_secret_value()
-        database = Database(lambda: address, slow=settings.slow)
-    else:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        embedded = EmbeddedPostgres(settings.data_dir.absolute())
-        await embedded.start()
-        stack.push_async_callback(embedded.stop)
-        database = Database(lambda: embedded.url, slow=settings.slow)
-    await patiently(database.open)
-    stack.push_async_callback(database.close)
-    if settings.database_url is None:
-        await patiently(lambda: migrate(database))
-    else:
-        await patiently(lambda: require_current(database))
-    return database
-
-
-async def patiently(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Do what a start needs of the database, also while that is just being started itself."""
-    return await until_available(attempt, seconds=_DATABASE_WAIT)
 
 
 class Part(Protocol):

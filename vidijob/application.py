@@ -39,16 +39,19 @@ from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.waiting import Waiting
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.executors import shipped
 from vidijob.executors.media.presets import Presets
@@ -58,6 +61,7 @@ from vidijob.jobs.notifications import Change, Notification, NotificationRequest
 from vidijob.settings import Settings
 from vidijob.store.database import Database
 from vidijob.web import cors, keys, middleware, monitor, openapi, published
+from vidijob.web.entrance import lets_go
 from vidijob.web.kept import Kept
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
@@ -99,25 +103,32 @@ def build_application(
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
+    commands = Commands(database, bell, job_types.plans.of, site)
+    insights = Insights(database, site, reading)
     feed = Feed(database, bell)
-    application.cleanup_ctx.append(lambda _: _running(feed))
+    tail, waiting = Tail(database, bell), Waiting(database, bell, site)
+    application.cleanup_ctx.append(lambda _: _running(feed, tail, waiting))
+    lets_go(application, tail.close)
+    lets_go(application, waiting.close)
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
         accounts=accounts,
-        commands=Commands(database, bell, job_types.plans.of, site),
+        commands=commands,
         configuration=configuration or Configuration(database, bell),
         feed=feed,
         groups=Groups(database, accounts),
         health=health or Health(database),
         history=History(database, site),
         identities=Identities(database),
+        tail=tail,
         task_groups=TaskGroups(database, bell),
-        insights=Insights(database, site, reading),
+        insights=insights,
         job_types=job_types,
         letters=Letters(database, bell),
         listings=Listings(database),
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),
+        operations=Operations(commands, insights, site),
         problems=Problems(database, bell, site),
         queues=Queues(database),
         records=Records(database),
@@ -126,6 +137,7 @@ def build_application(
         stills=Stills(uploads.storage if uploads is not None else None),
         traffic=Observer(database),
         trials=trials or Trials(None, None),
+        waiting=waiting,
         uploads=uploads or Uploads(database, None),
         webhook_secret=webhook_secret or WebhookSecret(database, None),
     )
@@ -177,7 +189,7 @@ class Telling:
     def webhooks(self, outbound: Outbound) -> Webhooks:
         """Return who calls the receivers."""
         others = {name: form.write for name, form in self._others.items()}
-        return Webhooks(self._first.write, outbound, {**others, azure.FORM: azure.write}, {azure.FORM: azure.headers})
+        return Webhooks(self._first.write, outbound, others)
 
 
 def mps_options(settings: Settings) -> MpsOptions:
@@ -188,7 +200,9 @@ def mps_options(settings: Settings) -> MpsOptions:
     return MpsOptions(settings.roots, known, settings.mps_rate)
 
 
-async def _running(feed: Feed) -> AsyncIterator[None]:
-    feed.start()
+async def _running(*parts: Feed | Tail | Waiting) -> AsyncIterator[None]:
+    for part in parts:
+        part.start()
     yield
-    await feed.stop()
+    for part in parts:
+        await part.stop()

@@ -39,6 +39,9 @@ OFFSET $skip::bigint LIMIT $top::bigint
 -- part: job_id
 j.id
 
+-- part: job_before
+j.id < $before::bigint
+
 -- part: job_name
 coalesce(o.document ->> 'Name', j.type) COLLATE "C"
 
@@ -52,17 +55,17 @@ j.started
 j.finished
 
 -- part: job_began
-(SELECT min(e.at) FROM event e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED')
+(SELECT min(e.at) FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED')
 
 -- part: job_changed
 (SELECT max(e.at) FROM event e WHERE e.job_id = j.id)
 
 -- part: job_duration
-coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8
+coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8 * $unit::float8
 
 -- part: job_stage
 CASE WHEN EXISTS (SELECT FROM attempt a WHERE a.job_id = j.id) THEN 2
-     WHEN EXISTS (SELECT FROM event e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED') THEN 1
+     WHEN EXISTS (SELECT FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED') THEN 1
      ELSE 0 END
 
 -- part: job_own_state

@@ -152,7 +152,7 @@ finished >= $finished_from::timestamptz
 finished <= $finished_to::timestamptz
 
 -- part: value
-(data @> $plain::jsonb OR data @> $string::jsonb OR data @> $string_array::jsonb)
+(data <> '{}' AND (data @> $plain::jsonb OR data @> $string::jsonb OR data @> $string_array::jsonb))
 
 -- part: pattern
 EXISTS (SELECT FROM jsonb_each(data) AS pair (key, list), jsonb_array_elements_text(pair.list) AS one (text)

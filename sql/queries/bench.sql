@@ -34,7 +34,7 @@ DROP DATABASE IF EXISTS vidijob_bench_second WITH (FORCE);
 
 -- name: clear() :none
 -- Take out all jobs, and with them all that is about jobs, the slots included: whoever schedules makes them anew.
-TRUNCATE job, event, job_count, job_count_change, job_queue, step_queue, lease, slot CASCADE;
+TRUNCATE job, step, attempt, event, job_count, job_count_change, job_queue, step_queue, lease, slot CASCADE;
 
 -- name: open() :value
 -- How many jobs have not ended.

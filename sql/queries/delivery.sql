@@ -13,9 +13,9 @@ FROM event_cursor c;
 -- before all others.
 UPDATE event SET tx = '3' WHERE id IN (
   SELECT e.id FROM event e, event_cursor c
-  WHERE c.tx > pg_snapshot_xmax(pg_current_snapshot()) AND e.id <= c.seen_id
+  WHERE c.tx > pg_snapshot_xmax(pg_current_snapshot()) AND e.id + coalesce(cardinality(e.further), 0) <= c.seen_id
     AND e.tx >= pg_snapshot_xmin(pg_current_snapshot())
-    AND (e.tx < c.tx OR (e.tx < c.until_tx AND e.id <= c.after_id))
+    AND (e.tx < c.tx OR (e.tx < c.until_tx AND e.id + coalesce(cardinality(e.further), 0) <= c.after_id))
   LIMIT $1::integer)
 RETURNING id;
 
@@ -25,14 +25,15 @@ RETURNING id;
 WITH moved AS MATERIALIZED (
   SELECT tx, seen_id FROM event_cursor WHERE tx > pg_snapshot_xmax(pg_current_snapshot()) FOR UPDATE
 ), restamped AS (
-  UPDATE event e SET tx = pg_current_xact_id() FROM moved m WHERE e.tx >= m.tx OR e.id > m.seen_id
+  UPDATE event e SET tx = pg_current_xact_id() FROM moved m
+  WHERE e.tx >= m.tx OR e.id + coalesce(cardinality(e.further), 0) > m.seen_id
 )
 UPDATE event_cursor SET tx = h.tx, until_tx = NULL, after_id = NULL FROM moved, event_horizon h;
 
 -- name: skip() :none
 -- Pass over what nobody wants to be told of.
 UPDATE event_cursor c
-SET tx = h.tx, until_tx = NULL, after_id = NULL, seen_id = greatest(c.seen_id, (SELECT max(id) FROM event))
+SET tx = h.tx, until_tx = NULL, after_id = NULL, seen_id = greatest(c.seen_id, (SELECT max(id) + 511 FROM event))
 FROM event_horizon h
 WHERE h.tx > c.tx AND NOT EXISTS (SELECT FROM notification);
 
@@ -67,13 +68,13 @@ WITH wanted AS (
   FROM notification
 ), page AS (
   SELECT e.id, e.at, e.job_id, e.step, e.old_state, e.new_state
-  FROM event e, wanted w
-  WHERE e.id > $3::bigint AND e.tx >= $1::text::xid8 AND e.tx < $2::text::xid8 AND e.at > w.since
+  FROM happened e, wanted w
+  WHERE e.id > $3::bigint AND e.first_id > $3::bigint - 512 AND e.tx >= $1::text::xid8 AND e.tx < $2::text::xid8 AND e.at > w.since
     AND (w.any_step OR e.step IS NULL)
     AND (w.any_job
          OR EXISTS (SELECT FROM notification n WHERE n.job_id = e.job_id)
          OR EXISTS (SELECT FROM job_notification r WHERE r.job_id = e.job_id AND r.notification_id IS NOT NULL))
-  ORDER BY e.id LIMIT $4::integer
+  ORDER BY e.first_id, e.id LIMIT $4::integer
 )
 SELECT p.id AS event_id, p.at, p.step, p.old_state, p.new_state,
        j.id, j.type, j.owner, j.priority, j.started, j.finished, j.data, j.total_steps,
@@ -84,12 +85,12 @@ FROM page p
 LEFT JOIN job j ON j.id = p.job_id
 LEFT JOIN job_notification r ON r.job_id = p.job_id
 LEFT JOIN LATERAL (
-  SELECT e.new_state AS state FROM event e
+  SELECT e.new_state AS state FROM happened e
   WHERE e.job_id = p.job_id AND e.step IS NULL AND e.id <= p.id ORDER BY e.id DESC LIMIT 1
 ) was ON true
 LEFT JOIN LATERAL (
   SELECT last.step, last.state, s.description
-  FROM (SELECT DISTINCT ON (e.step) e.step, e.new_state AS state FROM event e
+  FROM (SELECT DISTINCT ON (e.step) e.step, e.new_state AS state FROM happened e
         WHERE e.job_id = p.job_id AND e.step IS NOT NULL AND e.id <= p.id ORDER BY e.step, e.id DESC) last
   JOIN step s ON s.job_id = p.job_id AND s.number = last.step
   WHERE NOT s.cleanup AND last.state NOT IN ('NONE', 'READY')
@@ -135,7 +136,7 @@ WHERE until_tx IS NOT NULL;
 SELECT EXISTS (SELECT FROM notification) AND EXISTS (
   SELECT FROM event_cursor c, unnest($1::bigint[]) AS j (id), LATERAL (
     -- What happened to one job is looked at in order.
-    SELECT e.id, e.tx FROM event e WHERE e.job_id = j.id ORDER BY e.id DESC LIMIT 1
+    SELECT e.id, e.tx FROM happened e WHERE e.job_id = j.id ORDER BY e.id DESC LIMIT 1
   ) last
   WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id));
 

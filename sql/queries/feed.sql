@@ -5,7 +5,7 @@
 -- horizon is in the same snapshot; one row without an event where there is none.
 WITH seen AS (
   -- In the order of the index: however much there is, so much is read.
-  SELECT id, tx, job_id, step, old_state, new_state FROM event WHERE tx >= $1::text::xid8 ORDER BY tx LIMIT $2::integer
+  SELECT id, tx, job_id, step, old_state, new_state FROM happened WHERE tx >= $1::text::xid8 ORDER BY tx LIMIT $2::integer
 )
 SELECT h.tx::text AS horizon, e.id, e.tx >= h.tx AS beyond, e.job_id, e.step, e.old_state, e.new_state
 FROM event_horizon h LEFT JOIN seen e ON true

@@ -33,8 +33,8 @@ WITH given AS MATERIALIZED (
     number smallint, description text, executor text, method text, metadata jsonb, critical boolean, cleanup boolean,
     waiting smallint, waiting_parallel smallint, unlocks smallint[], unlocks_parallel smallint[], needs jsonb)
 ), queued AS (
-  INSERT INTO job_queue (job_id, priority)
-  SELECT id, (doc->>'priority')::job_priority FROM input WHERE doc->>'state' = 'READY'
+  INSERT INTO job_queue (job_id, priority, weight)
+  SELECT id, (doc->>'priority')::job_priority, coalesce((doc->>'weight')::integer, 0) FROM input WHERE doc->>'state' = 'READY'
 ), logged AS (
   INSERT INTO event (job_id, new_state, actor, remark)
   SELECT i.id, i.doc->>'state', i.doc->>'owner', i.doc->>'remark' FROM input i ORDER BY i.place
@@ -55,7 +55,7 @@ WHERE s.owner = $1 AND s.key = ANY ($2::text[]);
 SELECT uri FROM unnest($2::text[]) AS given (uri)
 WHERE EXISTS (
   SELECT FROM job
-  WHERE data @> jsonb_build_object($1::text, jsonb_build_array(uri)) AND finished IS NULL
+  WHERE data @> jsonb_build_object($1::text, jsonb_build_array(uri)) AND data <> '{}' AND finished IS NULL
 );
 
 -- name: lock(ids) :many
@@ -64,29 +64,34 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 
 -- name: head(limit) :many
 -- The next jobs in the queue.
-SELECT job_id, priority FROM job_queue ORDER BY priority DESC, job_id LIMIT $1::integer;
+SELECT job_id, priority, weight FROM job_queue ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer;
 
 -- name: head_behind(limit, behind) :many
--- The next jobs in the queue of those behind some job, not too far; a job for each priority, the lowest first.
-SELECT q.job_id, q.priority
+-- The next jobs in the queue of those behind some job, not too far, a job for each priority, the lowest first; and of those that go
+-- before others of their priority. Those that such others go before are left out.
+SELECT q.job_id, q.priority, q.weight
 FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
 CROSS JOIN LATERAL (
-  SELECT job_id, priority FROM job_queue
-  -- With both bounds, whichever index is taken, it is not much that is passed.
-  WHERE priority = line.priority AND job_id > line.behind AND job_id <= line.behind + 10000
-  ORDER BY priority DESC, job_id LIMIT $1::integer
+  (SELECT job_id, priority, weight FROM job_queue
+   -- With both bounds, whichever index is taken, it is not much that is passed.
+   WHERE priority = line.priority AND weight = 0 AND job_id > line.behind AND job_id <= line.behind + 10000
+   ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
+  UNION ALL
+  (SELECT job_id, priority, weight FROM job_queue
+   WHERE priority = line.priority AND weight > 0
+   ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
 ) q
-ORDER BY q.priority DESC, q.job_id
+ORDER BY q.priority DESC, q.weight DESC, q.job_id
 LIMIT $1::integer;
 
 -- name: heads(limit) :many
 -- The next jobs of each priority, and for how many seconds they have waited.
-SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
+SELECT q.job_id, q.priority, q.weight, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited
 FROM unnest(enum_range(NULL::job_priority)) AS line (priority)
 CROSS JOIN LATERAL (
   -- Not "=": then the planner may read the whole queue by age, for a priority that hardly any job has.
-  SELECT job_id, priority, since FROM job_queue
-  WHERE priority <= line.priority ORDER BY priority DESC, job_id LIMIT $1::integer
+  SELECT job_id, priority, weight, since FROM job_queue
+  WHERE priority <= line.priority ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer
 ) q
 WHERE q.priority = line.priority;
 
@@ -95,7 +100,8 @@ WHERE q.priority = line.priority;
 -- they were chosen by the rules of now (null: by whatever); those are passed over of which somebody else has locked the job or
 -- its place in the queue. Of the steps that begin, the worker
 -- takes the first so many that need no more than its executors: they are leased and never queued. Answers the jobs that
--- were free, whether each was started and has a step queued, and with a row of its own, which has a number, each step taken.
+-- were free, whether each was started and has a step queued, and the steps that were taken, each with a number: a job has a row
+-- for each of its own, one without a number where there is none.
 WITH lead AS (
   SELECT role FROM leader, admission_rules r
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
@@ -170,23 +176,29 @@ WITH lead AS (
         SELECT * FROM again) r
   ORDER BY priority DESC, job_id, number
 ), logged AS (
-  INSERT INTO event (job_id, step, old_state, new_state, actor)
-  SELECT id, NULL::smallint, old::text, 'STARTED', 'scheduler' FROM started
-  UNION ALL
-  SELECT job_id, number, 'NONE', 'READY', 'scheduler' FROM begun
-  UNION ALL
-  SELECT job_id, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
+  INSERT INTO event (job_id, step, old_state, new_state, actor, further)
+  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  FROM (
+    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
+    FROM (
+      SELECT id AS job_id, 0 AS place, NULL::smallint AS step, old::text AS old_state, 'STARTED' AS new_state, 'scheduler' AS actor
+      FROM started
+      UNION ALL
+      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM begun
+      UNION ALL
+      SELECT job_id, 2, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
+    ) event
+    GROUP BY job_id
+  ) job
 )
-SELECT id AS job_id, id IN (SELECT id FROM started) AS started,
-       id IN (SELECT job_id FROM begun WHERE NOT direct) OR id IN (SELECT job_id FROM again) AS queued, NULL::smallint AS step, NULL::bigint AS number,
-       NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup, NULL::integer AS retries,
-       NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom, NULL AS job_type, NULL AS owner,
-       NULL::job_priority AS priority, NULL::jsonb AS data, NULL AS script
-FROM free
-UNION ALL
-SELECT job_id, true, false, number, lease, executor, method, metadata, false, retries, tries - 1, needs, NULL, type, owner,
-       priority, data, CASE WHEN executor = 'script' THEN (SELECT source FROM script WHERE digest = metadata->>'script') END
-FROM begun WHERE direct;
+SELECT j.id AS job_id, s.id IS NOT NULL AS started, q.job_id IS NOT NULL AS queued, b.number AS step, b.lease AS number, b.executor,
+       b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom, b.type AS job_type,
+       b.owner, b.priority, b.data,
+       CASE WHEN b.executor = 'script' THEN (SELECT source FROM script WHERE digest = b.metadata->>'script') END AS script
+FROM free j
+LEFT JOIN started s ON s.id = j.id
+LEFT JOIN begun b ON b.job_id = j.id AND b.direct
+LEFT JOIN (SELECT job_id FROM begun WHERE NOT direct UNION SELECT job_id FROM again) q ON q.job_id = j.id;
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.
@@ -260,7 +272,7 @@ WITH fact AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, state, owner, priority, count(*) FROM ended GROUP BY type, old, state, owner, priority
 ), freed AS (
-  UPDATE slot SET job_id = NULL FROM ended e WHERE slot.job_id = e.id
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM ended e WHERE slot.job_id = e.id
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
   SELECT id, NULL::smallint, state::text, verdict::text, 'scheduler' FROM over
@@ -283,7 +295,7 @@ WITH parked AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, state, 'WAITING', owner, priority, count(*) FROM parked GROUP BY type, state, owner, priority
 ), freed AS (
-  UPDATE slot SET job_id = NULL FROM parked p WHERE slot.job_id = p.id
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM parked p WHERE slot.job_id = p.id
 ), logged AS (
   INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, state::text, 'WAITING', 'scheduler' FROM parked
 )
@@ -325,7 +337,8 @@ WITH released AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, 'READY', owner, priority, 1 FROM released
 ), queued AS (
-  INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM released
+  INSERT INTO job_queue (job_id, priority, weight)
+  SELECT r.id, r.priority, coalesce(o.weight, 0) FROM released r LEFT JOIN job_origin o ON o.job_id = r.id
 ), logged AS (
   INSERT INTO event (job_id, old_state, new_state, actor) SELECT id, old::text, 'READY', $3::text FROM released
 )
@@ -344,17 +357,17 @@ WITH changed AS (
   UNION ALL
   SELECT type, NULL, state, owner, priority, 1 FROM changed
 ), queue AS (
-  UPDATE job_queue q SET priority = $2::text::job_priority FROM changed c WHERE q.job_id = c.id
+  UPDATE job_queue q SET priority = $2::text::job_priority, weight = 0 FROM changed c WHERE q.job_id = c.id
 ), steps AS (
   UPDATE step_queue q SET priority = $2::text::job_priority, urgent = s.cleanup OR $2::text = 'IMMEDIATE'
   FROM changed c, step s
   WHERE q.job_id = c.id AND s.job_id = q.job_id AND s.number = q.step
 ), origin AS (
   -- The number that the old one was made from says nothing about it.
-  UPDATE job_origin o SET priority = NULL FROM changed c WHERE o.job_id = c.id
+  UPDATE job_origin o SET priority = NULL, weight = 0 FROM changed c WHERE o.job_id = c.id
 ), slots AS (
   -- An IMMEDIATE job takes no slot.
-  UPDATE slot SET job_id = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
+  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM changed c WHERE slot.job_id = c.id AND $2::text = 'IMMEDIATE'
 )
 INSERT INTO event (job_id, old_state, new_state, actor, remark)
 SELECT id, state::text, state::text, $3::text, 'priority ' || $2::text FROM changed;
@@ -366,6 +379,10 @@ WITH gone AS (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, owner, priority, jobs)
   SELECT type, state, owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
+), steps AS (
+  DELETE FROM step s USING gone g WHERE s.job_id = g.id
+), attempts AS (
+  DELETE FROM attempt a USING gone g WHERE a.job_id = g.id
 ), forgotten AS (
   DELETE FROM event e USING gone g WHERE e.job_id = g.id
 ), logged AS (
@@ -383,7 +400,7 @@ WITH old AS MATERIALIZED (
   WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
     AND NOT (EXISTS (SELECT FROM notification) AND EXISTS (
       SELECT FROM event_cursor c, LATERAL (
-        SELECT e.id, e.tx FROM event e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
+        SELECT e.id, e.tx FROM happened e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
       ) last
       WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id)))
   ORDER BY finished, id LIMIT $2::integer
@@ -394,6 +411,10 @@ WITH old AS MATERIALIZED (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, owner, priority, jobs)
   SELECT type, state, owner, priority, count(*) FROM gone GROUP BY type, state, owner, priority
+), steps AS (
+  DELETE FROM step WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
+), attempts AS (
+  DELETE FROM attempt WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), forgotten AS (
   DELETE FROM event WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), logged AS (
@@ -415,6 +436,21 @@ RETURNING id;
 -- name: ended(ids) :many
 -- When jobs ended, of those that have.
 SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT NULL;
+
+-- name: standing(ids) :many
+-- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what
+-- those tell while they run. A heartbeat alone is nothing of that.
+SELECT j.id, j.state, hashtextextended(concat_ws(' ', j.xmin,
+  (SELECT string_agg(a.xmin::text, ' ' ORDER BY a.id) FROM attempt a WHERE a.job_id = j.id),
+  (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.attempt, t.place)
+   FROM attempt a JOIN sub_task t ON t.attempt = a.id WHERE a.job_id = j.id),
+  (SELECT string_agg(concat_ws(' ', l.step, l.progress_value, l.progress_total, l.progress_unit, l.data), ' ' ORDER BY l.step)
+   FROM lease l WHERE l.job_id = j.id)), 0) AS version
+FROM job j WHERE j.id = ANY ($1::bigint[]);
+
+-- name: types(ids) :many
+-- The types of jobs, of those that there are.
+SELECT id, type FROM job WHERE id = ANY ($1::bigint[]);
 
 -- name: some(ids) :many
 -- Jobs, in whatever order; those that there are.

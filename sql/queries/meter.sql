@@ -27,8 +27,9 @@ SELECT (SELECT count(*) FROM step_queue) AS steps_queued,
        (SELECT count(*) FROM worker WHERE drained) AS workers_drained,
        (SELECT coalesce(sum(slots), 0) FROM worker WHERE NOT drained) AS worker_slots,
        EXISTS (SELECT FROM leader WHERE role = 'scheduler' AND expires_at > clock_timestamp()) AS led,
-       (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_id_seq) AS events,
-       (SELECT seen_id FROM event_cursor) AS events_seen,
+       -- By 512, since so many are kept for each that is written: what a statement did to a job.
+       (SELECT CASE WHEN is_called THEN last_value ELSE 0 END / 512 FROM event_id_seq) AS events,
+       (SELECT seen_id / 512 FROM event_cursor) AS events_seen,
        (SELECT count(*) FROM (SELECT FROM delivery WHERE ended_at IS NULL LIMIT 100000) AS pending) AS deliveries,
        (SELECT count(*) FROM lane WHERE failures > 0) AS lanes_troubled;
 
@@ -41,11 +42,11 @@ SELECT type, count(*) AS problems FROM problem GROUP BY type;
 SELECT extract(epoch FROM started.at - queued.at)::float8 AS waited
 FROM unnest($1::bigint[]) AS given (job_id)
 CROSS JOIN LATERAL (
-  SELECT id, at FROM event
+  SELECT id, at FROM happened
   WHERE job_id = given.job_id AND step IS NULL AND new_state = 'STARTED' ORDER BY id DESC LIMIT 1
 ) started
 CROSS JOIN LATERAL (
-  SELECT at FROM event
+  SELECT at FROM happened
   WHERE job_id = given.job_id AND step IS NULL AND new_state = 'READY' AND id < started.id ORDER BY id DESC LIMIT 1
 ) queued;
 
@@ -54,11 +55,11 @@ CROSS JOIN LATERAL (
 SELECT extract(epoch FROM begun.at - ready.at)::float8 AS waited
 FROM unnest($1::bigint[], $2::smallint[]) AS given (job_id, step)
 CROSS JOIN LATERAL (
-  SELECT id, at FROM event
+  SELECT id, at FROM happened
   WHERE job_id = given.job_id AND step = given.step AND new_state LIKE 'STARTED%' ORDER BY id DESC LIMIT 1
 ) begun
 CROSS JOIN LATERAL (
-  SELECT at, new_state FROM event
+  SELECT at, new_state FROM happened
   WHERE job_id = given.job_id AND step = given.step AND id < begun.id ORDER BY id DESC LIMIT 1
 ) ready
 WHERE ready.new_state = 'READY';

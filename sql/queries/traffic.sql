@@ -28,7 +28,7 @@ CROSS JOIN LATERAL (
         WHERE started >= s.at AND started < s.at + make_interval(secs => $1::float8)
         ORDER BY started, id LIMIT $3::integer) j
   LEFT JOIN LATERAL (
-    SELECT e.at FROM event e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED' ORDER BY e.id LIMIT 1
+    SELECT e.at FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED' ORDER BY e.id LIMIT 1
   ) e ON true
   CROSS JOIN LATERAL (
     SELECT greatest(extract(epoch FROM coalesce(e.at, clock_timestamp()) - j.started), 0)::float8 AS seconds
@@ -38,12 +38,12 @@ CROSS JOIN LATERAL (
 ORDER BY s.at;
 
 -- name: queued() :many
--- How many jobs are in the queue with each priority, and since when the first of them waits.
+-- How many jobs are in the queue with each priority, and since when the next of them waits.
 SELECT p.priority, c.jobs, f.since
 FROM unnest(enum_range(NULL::job_priority)) AS p (priority)
 CROSS JOIN LATERAL (SELECT coalesce(sum(jobs), 0)::bigint AS jobs FROM current_job_count
                     WHERE state = 'READY' AND priority = p.priority) c
-LEFT JOIN LATERAL (SELECT since FROM job_queue q WHERE q.priority = p.priority ORDER BY q.job_id LIMIT 1) f ON true
+LEFT JOIN LATERAL (SELECT since FROM job_queue q WHERE q.priority = p.priority ORDER BY q.weight DESC, q.job_id LIMIT 1) f ON true
 ORDER BY p.priority DESC;
 
 -- name: taken() :value

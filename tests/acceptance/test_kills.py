@@ -19,7 +19,7 @@ import asyncpg
 from tests.acceptance.conftest import ENDED, LEASE, Client, Installation, children_of, ffmpegs, is_running, until
 from vidijob.store.embedded import EmbeddedPostgres
 
-ENDS = "SELECT job_id, count(*) FROM event WHERE step IS NULL AND new_state = ANY ($1) GROUP BY job_id"
+ENDS = "SELECT job_id, count(*) FROM happened WHERE step IS NULL AND new_state = ANY ($1) GROUP BY job_id"
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -232,6 +232,13 @@ async def scenario(
     failed = failing["JobResultList"]["JobResult"][0]["Job"]["JobId"]
     assert (await api.until(failed, "TranscodeFail", "TranscodeSuccess"))["Code"] == "TranscodeFail"
     assert (await api.refused("CancelJob", JobId=failed)).code == "PermissionDenied.JobInFailure"
+    # One whose source is not there yet has begun, and waits for it.
+    waiting = await api("SubmitJobs", Outputs=[{"OutputObject": "y.mp4", "TemplateId": "mp4"}], **{
+        **submit, "Input": {**SOURCE, "Object": "later.mov"},
+    })  # fmt: skip
+    begun = waiting["JobResultList"]["JobResult"][0]["Job"]["JobId"]
+    await api.until(begun, "Transcoding")
+    assert (await api.refused("CancelJob", JobId=begun)).code == "PermissionDenied.JobInRunning"
 
     # Who signs wrongly, who asks too often.
     wrong = await sdk("wrong").refused("CancelJob", JobId=first)

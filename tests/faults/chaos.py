@@ -289,7 +289,7 @@ class Storm:
                 await connection.set_type_codec(kind, schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
             log = await checker.read(connection)
             moves = await connection.fetch(
-                "SELECT job_id, step, new_state, extract(epoch FROM at)::float8 AS at FROM event WHERE step IS NOT NULL ORDER BY id"
+                "SELECT job_id, step, new_state, extract(epoch FROM at)::float8 AS at FROM happened WHERE step IS NOT NULL ORDER BY id"
             )
         finally:
             await connection.close()

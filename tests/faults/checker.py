@@ -142,7 +142,7 @@ async def read(connection: Connection[Record]) -> Log:
             events=[
                 Event(*row)
                 for row in await connection.fetch(
-                    "SELECT id, job_id, step, old_state, new_state, actor, remark FROM event ORDER BY id"
+                    "SELECT id, job_id, step, old_state, new_state, actor, remark FROM happened ORDER BY id"
                 )
             ],
             queued_jobs=[row[0] for row in await connection.fetch("SELECT job_id FROM job_queue")],

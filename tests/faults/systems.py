@@ -70,7 +70,7 @@ class Ours(System):
     title = "vidijob"
     head = "SELECT FROM job_queue ORDER BY priority DESC, job_id LIMIT 1 FOR UPDATE SKIP LOCKED"
     channels = ("vidijob_job", "vidijob_step", "vidijob_stop")
-    reading = "SELECT count(*) FROM job j JOIN step s ON s.job_id = j.id JOIN event e ON e.job_id = j.id"
+    reading = "SELECT count(*) FROM job j JOIN step s ON s.job_id = j.id JOIN happened e ON e.job_id = j.id"
 
     def __init__(self, folder: Path, lease: float) -> None:
         super().__init__(folder, lease)

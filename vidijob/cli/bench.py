@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from vidijob import settings
-from vidijob.app import open_database
 from vidijob.bench import balanced, http, reading, serving
 from vidijob.bench import live as live_pages
 from vidijob.bench.figures import Figure, Size
@@ -28,6 +27,7 @@ from vidijob.cli import loops
 from vidijob.cli.memory import give_back
 from vidijob.cli.options import setting
 from vidijob.cli.plan import plan_a_farm
+from vidijob.opening import open_database
 from vidijob.store.bench import server
 from vidijob.store.database import Database
 from vidijob.store.migrate import migrate
@@ -82,9 +82,9 @@ def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
     """Jobs as they are submitted, picked up and carried out, in a second database on the same server.
 
     drain: jobs of one step beside PgQueuer and Procrastinate; pickup: how long they wait while there is little to do, beside
-    PgQueuer; chain: jobs of three steps beside bare statements; submit: submissions that share a commit beside others;
-    held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once;
-    counts: submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
+    PgQueuer; chain: jobs of three steps beside bare statements and DBOS; submit: submissions that share a commit beside
+    others; held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once; counts:
+    submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
     """
     asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
 

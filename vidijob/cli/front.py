@@ -12,7 +12,7 @@ from vidijob.cli.options import setting
 from vidijob.front.application import FrontServer
 from vidijob.front.settings import FrontSettings
 from vidijob.observability import logs
-from vidijob.sources import read
+from vidijob.settings.sources import read
 from vidijob.web.running import until_told
 
 

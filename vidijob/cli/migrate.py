@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from vidijob import settings
-from vidijob.app import open_database
 from vidijob.cli.options import setting
+from vidijob.opening import open_database
 from vidijob.store.database import Database
 from vidijob.store.migrate import Migration, pending
 from vidijob.store.migrate import migrate as apply

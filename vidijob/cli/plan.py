@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from vidijob import settings
-from vidijob.app import open_database
 from vidijob.bench import costs
 from vidijob.bench.costs import FEW, MANY, Cost, Line
 from vidijob.bench.machine import machine
@@ -20,6 +19,7 @@ from vidijob.bench.plan import Plan, Wish, plan
 from vidijob.bench.searching import second_database
 from vidijob.cli import loops
 from vidijob.cli.options import setting
+from vidijob.opening import open_database
 from vidijob.store.migrate import migrate
 
 #: A prediction that is further off than this is none.

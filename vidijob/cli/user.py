@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from vidijob import access, settings
-from vidijob.app import open_database
 from vidijob.cli import profiles, showing
 from vidijob.cli.options import setting
 from vidijob.cli.remote import ask
 from vidijob.cli.remote_accounts import RemoteAccount, RemoteAccounts
 from vidijob.cli.user_key import key
 from vidijob.engine.accounts import Accounts
+from vidijob.opening import open_database
 from vidijob.store.users import AccountSummary
 
 T = TypeVar("T")

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from vidijob import settings
-from vidijob.app import open_database
 from vidijob.cli.options import setting
 from vidijob.engine.access_keys import AccessKeys
+from vidijob.opening import open_database
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ import click
 
 from vidijob import settings
 from vidijob.access import User
-from vidijob.app import open_database
 from vidijob.cli import completing, profiles, showing
 from vidijob.cli.options import setting
 from vidijob.cli.remote import JSON, Remote, Reply, ask, part
@@ -22,6 +21,7 @@ from vidijob.engine.bell import Bell
 from vidijob.engine.staff import Staff
 from vidijob.jobs import resources
 from vidijob.jobs.identity import job_name
+from vidijob.opening import open_database
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -177,7 +177,9 @@ def _who(actor: str) -> str:
 
 
 def _data(job: Job, *, results: bool) -> list[tuple[str, Sequence[str]]]:
-    return [(key, values) for key, values in sorted(job.data.items()) if is_result(key) is results]
+    return [
+        (key, [*map(words.hidden, values)]) for key, values in sorted(job.data.items()) if is_result(key) is results
+    ]
 
 
 _ROUTES: list[Route[View]] = [

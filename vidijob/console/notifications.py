@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aiohttp import web
-from yarl import URL
 
+from vidijob.console import words
 from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.trials import Outcome
 from vidijob.errors import Invalid, RoleMissing
@@ -56,7 +56,7 @@ async def listing(visit: Visit) -> web.StreamResponse:
     """Show every notification that the visitor may read."""
     found = [one for one in await visit.services.notifications.standing(_MOST) if _may(visit, one.notification, 0)]
     return visit.page(
-        "notifications.html", standings=found, hidden=hidden, triggers=list(Trigger), forms=FORMS, most=_MOST
+        "notifications.html", standings=found, hidden=words.hidden, triggers=list(Trigger), forms=FORMS, most=_MOST
     )
 
 
@@ -101,12 +101,6 @@ async def resend(visit: Visit) -> web.StreamResponse:
     return visit.go(f"/notifications/{visit.path['id']}", did="resent")
 
 
-def hidden(url: str) -> str:
-    """Return a receiver's address without its password."""
-    address = URL(url)
-    return str(address.with_password("***")) if address.password else url
-
-
 async def _one(visit: Visit, notification: Notification, tried: Tried | None = None) -> web.StreamResponse:
     state = visit.query.choice("state", DeliveryState)
     id = f"{visit.site}-{notification.id}"
@@ -118,7 +112,7 @@ async def _one(visit: Visit, notification: Notification, tried: Tried | None = N
         notification=notification,
         id=id,
         deliveries=deliveries,
-        hidden=hidden,
+        hidden=words.hidden,
         tried=tried,
         state=state,
         states=list(DeliveryState),

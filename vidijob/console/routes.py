@@ -16,6 +16,7 @@ from vidijob.console.rendering import install
 from vidijob.console.visit import PATIENT, PREFIX, View, Visit, read_form, visit_of
 from vidijob.errors import Denied, NotAuthenticated, RoleMissing, TookTooLong, VidijobError
 from vidijob.web import keys
+from vidijob.web.entrance import lets_go
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
 from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
@@ -47,17 +48,13 @@ def add_to(application: web.Application) -> None:
     """Give an application the console."""
     install(application)
     application[live.LIVE] = live.Live(application[keys.SERVICES].feed, application[keys.SITE])
-    application.on_shutdown.append(_end_live_pages)
+    lets_go(application, application[live.LIVE].close)
     application.add_routes(
         [
             web.get(f"{PREFIX}/static/{{version}}/{{name}}", assets.serve),
             web.route("*", PREFIX + "{tail:(?s:/.*)?}", dispatch),
         ]
     )
-
-
-async def _end_live_pages(application: web.Application) -> None:
-    application[live.LIVE].close()
 
 
 async def dispatch(request: web.Request) -> web.StreamResponse:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from vidijob.jobs.states import JobState, StepState
+
+#: The password of a URI, wherever in a text.
+_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):[^\s/]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +124,8 @@ def sized(size: int) -> str:
         number /= 1000
         units.pop(0)
     return f"{number:.3g} {units[0]}" if units[0] != "B" else f"{size} B"
+
+
+def hidden(text: str) -> str:
+    """Return a text without the passwords of the URIs in it: ``ftp://user:***@host/clip.mov``."""
+    return _PASSWORD.sub(r"\1:***@", text)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from vidijob.engine.access_keys import WINDOW
 from vidijob.engine.configuration import kept_for
-from vidijob.engine.loop import Loop
+from vidijob.engine.loop import Ticker
 from vidijob.store import access_keys, jobs
 from vidijob.store.database import Database
 
@@ -23,22 +23,14 @@ _PAUSE = 3.0
 _LOOK = 60.0
 
 
-class Cleaner:
+class Cleaner(Ticker):
     """Deletes what is too old; ``keep_jobs`` is for how long jobs are kept where no administrator has said so."""
 
     def __init__(self, database: Database, leads: Callable[[], bool], *, keep_jobs: timedelta | None = None) -> None:
+        super().__init__("cleaner")
         self._database = database
         self._leads = leads
         self._keep_jobs = keep_jobs
-        self._loop = Loop("cleaner", self.tick)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
 
     async def tick(self) -> float:
         """Take out one batch; returns the seconds until the next."""

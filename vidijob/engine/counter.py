@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vidijob.engine.loop import Loop
+from vidijob.engine.loop import Ticker
 from vidijob.store import counts
 from vidijob.store.database import Database
 
@@ -18,22 +18,14 @@ _LOOK = 6.0
 _PRUNE = 3600.0
 
 
-class Counter:
+class Counter(Ticker):
     """Folds changes into the counts, a batch at a time."""
 
     def __init__(self, database: Database, leads: Callable[[], bool]) -> None:
+        super().__init__("counter")
         self._database = database
         self._leads = leads
         self._prune_at = time.monotonic() + _PRUNE
-        self._loop = Loop("counter", self.tick)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
 
     async def tick(self) -> float:
         """Fold one batch; returns the seconds until the next."""

@@ -7,12 +7,11 @@ horizon, so that nothing is told twice nor passed over. It knows no page and no 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vidijob.engine.bell import Bell
-from vidijob.engine.loop import Loop
+from vidijob.engine.follower import CHANNELS, Follower
 from vidijob.jobs.model import JobId, Progress, StepNumber
 from vidijob.store import events, feed
 from vidijob.store.database import Database
@@ -47,27 +46,17 @@ class Happening:
 Hear = Callable[[Happening], None]
 
 
-class Feed:
+class Feed(Follower):
     """Looks at the log while somebody looks on."""
 
     def __init__(self, database: Database, bell: Bell) -> None:
+        super().__init__("feed", bell, [*CHANNELS, "vidijob_stop"], pause=_PAUSE)
         self._database = database
         self._hearers: list[Hear] = []
         self._horizon: str | None = None
         self._told: frozenset[int] = frozenset()
         self._progress: dict[tuple[JobId, StepNumber], Progress] = {}
-        self._looked_at = self._measured_at = float("-inf")
-        self._loop = Loop("feed", self.tick)
-        for channel in ("vidijob_job", "vidijob_step", "vidijob_event", "vidijob_stop"):
-            bell.on(channel, self._loop.wake)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
+        self._measured_at = float("-inf")
 
     async def listen(self, hear: Hear) -> Callable[[], None]:
         """Call ``hear`` with everything that happens after this has returned; the answer ends that."""
@@ -79,7 +68,17 @@ class Feed:
             self._hearers.remove(hear)
             raise
         self._loop.wake()
-        return lambda: self._hearers.remove(hear)
+
+        def leave() -> None:
+            self._hearers.remove(hear)
+            self._forget()
+
+        return leave
+
+    def _forget(self) -> None:
+        """Read no further where nobody listens: whoever comes next is not told what happened meanwhile."""
+        if not self._hearers:
+            self._horizon = None
 
     async def _mark(self) -> None:
         """Begin to read here."""
@@ -88,22 +87,18 @@ class Feed:
         if self._horizon is None:
             self._horizon, self._told = glance.horizon, glance.beyond
 
-    async def tick(self) -> float:
+    async def look(self, now: float) -> float:
         """Tell what happened since the last look; returns the seconds until it is worth another look unasked."""
         if not self._hearers:
-            self._horizon = None
             return _IDLE
-        now = time.monotonic()
-        if now < self._looked_at + _PAUSE:
-            return self._looked_at + _PAUSE - now
-        self._looked_at = now
-        happening = await self._look(now)
+        happening = await self._happening(now)
+        self._forget()
         if happening != Happening():
             for hear in list(self._hearers):
                 hear(happening)
         return _POLL
 
-    async def _look(self, now: float) -> Happening:
+    async def _happening(self, now: float) -> Happening:
         if self._horizon is None:
             await self._mark()
         assert self._horizon is not None

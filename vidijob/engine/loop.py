@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -72,6 +73,25 @@ class Loop:
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+
+class Ticker(ABC):
+    """A part of the engine that is one loop, which it is named after."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = Loop(name, self.tick)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._loop.start()
+
+    async def stop(self) -> None:
+        """Let the present tick end, then tick no more."""
+        await self._loop.stop()
+
+    @abstractmethod
+    async def tick(self) -> float:
+        """Do what there is to do; returns the seconds until it is worth another look unasked."""
 
 
 async def promptly(asking: Awaitable[Answer]) -> Answer:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from prometheus_client.metrics_core import Metric as Family
 
-from vidijob.engine.loop import Loop
+from vidijob.engine.loop import Ticker
 from vidijob.errors import Unavailable
 from vidijob.jobs.model import JobId, Lease, StepNumber
 from vidijob.observability import metrics, processes
@@ -78,25 +78,17 @@ def _families(found: Readings) -> Iterable[Family]:
     )
 
 
-class Samples:
+class Samples(Ticker):
     """How long jobs and steps have waited: of those that it is told of, a few each second are looked up in the event log, so
     that the statements which start them carry nothing for it.
     """
 
     def __init__(self, database: Database) -> None:
+        super().__init__("samples")
         self._database = database
         self._jobs: list[JobId] = []
         self._steps: list[tuple[JobId, StepNumber]] = []
         self._asleep = True
-        self._loop = Loop("samples", self.tick)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
 
     def admitted(self, jobs: Collection[JobId]) -> None:
         """Take note of jobs that were started."""

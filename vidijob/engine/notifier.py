@@ -5,13 +5,12 @@ Any number of notifiers may run; one reads at a time. It knows neither documents
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from vidijob.engine.bell import Bell
-from vidijob.engine.loop import Loop
+from vidijob.engine.follower import Follower
 from vidijob.jobs.deliveries import Post, call, lane
 from vidijob.jobs.model import Job
 from vidijob.jobs.notifications import Change, Notification, NotificationRequest, matches
@@ -23,13 +22,9 @@ _log = logging.getLogger(__name__)
 
 #: Events looked at in one transaction.
 _PAGE = 200
-#: Between two looks unasked, in seconds; and where a ring would be heard.
-_POLL = 2.0
-_SELDOM = 5.0
-#: Between two looks however often it is woken: what happens meanwhile goes together.
-_PAUSE = 0.02
 _SKIP = 30.0
-_FORGET = 60.0
+#: Between two times that deliveries are forgotten, where more are due and where not.
+_SOON, _FORGET = 0.02, 60.0
 #: How long deliveries stay in the log.
 KEPT_DELIVERED = timedelta(days=7)
 KEPT_FAILED = timedelta(days=30)
@@ -47,35 +42,18 @@ class Compose(Protocol):
         ...
 
 
-class Notifier:
+class Notifier(Follower):
     """Looks at what happened, whenever something did."""
 
     def __init__(self, database: Database, bell: Bell, compose: Compose) -> None:
+        super().__init__("notifier", bell)
         self._database = database
-        self._bell = bell
         self._compose = compose
-        self._looked_at = 0.0
         self._skip_at = 0.0
         self._forget_at = 0.0
-        self._loop = Loop("notifier", self.tick)
-        bell.on("vidijob_job", self._loop.wake)
-        bell.on("vidijob_step", self._loop.wake)
-        bell.on("vidijob_event", self._loop.wake)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
-
-    async def tick(self) -> float:
+    async def look(self, now: float) -> float:
         """Enter all that is to be told into the outbox; returns the seconds until it is worth another look unasked."""
-        now = time.monotonic()
-        if now < self._looked_at + _PAUSE:
-            return self._looked_at + _PAUSE - now
-        self._looked_at = now
         if now >= self._forget_at:
             await self._forget(now)
         news = await deliveries.news(self._database)
@@ -89,7 +67,7 @@ class Notifier:
         elif news.events and now >= self._skip_at:
             await deliveries.skip(self._database)
             self._skip_at = now + _SKIP
-        return _SELDOM if self._bell.hears else _POLL
+        return self.unasked
 
     async def _page(self) -> bool:
         """Look at some events; tells whether there may be more."""
@@ -142,4 +120,4 @@ class Notifier:
 
     async def _forget(self, now: float) -> None:
         forgotten = await deliveries.forget(self._database, KEPT_DELIVERED, KEPT_FAILED, _FORGOTTEN_AT_ONCE)
-        self._forget_at = now + (_PAUSE if forgotten == _FORGOTTEN_AT_ONCE else _FORGET)
+        self._forget_at = now + (_SOON if forgotten == _FORGOTTEN_AT_ONCE else _FORGET)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from vidijob.engine.loop import Loop
+from vidijob.engine.loop import Ticker
 from vidijob.errors import CallerError, Invalid, NotImplementedHere, OutOfStorage, TooLarge, Unavailable
 from vidijob.executors.storage import Absent, Storage
 from vidijob.executors.threads import in_thread
@@ -43,25 +43,17 @@ Answer = TypeVar("Answer")
 Submit = Callable[[JobData], Awaitable[Job]]
 
 
-class Uploads:
+class Uploads(Ticker):
     """The files that come to one process; ``storage`` is the one that the workers have. It sweeps once it is started."""
 
     def __init__(self, database: Database, storage: Storage | None, *, limit: int = 0) -> None:
         """``limit`` is the size of the largest file, in bytes; 0: any for which there is room."""
+        super().__init__("uploads")
         self._database = database
         #: The one that the workers have, if this process has it too.
         self.storage = storage
         self._field = None if storage is None else LandingField(storage)
         self._limit = limit
-        self._loop = Loop("uploads", self.tick)
-
-    def start(self) -> None:
-        """Begin to sweep."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Sweep no more."""
-        await self._loop.stop()
 
     async def take(self, pieces: AsyncIterator[bytes], announced: int | None, name: str | None, submit: Submit) -> Job:
         """Take a file of so many bytes, if that was said, and return the job that was made for it.

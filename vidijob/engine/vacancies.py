@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from vidijob.engine.bell import Bell
-from vidijob.engine.loop import Loop
+from vidijob.engine.loop import Ticker
 from vidijob.errors import Invalid
 from vidijob.jobs import resources
 from vidijob.store import problems, steps, workers
@@ -28,27 +28,19 @@ PATIENCE = timedelta(minutes=1)
 _LOOK = 6.0
 
 
-class Vacancies:
+class Vacancies(Ticker):
     """Compares what queued steps need with what the workers offer."""
 
     def __init__(
         self, database: Database, bell: Bell, leads: Callable[[], bool], *, patience: timedelta = PATIENCE
     ) -> None:
+        super().__init__("vacancies")
         self._database = database
         self._bell = bell
         self._leads = leads
         self._patience = patience.total_seconds()
         #: Since when nobody offers what is needed, by the data of the problem.
         self._since: dict[tuple[tuple[str, str], ...], float] = {}
-        self._loop = Loop("vacancies", self.tick)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._loop.start()
-
-    async def stop(self) -> None:
-        """Look no more."""
-        await self._loop.stop()
 
     async def tick(self) -> float:
         """Let wait what nobody can take, and let go on what somebody can take now."""

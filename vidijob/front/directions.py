@@ -20,6 +20,8 @@ class Way(Enum):
     IN_TURN = "in turn"
     #: By the site of the jobs that a parameter names.
     BY_IDS = "by ids"
+    #: Events: by the site of the jobs that a parameter names; where it names none, the site has to be said.
+    FOLLOWED = "followed"
     #: A new job: by the site of the notification that it names, or the first.
     NEW = "new"
     #: By the first site.
@@ -51,6 +53,8 @@ def direction(prefix: str, method: str, segments: Sequence[str]) -> Direction:
             return Direction(Way.NEW)
         case ["DELETE", "job"]:
             return Direction(Way.BY_IDS)
+        case ["GET", "job", "events"]:
+            return Direction(Way.FOLLOWED)
         case ["GET", "job", ("problem" | "notification")] | ["GET", "notification"]:
             return Direction(Way.TOGETHER)
         case ["GET", ("jobtype" | "site" | "version" | "worker" | "token")] | ["GET", "user", _, "token"]:
@@ -59,7 +63,7 @@ def direction(prefix: str, method: str, segments: Sequence[str]) -> Direction:
             return Direction(Way.IN_TURN, id)
         case [_, "job", "notification", id, *_] | [_, "notification", id, *_]:
             return Direction(Way.BY_ID, id)
-        case [_, "job", ("problem" | "notification" | "search" | "bulk"), *_]:
+        case [_, "job", ("problem" | "notification" | "search" | "bulk" | "events"), *_]:
             return _its_own(method)
         case [_, "job", id, *_]:
             return Direction(Way.BY_ID, id)

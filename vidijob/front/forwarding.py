@@ -15,9 +15,14 @@ from vidijob.web.streaming import Streamed
 _SHORT = 256 * 1024
 
 
-async def forward(request: web.Request, site: Site, target: str, body: Body) -> web.StreamResponse:
-    """Ask a site what a client asks, and return its answer; raises ``SiteMissing``."""
-    pieces = _pieces(request, site, target, body)
+async def forward(
+    request: web.Request, site: Site, target: str, body: Body, *, longer: float = 0
+) -> web.StreamResponse:
+    """Ask a site what a client asks, and return its answer, which may be silent for so many seconds longer than others.
+
+    Raises ``SiteMissing``.
+    """
+    pieces = _pieces(request, site, target, body, longer)
     answer = await anext(pieces)
     assert isinstance(answer, aiohttp.ClientResponse)
     said = headers.to_client(answer.headers)
@@ -39,13 +44,13 @@ def passed_on(reply: Reply) -> web.Response:
 
 
 async def _pieces(
-    request: web.Request, site: Site, target: str, body: Body
+    request: web.Request, site: Site, target: str, body: Body, longer: float
 ) -> AsyncGenerator[aiohttp.ClientResponse | bytes]:
     """Yield the answer, and then what is in it: so it is held for as long as somebody reads it."""
     sent = headers.to_site(request, site.name)
     if isinstance(body, aiohttp.StreamReader):
         sent.update(headers.of_length(request))
-    async with site.opened(request.method, target, sent, body) as answer:
+    async with site.opened(request.method, target, sent, body, longer=longer) as answer:
         yield answer
         try:
             async for piece in answer.content.iter_any():

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from vidijob.api.vidispine.call import failure, unless_known
+from vidijob.api.vidispine.answers import failure, unless_known
 from vidijob.errors import Invalid, VidijobError
 from vidijob.front import headers
 from vidijob.front.asking import Refusal
@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 PREFIXES = ("/APInoauth", "/APIinit", "/API")
 #: Parameters of lists that each site is asked otherwise.
 _OF_PAGES = frozenset({"first", "number", "cursor"})
+#: A site that has nothing to tell says so within so many seconds; a job is waited for no longer.
+_HEARTBEAT = 30.0
+_LONGEST_WAIT = 60.0
 #: What one site says that another may not.
 _NOT_HERE = (401, 403, 404)
 
@@ -73,7 +76,7 @@ class Front:
         request[keys.ROUTE] = f"{prefix} {to.way.value}"
         named = self._named(request, given)
         if named is not None:
-            return await forward(request, named, target, await _body(request, where))
+            return await forward(request, named, target, await _body(request, where), longer=_longer(given, where))
         tolerant = given.flag("tolerateMissing", self._tolerant)
         way = to.way
         match way:
@@ -87,10 +90,12 @@ class Front:
                 return await self._in_turn(request, target)
             case Way.BY_ID:
                 if site_of(to.id) is None:
-                    return await self._in_turn(request, target)
+                    return await self._in_turn(request, target, longer=_longer(given, where))
                 # Of a site that is not known the first one says, like any server, that there is no such thing.
                 site = self._sites.get(site_of(to.id)) or self._sites.first
             case Way.BY_IDS:
+                site = self._of_jobs(given.list("id") or ())
+            case Way.FOLLOWED if given.list("id") is not None:
                 site = self._of_jobs(given.list("id") or ())
             case Way.NEW:
                 site = self._sites.get(site_of(given.text("notification") or "")) or self._sites.first
@@ -102,7 +107,7 @@ class Front:
                     "Each site has its own; name the one that this is meant for: "
                     f"{' or '.join(f'site={name}' for name in self._sites.names)}.",
                 )
-        return await forward(request, site, target, await _body(request, where))
+        return await forward(request, site, target, await _body(request, where), longer=_longer(given, where))
 
     def _named(self, request: web.Request, given: Parameters) -> Site | None:
         name = given.text("site") or request.headers.get(headers.SITE)
@@ -118,8 +123,7 @@ class Front:
         if len(named) > 1:
             raise Invalid(
                 "id",
-                "Jobs of several sites cannot be deleted together, all or none; name those of each site in a request of its "
-                "own.",
+                "This cannot be done for jobs of several sites at once; name those of each site in a request of its own.",
             )
         return named.pop() if named else self._sites.first
 
@@ -132,12 +136,12 @@ class Front:
         response = await listing.answer(tolerant=tolerant, seconds=self._patience)
         if not isinstance(response, web.Response) or request.method == "PUT":
             return response
-        said = unless_known(request, response)
+        said = unless_known(request.headers.get("If-None-Match"), response)
         if "Origin" in request.headers:
             said.headers["Vary"] += ", Origin"
         return said
 
-    async def _in_turn(self, request: web.Request, target: str) -> web.StreamResponse:
+    async def _in_turn(self, request: web.Request, target: str, *, longer: float = 0) -> web.StreamResponse:
         """Ask site after site until one knows what the path names: an external id, a worker, the token of a step."""
         body = await request.read() if request.can_read_body else None
         refused: list[Reply] = []
@@ -145,7 +149,8 @@ class Front:
         for site in self._sites.all:
             sent = headers.to_site(request, site.name)
             try:
-                reply = await site.ask(request.method, target, sent, body, seconds=self._patience)
+                seconds = self._patience + longer
+                reply = await site.ask(request.method, target, sent, body, seconds=seconds, longer=longer)
             except SiteMissing as error:
                 missing = missing or error
                 continue
@@ -163,6 +168,15 @@ async def _body(request: web.Request, where: Target) -> Body:
         return None
     # A file goes through as it comes; anything else is small, or refused with 413.
     return request.content if where.segments[:1] == ("import",) else await request.read()
+
+
+def _longer(given: Parameters, where: Target) -> float:
+    """Return for how many seconds more than usual an answer may be silent, since that is what was asked for."""
+    if where.segments == ("job", "events"):
+        return _HEARTBEAT
+    wait = given.text("wait") or ""
+    # What is no number the site refuses.
+    return min(int(wait), _LONGEST_WAIT) if wait.isdecimal() and len(wait) < 9 else 0
 
 
 def _is_of_pages(pair: str) -> bool:

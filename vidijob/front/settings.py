@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from vidijob.jobs.identity import is_site
-from vidijob.sources import Sourced
+from vidijob.settings.sources import Sourced
+from vidijob.settings.values import SiteServers
 
 FILE = "vidijob-front.toml"
 PREFIX = "VIDIJOB_FRONT_"
-#: A server and perhaps a path below which it is; no password, which would be in the list of processes.
-_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[^\s?#]*)?")
 
 
 class FrontSettings(Sourced):
@@ -22,7 +19,7 @@ class FrontSettings(Sourced):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, toml_file=FILE, frozen=True)
 
-    site: Annotated[tuple[str, ...], NoDecode] = Field(
+    site: SiteServers = Field(
         (),
         description="A site and its server, VX=http://a:8080, separated by ','; jobs are submitted to the first unless another is named.",
     )
@@ -50,24 +47,11 @@ class FrontSettings(Sourced):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
-    @field_validator("site", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        given = (value,) if isinstance(value, str) else value
-        if isinstance(given, list | tuple):
-            return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
-        return value
-
     @field_validator("site")
     @classmethod
-    def _check(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        names = []
-        for one in value:
-            name, _, url = one.partition("=")
-            if not is_site(name) or not _URL.fullmatch(url):
-                raise ValueError(f"{one} is no site: VX=http://host:8080, the site that its ids begin with first")
-            names.append(name)
-        if len(set(names)) < len(names):
+    def _check_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = {one.partition("=")[0] for one in value}
+        if len(names) < len(value):
             raise ValueError("a site is named twice")
         return value
 

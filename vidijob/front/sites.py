@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 Body = bytes | aiohttp.StreamReader | None
 #: So many requests are under way to one site at most; others wait for as long as for a connection.
 _MOST = 200
+#: And so many of those that wait for something to happen.
+_MOST_WAITING = 2000
 #: Seconds between two looks at a site that is away, and for one of them.
 _PAUSE = 1.0
 _LOOK = 2.0
@@ -63,6 +65,7 @@ class Site:
         self._connect = connect
         self._look_again = look_again
         self._places = asyncio.Semaphore(_MOST)
+        self._waiting = asyncio.Semaphore(_MOST_WAITING)
         self._session: aiohttp.ClientSession | None = None
         self._looking: asyncio.Task[None] | None = None
         #: Why it is away; ``None``: it is not, as far as is known.
@@ -74,7 +77,6 @@ class Site:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect, sock_read=self._patience),
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             max_line_size=64 * 1024,
             max_field_size=64 * 1024,
@@ -88,11 +90,18 @@ class Site:
             await self._session.close()
 
     async def ask(
-        self, method: str, target: str, headers: Mapping[str, str], body: Body = None, *, seconds: float | None = None
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        seconds: float,
+        longer: float = 0,
     ) -> Reply:
-        """Ask, and read the answer to its end, within so many seconds; raises ``SiteMissing``."""
+        """Ask, and read the answer to its end, within so many seconds; ``longer`` as in ``opened``. Raises ``SiteMissing``."""
         try:
-            async with asyncio.timeout(seconds), self.opened(method, target, headers, body) as answer:
+            async with asyncio.timeout(seconds), self.opened(method, target, headers, body, longer=longer) as answer:
                 return Reply(self.name, answer.status, answer.headers, await _whole(answer))
         except TimeoutError:
             raise self._lost(f"no answer within {seconds:g} s") from None
@@ -101,32 +110,40 @@ class Site:
 
     @asynccontextmanager
     async def opened(
-        self, method: str, target: str, headers: Mapping[str, str], body: Body
+        self, method: str, target: str, headers: Mapping[str, str], body: Body, *, longer: float = 0
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Ask, and hold the answer open; raises ``SiteMissing`` where there is none."""
+        """Ask, and hold the answer open, which may be silent for so many seconds longer than others.
+
+        Raises ``SiteMissing`` where there is none.
+        """
         if self.away is not None:
             raise SiteMissing(self.name, self.away)
+        # Those who wait keep nobody out.
+        places = self._waiting if longer else self._places
         try:
             async with asyncio.timeout(self._connect):
-                await self._places.acquire()
+                await places.acquire()
         except TimeoutError:
-            raise SiteMissing(self.name, f"{_MOST} requests are under way to it") from None
+            raise SiteMissing(self.name, "too many requests are under way to it") from None
         try:
-            answer = await self._send(method, target, headers, body)
+            answer = await self._send(method, target, headers, body, longer)
             try:
                 yield answer
             finally:
                 answer.close() if not answer.content.at_eof() else answer.release()
         finally:
-            self._places.release()
+            places.release()
 
-    async def _send(self, method: str, target: str, headers: Mapping[str, str], body: Body) -> aiohttp.ClientResponse:
+    async def _send(
+        self, method: str, target: str, headers: Mapping[str, str], body: Body, longer: float
+    ) -> aiohttp.ClientResponse:
         assert self._session is not None
         # As the client wrote it: nothing is decoded on the way.
         url = URL(self._url + target, encoded=True)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=self._connect, sock_read=self._patience + longer)
         try:
             return await self._session.request(
-                method, url, headers=CIMultiDict(headers), data=_in_pieces(body), allow_redirects=False
+                method, url, headers=CIMultiDict(headers), data=_in_pieces(body), allow_redirects=False, timeout=limits
             )
         except aiohttp.ConnectionTimeoutError:
             raise self._lost(f"no connection within {self._connect:g} s") from None

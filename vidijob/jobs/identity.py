@@ -25,11 +25,6 @@ class MalformedId(NotFound):
     """An id that no job can have."""
 
 
-def is_site(name: str) -> bool:
-    """Tell whether a name can be that of a site."""
-    return _SITE.fullmatch(name) is not None
-
-
 def site_of(text: str) -> str | None:
     """Return the site that the id of a job, or of something like it, is of; ``None``: it has not the form of one."""
     match = _JOB.fullmatch(text)
@@ -38,7 +33,7 @@ def site_of(text: str) -> str | None:
 
 def check_site(site: str) -> str:
     """Return a site name that can be taken, or raise ``Invalid``."""
-    if not is_site(site):
+    if not _SITE.fullmatch(site):
         raise Invalid("site", "A site is a letter or _, then letters, digits or _; at most 10 characters.", value=site)
     return site
 
@@ -53,8 +48,9 @@ def parse_job(site: str, text: str) -> JobId:
     match = _JOB.fullmatch(text)
     if match is None:
         raise MalformedId("Job", text)
-    number = int(match["number"])
-    if match["site"] != site or not 0 < number <= _LARGEST:
+    place, digits = match.groups()
+    number = int(digits)
+    if place != site or not 0 < number <= _LARGEST:
         raise NotFound("Job", text)
     return JobId(number)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,9 @@ _OWN = CollectorRegistry()
 _ENVIRONMENT = "PROMETHEUS_MULTIPROC_DIR"
 _FOLDER = "vidijob-metrics-"
 
+#: What takes a number in.
+Take = Callable[[float], None]
+
 
 class Metric:
     """One metric: its name, what it tells, the names of its labels."""
@@ -39,34 +42,53 @@ class Metric:
         self.name = name
         self.about = about
         self.labels = tuple(labels)
-        #: By the values of the labels, so that these are looked up once.
-        self._children: dict[tuple[str, ...], Any] = {}
         self.ALL.append(self)
 
     def make(self) -> None:
         """See to it that it is shown although nothing has happened yet."""
 
 
-class Counter(Metric):
+class Counted(Metric):
+    """What each process counts itself."""
+
+    def __init__(self, name: str, about: str, labels: Sequence[str] = ()) -> None:
+        super().__init__(name, about, labels)
+        #: What takes a number in, by the values of the labels, so that these are looked up once.
+        self._takers: dict[tuple[str, ...], Take] = {}
+
+    def take(self, *labels: str) -> Take:
+        """Return what takes a number in for some values of the labels, to be kept by who has many of them."""
+        taker = self._takers.get(labels)
+        if taker is None:
+            taker = self._takers[labels] = self._taker(self._made.labels(*labels) if labels else self._made)
+        return taker
+
+    def make(self) -> None:
+        """See to it that it is shown although nothing has happened yet."""
+        assert self._made is not None
+
+    @property
+    def _made(self) -> Any:
+        raise NotImplementedError
+
+    def _taker(self, child: Any) -> Take:
+        taker: Take = child.inc
+        return taker
+
+
+class Counter(Counted):
     """Something that only grows, counted by each process."""
 
     @cached_property
     def _made(self) -> prometheus_client.Counter:
         return prometheus_client.Counter(self.name, self.about, self.labels, registry=_OWN)
 
-    def make(self) -> None:
-        """See to it that it is shown although nothing has happened yet."""
-        assert self._made is not None
-
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Count one, or several."""
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
-        child.inc(by)
+        self.take(*labels)(by)
 
 
-class Level(Metric):
+class Level(Counted):
     """Something that goes up and down in each process; the sum of those that live is shown."""
 
     kind = "gauge"
@@ -75,19 +97,12 @@ class Level(Metric):
     def _made(self) -> prometheus_client.Gauge:
         return prometheus_client.Gauge(self.name, self.about, self.labels, registry=_OWN, multiprocess_mode="livesum")
 
-    def make(self) -> None:
-        """See to it that it is shown although nothing has happened yet."""
-        assert self._made is not None
-
     def add(self, *labels: str, by: float = 1.0) -> None:
         """Let it go up, or down."""
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
-        child.inc(by)
+        self.take(*labels)(by)
 
 
-class Times(Metric):
+class Times(Counted):
     """How long something takes, in seconds, as a histogram of each process."""
 
     kind = "histogram"
@@ -100,16 +115,13 @@ class Times(Metric):
     def _made(self) -> prometheus_client.Histogram:
         return prometheus_client.Histogram(self.name, self.about, self.labels, buckets=self.buckets, registry=_OWN)
 
-    def make(self) -> None:
-        """See to it that it is shown although nothing has happened yet."""
-        assert self._made is not None
+    def _taker(self, child: Any) -> Take:
+        taker: Take = child.observe
+        return taker
 
     def add(self, *labels: str, seconds: float) -> None:
         """Take one in."""
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._made.labels(*labels) if labels else self._made
-        child.observe(max(seconds, 0.0))
+        self.take(*labels)(max(seconds, 0.0))
 
 
 class Reading(Metric):

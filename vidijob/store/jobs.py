@@ -24,6 +24,7 @@ from vidijob.jobs.model import (
     StepNumber,
     SubTask,
     Waiting,
+    Watch,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
@@ -57,8 +58,8 @@ class NewJob:
     #: Stored beside it, by who submits it: ``origins.put``, ``traces.put``.
     origin: Origin | None = None
     trace: str | None = None
-    #: Whether another face tells of each of its states.
-    watched: bool = False
+    #: What another face tells of it.
+    watch: Watch = Watch.NONE
     #: What is kept with it.
     records: Sequence[NewRecord] = ()
 
@@ -86,6 +87,15 @@ async def submitted(database: Database | Session, owner: str, keys: Sequence[str
     return {row["key"]: (from_row(row), row["digest"]) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a job stands: enough to tell whether it is as it was."""
+
+    state: JobState
+    #: Another one with anything that is shown of the job.
+    version: int
+
+
 async def wanting(database: Database, uploads: Sequence[str]) -> set[str]:
     """Return those of some uploads, by their URIs, that a job which has not ended is about."""
     return {row["uri"] for row in await database.rows("job.wanting", UPLOAD, list(uploads))}
@@ -102,6 +112,7 @@ def _document(job: NewJob) -> dict[str, Any]:
         "data": _texts(job.data),
         "total_steps": sum(not step.task.cleanup for step in job.steps),
         "remark": job.remark,
+        **({"weight": job.origin.weight} if job.origin is not None else {}),
         **_asked(job.asked),
         "steps": [
             {
@@ -225,6 +236,17 @@ async def some(session: Session, jobs: Collection[JobId]) -> dict[JobId, Job]:
 async def ended(database: Database, jobs: Collection[JobId]) -> dict[JobId, datetime]:
     """Return when jobs ended; those that have not, or are not there, are left out."""
     return {JobId(row["id"]): row["finished"] for row in await database.rows("job.ended", list(jobs))}
+
+
+async def standing(database: Database, jobs: Collection[JobId]) -> dict[JobId, Standing]:
+    """Return where jobs stand; those that are not there are left out."""
+    rows = await database.rows("job.standing", list(jobs))
+    return {JobId(row["id"]): Standing(JobState(row["state"]), row["version"]) for row in rows}
+
+
+async def types(database: Database, jobs: Collection[JobId]) -> dict[JobId, str]:
+    """Return the types of jobs; those that are not there are left out."""
+    return {JobId(row["id"]): row["type"] for row in await database.rows("job.types", list(jobs))}
 
 
 async def with_steps(session: Session, found: Sequence[Job]) -> list[Job]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from vidijob.jobs.model import Event, JobId
+from vidijob.jobs.model import Event, JobId, Watch
 from vidijob.store.database import Session
 from vidijob.store.events import from_row
 
@@ -24,10 +25,24 @@ class Watched:
     after: int
 
 
-async def begin(session: Session, jobs: Sequence[JobId]) -> None:
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A job with steps of which it is told how far they are."""
+
+    job: JobId
+    told: str | None
+    at: datetime
+    #: Step → percent.
+    percents: Mapping[int, float]
+    tx: str
+    after: int
+
+
+async def begin(session: Session, jobs: Mapping[JobId, Watch]) -> None:
     """Begin to watch jobs that are made in this transaction."""
     if jobs:
-        await session.rows("watch.begin", list(jobs))
+        progress = [watch is Watch.PROGRESS for watch in jobs.values()]
+        await session.rows("watch.begin", list(jobs), progress)
 
 
 async def due(session: Session, limit: int) -> list[Watched]:
@@ -41,7 +56,24 @@ async def due(session: Session, limit: int) -> list[Watched]:
     return found
 
 
-async def told(session: Session, watched: Watched, state: str | None, *, over: bool) -> None:
+async def advanced(session: Session, limit: int) -> list[Advanced]:
+    """Return some jobs with steps that are under way, where that is told; nobody else goes on with them until the transaction
+    ends.
+    """
+    return [
+        Advanced(
+            JobId(row["job_id"]),
+            row["told"],
+            row["at"],
+            {int(step): percent for step, percent in row["percents"].items()},
+            row["tx"],
+            row["after_id"],
+        )
+        for row in await session.rows("watch.advanced", limit)
+    ]
+
+
+async def told(session: Session, watched: Watched | Advanced, state: str | None, *, over: bool) -> None:
     """Note how far a job was looked at and what was told of it last; where it is ``over``, it is watched no longer."""
     if over:
         await session.rows("watch.end", watched.job)

@@ -22,12 +22,15 @@ _ASKED = "Access-Control-Request-Method"
 
 
 @web.middleware
-async def answer_preflights(
+def answer_preflights(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+) -> Awaitable[web.StreamResponse]:
     """Answer a browser that asks what a page of another origin may send."""
-    if request.method != "OPTIONS" or "Origin" not in request.headers or _ASKED not in request.headers:
-        return await handler(request)
+    asks = request.method == "OPTIONS" and "Origin" in request.headers and _ASKED in request.headers
+    return _preflight(request) if asks else handler(request)
+
+
+async def _preflight(request: web.Request) -> web.StreamResponse:
     said = await _permission(request, request.headers[_ASKED])
     if said is None:
         # A page that may not is told nothing; without these headers the browser refuses it.

@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from vidijob.errors import SetupError
 
 #: Whether the process is about to stop.
 CLOSING = web.AppKey("closing", asyncio.Event)
+_LET_GO: web.AppKey[list[Callable[[], None]]] = web.AppKey("let_go")
 
 #: Requests that have begun may take so many seconds more, whatever the drain.
 _FINISH = 5.0
@@ -38,6 +40,19 @@ _NOBODY_NEW = b"".join(
     struct.pack("HBBI", *one)
     for one in ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 1, 0, 0x02), (0x06, 0, 0, 0xFFFFFFFF), (0x06, 0, 0, 0))
 )
+
+
+def lets_go(application: web.Application, let_go: Callable[[], None]) -> None:
+    """Have who keeps requests for long, as those who wait for news, let them go when the process is about to stop."""
+    if _LET_GO not in application:
+        application[_LET_GO] = []
+        application.on_shutdown.append(_let_all_go)
+    application[_LET_GO].append(let_go)
+
+
+async def _let_all_go(application: web.Application) -> None:
+    for let_go in application.get(_LET_GO, ()):
+        let_go()
 
 
 class Entrance:
@@ -73,6 +88,7 @@ class Entrance:
     async def close(self) -> None:
         """Let nobody in any more, answer those who are in, and return when all have left or the drain is over."""
         self._closing.set()
+        await _let_all_go(self._runner.app)
         if self._server is not None:
             if self._drain:
                 for listening in self._server.sockets:

@@ -24,16 +24,19 @@ from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
+from vidijob.engine.waiting import Waiting
 from vidijob.engine.webhook_secret import WebhookSecret
 from vidijob.jobs.model import Job
 from vidijob.web.kept import Kept
@@ -58,16 +61,19 @@ class Services:
     letters: Letters
     listings: Listings
     notifications: Notifications
+    operations: Operations
     problems: Problems
     queues: Queues
     records: Records
     staff: Staff
     reception: Reception
     stills: Stills
+    tail: Tail
     task_groups: TaskGroups
     traffic: Observer
     trials: Trials
     uploads: Uploads
+    waiting: Waiting
     webhook_secret: WebhookSecret
 
 
@@ -82,6 +88,8 @@ KEPT = web.AppKey("kept", Kept)
 METERS = web.AppKey("meters", Meters)
 #: The template of the request's path, where a face has found one: ``/API/job/{id}``.
 ROUTE = web.RequestKey("route", str)
+#: Whether the client wanted to wait: how long that took says nothing of this server.
+WAITED = web.RequestKey("waited", bool)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 #: Jobs as lists show them.

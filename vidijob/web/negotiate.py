@@ -19,6 +19,11 @@ class Form(Enum):
     DOT = "text/vnd.graphviz"
     SVG = "image/svg+xml"
     PNG = "image/png"
+    #: Server-sent events.
+    EVENTS = "text/event-stream"
+
+    # That of an enumeration is made of names anew each time, and every request looks up what it wants.
+    __hash__ = object.__hash__
 
 
 _QUALITY = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")

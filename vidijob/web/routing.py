@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
@@ -18,8 +19,10 @@ from vidijob.web.negotiate import Form
 
 Handler = TypeVar("Handler")
 
-#: In place of the first segment of a path that begins with a name.
+#: In place of a segment that is a name.
 _ANY = "{}"
+#: So many kinds of paths are remembered with what fits them; there are as many as clients make up.
+_REMEMBERED = 1000
 
 
 class Open(Enum):
@@ -126,14 +129,12 @@ class RouteTable(Generic[Handler]):
         for route in self.routes:
             shape = tuple(_ANY if part.startswith("{") else part for part in route.segments)
             shapes.setdefault(shape, []).append(route)
-        #: Paths without names, and the others by length and first segment.
-        self._exact: dict[tuple[str, ...], _Path[Handler]] = {}
-        self._named: dict[tuple[int, str], list[_Path[Handler]]] = {}
-        for shape, routes in shapes.items():
-            if _ANY in shape:
-                self._named.setdefault((len(shape), shape[0]), []).append(_Path(shape, routes))
-            else:
-                self._exact[shape] = _Path(shape, routes)
+        self._paths = [_Path(shape, routes) for shape, routes in shapes.items()]
+        self._longest = max(map(len, shapes), default=0)
+        #: All that stands in a path by itself: anything else is a name, whatever it is.
+        self._words = frozenset(part for shape in shapes for part in shape if part != _ANY)
+        #: The paths that fit, once they were looked for.
+        self._fitting = lru_cache(_REMEMBERED)(self._look_for)
 
     def find(
         self, method: str, segments: tuple[str, ...]
@@ -142,36 +143,32 @@ class RouteTable(Generic[Handler]):
 
         A fixed segment goes before a name: ``/job/problem`` is not the job ``problem``.
         """
-        exact = self._exact.get(segments)
-        fitting = [exact] if exact is not None else self._fitting(segments)
+        words = self._words
+        if len(segments) > self._longest:
+            return None, {}, ()
+        fitting, allowed = self._fitting(tuple([part if part in words else _ANY for part in segments]))
         # HEAD is GET without its body; the server leaves the body out.
         wanted = "GET" if method == "HEAD" else method
-        allowed = fitting[0].methods if len(fitting) == 1 else sorted({one for path in fitting for one in path.methods})
         for path in fitting:
-            if wanted in path.routes:
-                return path.routes[wanted], path.named(wanted, segments), allowed
+            route = path.routes.get(wanted)
+            if route is not None:
+                return route, path.named(wanted, segments), allowed
         return None, {}, allowed
 
-    def _fitting(self, segments: tuple[str, ...]) -> list[_Path[Handler]]:
-        """Return the paths with the fewest names that fit."""
-        if not segments:
-            return []
-        length, start = len(segments), segments[0]
-        candidates = self._named.get((length, start), []) if start != _ANY else []
-        candidates = candidates + self._named.get((length, _ANY), [])
-        fitting = [path for path in candidates if path.fits(segments)]
-        if len(fitting) > 1:
-            fewest = min(path.names for path in fitting)
-            fitting = [path for path in fitting if path.names == fewest]
-        return fitting
+    def _look_for(self, segments: tuple[str, ...]) -> tuple[Sequence[_Path[Handler]], Sequence[str]]:
+        """Return the paths with the fewest names that fit, and the methods that they know."""
+        fitting = [path for path in self._paths if path.fits(segments)]
+        fewest = min((path.names for path in fitting), default=0)
+        fitting = [path for path in fitting if path.names == fewest]
+        return fitting, sorted({one for path in fitting for one in path.routes})
 
 
 class _Path(Generic[Handler]):
     """A path with all its routes."""
 
     def __init__(self, shape: tuple[str, ...], routes: Sequence[Route[Handler]]) -> None:
-        #: What stands at which place but the first; elsewhere there is a name.
-        self._fixed = [(place, part) for place, part in enumerate(shape) if place and part != _ANY]
+        #: A word or any name, for each segment.
+        self._shape = shape
         #: By method; of two of the same, the first.
         self.routes = {route.method: route for route in reversed(routes)}
         self._places = {
@@ -180,14 +177,12 @@ class _Path(Generic[Handler]):
         }
         #: How many of its segments may be anything.
         self.names = shape.count(_ANY)
-        self.methods = sorted(self.routes)
 
     def fits(self, segments: Sequence[str]) -> bool:
-        """Tell whether as many segments, the first of which may be its own, are such a path."""
-        for place, part in self._fixed:  # noqa: SIM110 - a generator costs more than what it tells
-            if segments[place] != part:
-                return False
-        return True
+        """Tell whether segments are such a path."""
+        return len(segments) == len(self._shape) and all(
+            part in (_ANY, segment) for part, segment in zip(self._shape, segments, strict=True)
+        )
 
     def named(self, method: str, segments: Sequence[str]) -> dict[str, str]:
         """Return what the segments stand for."""

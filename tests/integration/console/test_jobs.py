@@ -180,12 +180,15 @@ async def test_a_job_that_failed_says_so_first(browser: Browser, engine: Engine)
     executor = ScriptedExecutor(work=fail)
     engine.worker(executor)
     engine.scheduler()
-    id = await engine.submit(title="torn", destinationUri="", note="\u202e\x7f\x01")
+    id = await engine.submit(
+        title="torn", destinationUri="", sourceUri="ftp://fred:secret@host/x", note="\u202e\x7f\x01"
+    )
     await engine.until(id)
     shown = await browser.get(f"/jobs/{id}")
     main = shown.text.partition("<main")[2]
     assert main.index("Step 200 failed") < main.index('id="steps"')
     assert "The tape &lt;1&gt; is torn." in main
+    assert "ftp://fred:***@host/x" in main and "secret" not in main
     assert "2 tries" in shown.words
     assert "video · h264 · 320\N{MULTIPLICATION SIGN}180" in shown.words
     assert main.count('<svg xmlns="http://www.w3.org/2000/svg" class="graph"') == 1

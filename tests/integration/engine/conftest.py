@@ -160,7 +160,9 @@ class Engine:
     async def events(self) -> Sequence[tuple[int, int | None, str | None, str]]:
         """Return the event log: job, step, old state, new state."""
         async with self.database.session() as session:
-            rows = await session._connection.fetch("SELECT job_id, step, old_state, new_state FROM event ORDER BY id")
+            rows = await session._connection.fetch(
+                "SELECT job_id, step, old_state, new_state FROM happened ORDER BY id"
+            )
         return [tuple(row) for row in rows]
 
 

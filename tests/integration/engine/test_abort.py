@@ -82,7 +82,7 @@ async def test_a_running_job_is_stopped_and_cleaned_up(engine: Engine, cleanup: 
     assert [step for _, step in executor.calls] == [100, 5000]
     assert job.log is not None and job.log[0].state is StepState.FAILED_FATAL
     async with engine.database.session() as session:
-        reason = await session._connection.fetchval("SELECT remark FROM event WHERE new_state = 'ABORTED_PENDING'")
+        reason = await session._connection.fetchval("SELECT remark FROM happened WHERE new_state = 'ABORTED_PENDING'")
     assert reason == "changed my mind"
 
 

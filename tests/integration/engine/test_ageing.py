@@ -26,9 +26,21 @@ async def started(engine: Engine, job: str) -> bool:
     return (await engine.insights.job(job)).state is not JobState.READY
 
 
+#: How many others were admitted before a job although it was due already: it had waited for each rank that it lacks.
+_LATE = """
+WITH own AS (
+  SELECT min(at) + 4 * $2::interval AS due, min(at) FILTER (WHERE new_state = 'STARTED') AS started
+  FROM event WHERE job_id = $1 AND step IS NULL
+)
+SELECT started >= due AS patient,
+       (SELECT count(*) FROM event e WHERE e.step IS NULL AND e.new_state = 'STARTED' AND e.at > due AND e.at < started) AS others
+FROM own
+"""
+
+
 @pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("ageing", [timedelta(milliseconds=200), None])
-async def test_the_lowest_starts_under_an_endless_stream_of_the_highest(
+async def test_the_lowest_starts_under_an_endless_stream_of_the_highest_once_it_is_due(
     engine: Engine, ageing: timedelta | None, grouped: bool
 ) -> None:
     engine.types["ONE"] = JobType("ONE", (task(100),))
@@ -37,9 +49,9 @@ async def test_the_lowest_starts_under_an_endless_stream_of_the_highest(
     if grouped:
         group = TaskGroup("g", max_concurrency=5, filters=(JobFilter(types=("ONE",)),))
         await TaskGroups(engine.database, engine.bell).put(group)
+    lowest = await engine.submit("ONE", Priority.LOWEST)
     for _ in range(5):
         await engine.submit("ONE", Priority.HIGHEST)
-    lowest = await engine.submit("ONE", Priority.LOWEST)
     engine.worker(ScriptedExecutor(work=briefly))
     engine.scheduler()
     stream = asyncio.create_task(submit_for_ever(engine))
@@ -51,6 +63,11 @@ async def test_the_lowest_starts_under_an_endless_stream_of_the_highest(
         assert ageing is None, "it never started"
     else:
         assert ageing is not None, "it overtook without a reason"
+        async with engine.database.session() as session:
+            found = await session._connection.fetchrow(_LATE, int(lowest.removeprefix("VX-")), ageing)
+        assert found is not None and found["patient"], "it had not waited long enough"
+        # The one that was chosen before it was due, and the one that was under way to that.
+        assert found["others"] <= 2, "those that were admitted before it although it was due"
     finally:
         stream.cancel()
 

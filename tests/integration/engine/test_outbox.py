@@ -238,7 +238,7 @@ async def test_while_jobs_run_nothing_is_missed_and_nothing_is_there_twice(
     jobs = await asyncio.gather(*(engine.submit() for _ in range(25)))
     for job in jobs:
         await engine.until(job, seconds=40)
-    wanted = [row["id"] for row in await outside.fetch("SELECT id FROM event ORDER BY job_id, id")]
+    wanted = [row["id"] for row in await outside.fetch("SELECT id FROM happened ORDER BY job_id, id")]
     assert len(wanted) > 25 * 10
     async with asyncio.timeout(15):
         while await outside.fetchval("SELECT count(*) FROM delivery") < len(wanted):
@@ -301,7 +301,7 @@ async def test_a_database_that_came_from_a_server_with_larger_numbers(
     await happen(outside, job, 4)
     await read(notifier)
     assert [one["what"] for one in await outbox(engine)] == [*IN_ORDER, "4 STARTED"]
-    assert await outside.fetchval("SELECT tx::text FROM event WHERE step = 1") == "3"
+    assert await outside.fetchval("SELECT tx::text FROM happened WHERE step = 1") == "3"
 
 
 async def test_named_ones_and_those_of_one_job(

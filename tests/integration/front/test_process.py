@@ -16,7 +16,7 @@ from tests.integration.front.stand_in import serving
 from vidijob.cli import commands
 from vidijob.errors import SetupError
 from vidijob.front.settings import FrontSettings
-from vidijob.sources import read
+from vidijob.settings.sources import read
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+import aiohttp
 import pytest
 from click.testing import CliRunner
 
@@ -211,6 +212,31 @@ async def test_pages_of_other_origins_may_read_lists_as_the_first_site_says(worl
         assert "Origin" in reply.headers["Vary"]
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     assert (await world.front("OPTIONS", "/API/job", user=None, headers=asked)).status == 200
+
+
+async def test_jobs_are_waited_for_and_followed_through_the_front(world: World) -> None:
+    await submit(world, "type=TRANSCODE&site=VY")
+    assert (await world.front("PUT", "/API/job/VY-1/external-id/order-a")).status == 200
+    for path, state, change in (
+        ("VY-1", "READY", ("POST", "/API/job/VY-1/release")),
+        ("order-a", "ABORTED_PENDING", ("DELETE", "/API/job/order-a")),
+    ):
+        waiting = asyncio.create_task(world.front("GET", f"/API/job/{path}?wait=20&until={state}", accept=TEXT))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        await world.front(*change)
+        assert (await waiting).text == state
+    for path in ("/API/job/events", "/API/job/events?id=VX-1,VY-1"):
+        assert (await world.front("GET", path, accept=None)).status == 400
+    followed = f"{world.front.address}/API/job/events?id=VY-1&after=0"
+    login = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
+    async with aiohttp.ClientSession() as session, session.get(followed, headers=login) as events:
+        assert events.headers["Content-Type"].startswith("text/event-stream")
+        async with asyncio.timeout(10):
+            told = b""
+            while b"ABORTED_PENDING" not in told:
+                told += await events.content.readany()
+    assert b'"jobId":"VY-1"' in told.replace(b" ", b"")
 
 
 async def test_the_command_line_works_as_with_one_server(world: World) -> None:

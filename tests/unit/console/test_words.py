@@ -96,3 +96,16 @@ def test_media_information_is_told_in_short() -> None:
 
 def test_a_moment_now_is_in_utc() -> None:
     assert words.now().tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ftp://fred:secret@host/clip.mov", "ftp://fred:***@host/clip.mov"),
+        ("from ftp://:a:b@c@host, to sftp://x@host:22/y", "from ftp://:***@host, to sftp://x@host:22/y"),
+        ("https://host:8080/a@b", "https://host:8080/a@b"),
+        ("ftp://fred:@host and 10:30@noon", "ftp://fred:***@host and 10:30@noon"),
+    ],
+)
+def test_no_password_of_a_uri_is_shown(text: str, shown: str) -> None:
+    assert words.hidden(text) == shown

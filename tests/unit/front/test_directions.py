@@ -13,6 +13,7 @@ WAYS = [
     ("DELETE", "/API", "job", Way.BY_IDS, ""), ("GET", "/API", "job/VX-1", Way.BY_ID, "VX-1"),
     ("POST", "/API", "job/VX-1/problem/3/retry", Way.BY_ID, "VX-1"),
     ("DELETE", "/API", "job/x/external-id/y", Way.BY_ID, "x"), ("GET", "/API", "job/problem", Way.TOGETHER, ""),
+    ("GET", "/API", "job/events", Way.FOLLOWED, ""), ("POST", "/API", "job/events", Way.NAMED, ""),
     ("POST", "/API", "job/problem/3/retry", Way.NAMED, ""), ("GET", "/API", "job/notification", Way.TOGETHER, ""),
     ("POST", "/API", "job/notification", Way.NAMED, ""), ("DELETE", "/API", "notification", Way.NAMED, ""),
     ("PUT", "/API", "job/notification/VX-1", Way.BY_ID, "VX-1"), ("GET", "/API", "notification/VY-1/delivery", Way.BY_ID, "VY-1"),

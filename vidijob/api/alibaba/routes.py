@@ -60,15 +60,14 @@ def routes() -> list[web.RouteDef]:
 
 
 @web.middleware
-async def answer_at_root(
+def answer_at_root(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+) -> Awaitable[web.StreamResponse]:
     """Answer calls of this face at ``/`` as well: the vendor's SDKs know hosts, and no path."""
-    if request.rel_url.raw_path == "/" and (
+    is_call = request.rel_url.raw_path == "/" and (
         request.method == "POST" or "x-acs-action" in request.headers or "Action" in request.query
-    ):
-        return await _dispatch(request)
-    return await handler(request)
+    )
+    return _dispatch(request) if is_call else handler(request)
 
 
 async def _dispatch(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -16,36 +16,29 @@ from typing import TypeVar
 from aiohttp import web
 
 from vidijob.access import User
-from vidijob.api.vidispine.translate import faults, parts
+from vidijob.api.vidispine.answers import Answer, failure, response, stream, unless_known
+from vidijob.api.vidispine.translate import parts
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.external_ids import ExternalIds, possible
-from vidijob.errors import (
-    Invalid,
-    NotAuthenticated,
-    NotImplementedHere,
-    RoleMissing,
-    TookTooLong,
-    Unreadable,
-    VidijobError,
-)
+from vidijob.errors import Invalid, NotAuthenticated, RoleMissing, Unavailable, Unreadable, VidijobError
 from vidijob.web import addresses, auth, keys, versions
-from vidijob.web.failures import status
 from vidijob.web.kept import Kept
 from vidijob.web.keys import Services
 from vidijob.web.middleware import shown
 from vidijob.web.negotiate import Form, sent, wanted
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Open, Route, RouteTable, admits, role_named, target
-from vidijob.web.streaming import Streamed
+
+__all__ = ["Answer", "Call", "Handler", "dispatcher"]
 
 _log = logging.getLogger(__name__)
 
 D = TypeVar("D", bound=Document)
-_ERROR_FORMS = (Form.XML, Form.JSON, Form.TEXT)
-_PICTURES = (Form.SVG, Form.PNG)
 _LARGE = 256 * 1024
+#: A path that begins so may have an external id in place of a job's.
+_OF_A_JOB = "/job/{id}"
 #: Few, and of their own: a document takes many times its size while it is read, and passwords are checked by others.
 _readers = ThreadPoolExecutor(2, thread_name_prefix="large-body")
 _NOBODY = User("", frozenset())
@@ -55,7 +48,7 @@ _BROKEN = (web.RequestPayloadError, ConnectionResetError)
 _STANDSTILL = 60.0
 
 
-# Neither is frozen: each request makes one of both, and that would take several times as long.
+# Not frozen: each request makes one, and that would take several times as long.
 @dataclass(slots=True)
 class Call:
     """What a handler is given."""
@@ -65,18 +58,32 @@ class Call:
     path: Mapping[str, str]
     parameters: Parameters
     services: Services
-    #: Documents that need not be made again.
-    kept: Kept
-    #: Jobs as lists show them, likewise.
-    fragments: Kept
-    site: str
-    #: Whether the answer is wanted as plain text.
-    as_text: bool
     #: The form that is wanted, where the operation offers any.
     form: Form | None
     #: What the paths of this face begin with: ``/API``.
     prefix: str
+    _application: web.Application = field(repr=False)
     _request: web.Request = field(repr=False)
+
+    @property
+    def kept(self) -> Kept:
+        """Return the documents that need not be made again."""
+        return self._application[keys.KEPT]
+
+    @property
+    def fragments(self) -> Kept:
+        """Return jobs as lists show them, that need not be made again."""
+        return self._application[keys.FRAGMENTS]
+
+    @property
+    def site(self) -> str:
+        """Return the name of this site, with which ids begin."""
+        return self._application[keys.SITE]
+
+    @property
+    def as_text(self) -> bool:
+        """Tell whether the answer is wanted as plain text."""
+        return self.form is Form.TEXT
 
     def url(self, path: str) -> str:
         """Return the absolute URL of a path of this face, on the host that the client knows this server by."""
@@ -95,6 +102,40 @@ class Call:
     def part(self) -> str | None:
         """Return what a front that merges lists asks for, where one does; see ``translate/parts.py``."""
         return self._request.headers.get(parts.HEADER)
+
+    @property
+    def gone(self) -> bool:
+        """Tell whether who asked has hung up."""
+        transport = self._request.transport
+        return transport is None or transport.is_closing()
+
+    def waits(self) -> None:
+        """Say that the answer takes as long as the client wants, and not as long as it takes to make it."""
+        self._request[keys.WAITED] = True
+
+    def body(self, answer: Answer) -> bytes:
+        """Return an answer as it is sent."""
+        made = response(answer, self.form).body
+        return made if isinstance(made, bytes) else b""
+
+    def knows(self, body: bytes) -> bool | None:
+        """Tell whether the client says that it has an answer already; ``None`` where it says of none."""
+        named = self._request.headers.get("If-None-Match")
+        return None if named is None else versions.known(named, versions.tag(body))
+
+    @property
+    def last_event_id(self) -> str | None:
+        """Return where a client wants to go on that was cut off (the header of server-sent events)."""
+        return self._request.headers.get("Last-Event-ID") or None
+
+    async def still_has(self, role: str) -> bool:
+        """Tell whether the login of a request that lasts is still good, and its user still has a role."""
+        try:
+            return (await auth.identify(self.services.accounts, self._request.headers)).has(role)
+        except (NotAuthenticated, RoleMissing):
+            return False
+        except Unavailable:
+            return True
 
     @property
     def sends(self) -> Form | None:
@@ -156,28 +197,6 @@ class Call:
             raise _unread(error) from None
 
 
-@dataclass(slots=True)
-class Answer:
-    """What a handler answers; only the form that is wanted is made."""
-
-    document: Callable[[], Document] | None = None
-    text: Callable[[], str] | None = None
-    #: What is no document: a script, a picture.
-    content: Callable[[], bytes] | None = None
-    #: Of the content, where it is not the form that was asked for first.
-    form: Form | None = None
-    #: What is too long to be held: its pieces, in the form that was asked for.
-    pieces: AsyncGenerator[bytes] | None = None
-    #: What was made before, in the form that was asked for.
-    made: bytes | None = None
-    #: Whether it has an ``ETag``, so that who has it already is not sent it again.
-    tagged: bool = False
-    #: Under which key, and as which version, its bytes are kept once they are made.
-    keep: tuple[Hashable, object] | None = None
-    #: Beside those that say what it is.
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
 def _unread(error: Exception) -> Unreadable:
     return Unreadable("body", f"The body could not be read to its end: {error}.")
 
@@ -200,7 +219,8 @@ def dispatcher(prefix: str, table: RouteTable[Handler]) -> Callable[[web.Request
 
 
 async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler]) -> web.StreamResponse:
-    where = target(request.rel_url.raw_path.removeprefix(prefix))
+    headers, url = request.headers, request.rel_url
+    where = target(url.raw_path.removeprefix(prefix))
     route, names, allowed = table.find(request.method, where.segments)
     if route is not None:
         request[keys.ROUTE] = prefix + route.path
@@ -214,45 +234,32 @@ async def _answer(request: web.Request, prefix: str, table: RouteTable[Handler])
                 request.method, allowed, reason=f"{request.method} is not possible here; {', '.join(allowed)} is."
             )
         raise web.HTTPNotFound()
-    form = wanted(request.headers.get("Accept"), route.produces) if route.produces else None
+    form = wanted(headers.get("Accept"), route.produces) if route.produces else None
     if route.produces and form is None:
         raise web.HTTPNotAcceptable(
             reason=f"The answer can be had as {', '.join(offer.value for offer in route.produces)}."
         )
     call = Call(
         user=user,
-        path=await _resolved(services.external_ids, route, names),
-        parameters=Parameters(request.rel_url.raw_query_string, where.matrix),
+        path=await _resolved(services.external_ids, names) if route.path.startswith(_OF_A_JOB) else names,
+        parameters=Parameters(url.raw_query_string, where.matrix),
         services=services,
-        kept=application[keys.KEPT],
-        fragments=application[keys.FRAGMENTS],
-        site=application[keys.SITE],
-        as_text=form is Form.TEXT,
         form=form,
         prefix=prefix,
+        _application=application,
         _request=request,
     )
     answer = await route.handler(call)
     if answer.pieces is not None:
-        streamed = await _stream(request, answer.pieces, form)
+        streamed = await stream(request, answer.pieces, form)
         streamed.headers.update(answer.headers)
         return streamed
-    response = _response(answer, form)
+    made = response(answer, form)
     if answer.headers:
-        response.headers.update(answer.headers)
-    if answer.keep is not None and isinstance(response.body, bytes):
-        call.kept.put(*answer.keep, response.body)
-    return unless_known(request, response) if answer.tagged else response
-
-
-def unless_known(request: web.Request, response: web.Response) -> web.Response:
-    """Give an answer its version, and leave all else out where the client has that."""
-    tag = versions.tag(response.body if isinstance(response.body, bytes) else b"")
-    response.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"})
-    if not versions.known(request.headers.get("If-None-Match"), tag):
-        return response
-    kept = {name: value for name, value in response.headers.items() if not name.startswith("Content-")}
-    return web.Response(status=304, headers=kept)
+        made.headers.update(answer.headers)
+    if answer.keep is not None and isinstance(made.body, bytes):
+        call.kept.put(*answer.keep, made.body)
+    return unless_known(request.headers.get("If-None-Match"), made) if answer.tagged else made
 
 
 async def _user(
@@ -275,69 +282,6 @@ async def _user(
     return user
 
 
-async def _resolved(external_ids: ExternalIds, route: Route[Handler], names: Mapping[str, str]) -> Mapping[str, str]:
+async def _resolved(external_ids: ExternalIds, names: Mapping[str, str]) -> Mapping[str, str]:
     """Put the id of a job where a path has an external one."""
-    if not route.path.startswith("/job/{id}") or not possible(names["id"]):
-        return names
-    return {**names, "id": await external_ids.job(names["id"])}
-
-
-def _response(answer: Answer, form: Form | None) -> web.Response:
-    if answer.made is not None:
-        return web.Response(body=answer.made, headers={"Content-Type": _media(form)})
-    # What is only text is text for those as well who asked for a document and would take none.
-    only_text = answer.document is None and answer.content is None
-    if answer.text is not None and (form is Form.TEXT or only_text):
-        return web.Response(text=answer.text(), content_type="text/plain", charset="utf-8")
-    if answer.content is not None and (form := answer.form or form) is not None:
-        charset = "" if form in _PICTURES else "; charset=utf-8"
-        return web.Response(body=answer.content(), headers={"Content-Type": form.value + charset})
-    if form is None or answer.document is None:
-        return web.Response()
-    return _body(answer.document(), form)
-
-
-async def _stream(request: web.Request, pieces: AsyncGenerator[bytes], form: Form | None) -> web.StreamResponse:
-    # The first one while there can still be an answer that says what is wrong.
-    first = await anext(pieces)
-    return Streamed(request, first, pieces, {"Content-Type": _media(form)})
-
-
-def _media(form: Form | None) -> str:
-    return (form or Form.XML).value + ("; charset=utf-8" if form is Form.TEXT else "")
-
-
-def _body(document: Document, form: Form, status: int = 200) -> web.Response:
-    write = xml.write if form is Form.XML else json.write
-    return web.Response(body=write(document), status=status, headers={"Content-Type": form.value})
-
-
-def failure(request: web.Request, error: Exception) -> web.Response:
-    """Return what an error reads like on the wire."""
-    code = status(error)
-    form = wanted(request.headers.get("Accept"), _ERROR_FORMS) or Form.XML
-    document = faults.exception_document(error, request.path)
-    if isinstance(error, web.HTTPNotFound) and form is Form.JSON:
-        # The recorded answer to a path that is not there (contract 4.6).
-        response = web.json_response({"code": 404, "message": "HTTP 404 Not Found"}, status=404)
-    elif form is Form.TEXT:
-        response = web.Response(
-            text=faults.exception_text(code, document), status=code, content_type="text/plain", charset="utf-8"
-        )
-    else:
-        response = _body(document, form, code)
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
-    if code == 401:
-        response.headers["WWW-Authenticate"] = auth.CHALLENGE
-        if isinstance(error, NotAuthenticated) and error.reason is not None:
-            response.headers["Reason"] = error.reason.encode("ascii", "backslashreplace").decode()
-    if isinstance(error, NotImplementedHere):
-        # The document of this error has no room for words.
-        response.headers["Reason"] = error.reason
-    if code == 503:
-        # What took too long would do so again in a moment.
-        response.headers["Retry-After"] = "60" if isinstance(error, TookTooLong) else "1"
-    if code == 413:
-        response.force_close()
-    return response
+    return {**names, "id": await external_ids.job(names["id"])} if possible(names["id"]) else names

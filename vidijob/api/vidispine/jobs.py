@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from vidijob.api.vidispine import waiting
 from vidijob.api.vidispine.call import Answer, Call
 from vidijob.api.vidispine.documents import JobOrderListDocument, SimpleMetadataDocument
 from vidijob.api.vidispine.translate import jobs as translate
 from vidijob.api.vidispine.translate.notifications import additions
 from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid
-from vidijob.jobs.model import Priority
+from vidijob.jobs.model import Job, Priority
 from vidijob.jobs.notifications import NotificationId, NotificationRequest
 from vidijob.web.parameters import one_of
 
@@ -63,8 +64,10 @@ async def asked_of_notifications(call: Call) -> NotificationRequest:
 
 
 async def get(call: Call) -> Answer:
-    """GET /job/{id}: one job; as text only its state (spec "Retrieve a job")."""
-    metadata, fields = call.parameters.flag("metadata", False), call.parameters.list("field")
+    """GET /job/{id}: one job; as text only its state (spec "Retrieve a job"); with ``wait`` when there is news (ours)."""
+    given = call.parameters
+    metadata, fields = given.flag("metadata", False), given.list("field")
+    seconds, states = given.number("wait", 0, most=waiting.LONGEST), waiting.states(given)
     id, insights = call.path["id"], call.services.insights
     key = (id, call.form, metadata, None if fields is None else tuple(fields))
     # A job that has ended is never another; whether it is still there is asked.
@@ -72,13 +75,17 @@ async def get(call: Call) -> Answer:
         made = call.kept.get(key, await insights.ended(id))
         if made is not None:
             return Answer(made=made, tagged=True)
-    job = await insights.job(id)
-    return Answer(
-        lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields),
-        lambda: job.state.value,
-        tagged=True,
-        keep=(key, job.finished) if job.finished is not None else None,
-    )
+
+    async def show() -> tuple[Job, Answer]:
+        job = await insights.job(id)
+        return job, Answer(
+            lambda: translate.job_document(call.site, job, metadata=metadata, fields=fields),
+            lambda: job.state.value,
+            tagged=True,
+            keep=(key, job.finished) if job.finished is not None else None,
+        )
+
+    return await waiting.get(call, seconds, states, show) if seconds else (await show())[1]
 
 
 async def change(call: Call) -> Answer:

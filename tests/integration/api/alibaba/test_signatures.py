@@ -221,7 +221,9 @@ async def test_a_user_who_is_disabled_or_gone(mps: Mps, database: Database) -> N
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
 async def test_other_methods(mps: Mps, method: str) -> None:
-    assert (await mps.send(method, query=mps.key.v1("SearchPipeline", {}, method))).status == 405
+    reply = await mps.send(method, query=mps.key.v1("SearchPipeline", {}, method))
+    assert reply.status == 405
+    assert method == "HEAD" or reply.code == "UnsupportedHTTPMethod"
 
 
 async def test_what_is_too_large_or_no_request_at_all(mps: Mps) -> None:
@@ -241,6 +243,20 @@ async def test_what_is_too_large_or_no_request_at_all(mps: Mps) -> None:
         packed = {**form, "Content-Encoding": "gzip"}
         reply = await mps.send("POST", path, headers=packed, body=os.urandom(50))
         assert reply.status == 400
+    assert await count(mps) == 0
+
+
+async def test_a_form_of_parts_is_none(mps: Mps) -> None:
+    """Neither way of signing knows one: what stands in it is no parameter, however it is made."""
+    given = mps.key.v1("AddPipeline", {"Name": "p"}, "POST")
+    parts = "".join(f'--x\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in given.items())
+    for body in (parts.encode() + b"--x--\r\n", parts.encode(), b"--x\r\n" * 5000, b"", b"\xff" * 100):
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        reply = await mps.send("POST", headers=kind, body=body)
+        assert (reply.status, reply.xml.findtext("Code")) == (400, "MissingParameter")
+        headers = mps.key.v3("AddPipeline", {}, mps.host, body, content_type=kind["Content-Type"])
+        reply = await mps.send("POST", headers=headers, body=body)
+        assert (reply.status, reply.code) == (400, "MissingParameter") and "Name" in reply.json["Message"]
     assert await count(mps) == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -47,10 +48,7 @@ async def test_a_client_can_follow_what_it_adds(gis: Gis, engine: Engine) -> Non
     assert job["inputs"]["serviceItemId"] == "f17630387bee47b88fe001f7875eb18a"
     assert job["inputs"]["serviceUrl"].endswith("/arcgis/rest/services/Cheyenne_TS/VideoServer")
     assert job["customAttributes"] == {"messageCodes": [], "savingToStorage": True, "newLayerId": 0}
-    acts: Any = dict.fromkeys(("setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"), _done)
-    engine.worker(ScriptedExecutor(**acts), name="media")
-    engine.scheduler()
-    await engine.until("VX-1")
+    await transcoded(engine)
     job = await gis("GET", f"/rest/jobs/{made['jobId']}")
     assert job["status"] == "COMPLETED"
     assert job["results"] == {"layerId": 0, "layerName": "Cheyenne_TS", "serviceName": "Cheyenne_TS"}
@@ -59,6 +57,62 @@ async def test_a_client_can_follow_what_it_adds(gis: Gis, engine: Engine) -> Non
         "Setting up", "Performing media check", "Transcoding", "Performing media check of the result", "Finalizing",
     ]  # fmt: skip
     assert job["customAttributes"]["messageCodes"] == [117, 154, 159, 158, 118]
+
+
+#: What the page "Job" prints, "JSON Response example".
+PRINTED = """{
+  "jobId": "j1b81346f-1460-482a-94f0-72b78ee843e5",
+  "inputs": {
+    "serviceItemId": "f17630387bee47b88fe001f7875eb18a",
+    "requestedResolutions": "fhd",
+    "fileIds": "ib8abf0cb-8739-48b0-9db5-a8547d1139aa",
+    "serviceUrl": "https://organization.example.com/video/rest/services/Cheyenne_TS/VideoServer"
+  },
+  "messages": ["Starting Ingest", "Probing Video Codec", "Probing Audio", "Ingest Complete"],
+  "type": "Publish Streaming Service",
+  "results": {"layerId": 0, "layerName": "Cheyenne_TS", "serviceName": "Cheyenne_TS"},
+  "status": "COMPLETED",
+  "username": "portaladmin",
+  "customAttributes": {"messageCodes": [117, 154, 155, 118], "savingToStorage": true, "newLayerId": 0}
+}"""
+
+
+def shape(value: Any) -> Any:
+    """Return what a document is made of: names in their order, and the kinds of what they name."""
+    if isinstance(value, dict):
+        return [(name, shape(one)) for name, one in value.items()]
+    if isinstance(value, list):
+        return sorted({type(one).__name__ for one in value})
+    return type(value).__name__
+
+
+async def test_the_answer_that_is_printed_in_the_page(gis: Gis, engine: Engine) -> None:
+    id = (await add_layer(gis))["jobId"]
+    await transcoded(engine)
+    # "Example usage", but for whose job and token it is.
+    async with gis.client.get(f"/arcgis/rest/jobs/job/{id}?f=pjson&token={gis.token}") as answer:
+        assert (answer.status, answer.content_type) == (200, "text/plain")
+        text = await answer.text()
+    job, printed = json.loads(text), json.loads(PRINTED)
+    assert shape(job) == shape(printed)
+    assert len(job["messages"]) == len(job["customAttributes"]["messageCodes"]) > 0
+    # What does not depend on which file it was, and when, is the same to the letter.
+    same = ("type", "results", "status", "username")
+    assert {name: job[name] for name in same} == {name: printed[name] for name in same}
+    assert len(id) == len(printed["jobId"]) and text == json.dumps(job, indent=2)
+    # The job of the page's request is none of ours.
+    none = "/arcgis/rest/jobs/job/jbd104d76-9e2b-48cd-a9f9-487126902b6e?f=pjson&token="
+    for token, code in ((gis.token, 404), ("", 499), ("%3Ctoken%3E", 498)):
+        async with gis.client.get(none + token) as answer:
+            assert (answer.status, json.loads(await answer.text())["error"]["code"]) == (200, code)
+
+
+async def transcoded(engine: Engine) -> None:
+    """Let the first job run to its end; its steps are done at once."""
+    acts: Any = dict.fromkeys(("setUp", "checkSource", "transcode", "checkResult", "finish", "cleanUp"), _done)
+    engine.worker(ScriptedExecutor(**acts), name="media")
+    engine.scheduler()
+    await engine.until("VX-1")
 
 
 async def _done(step: StepContext) -> Outcome:
@@ -154,6 +208,8 @@ async def test_a_token_comes_in_three_places(gis: Gis) -> None:
         ("/rest/jobs", "\N{SNOWMAN}" * 10, 498, "Invalid Token"),
         ("/rest/nothing", None, 499, "Token Required"),
         ("/rest/nothing", "", 404, "Resource not found."),
+        ("/rest/services/S/VideoServer/0/explode", "", 404, "Resource not found."),
+        ("/rest/services/S/addLayer", "", 400, "Invalid or missing input parameters."),
         ("/rest/jobs/job/j7dc2642f-ab1e-4f4c-8ecd-027eeac2a4ab", "", 404, "Resource not found."),
         ("/rest/jobs/job/VX-1", "", 404, "Resource not found."),
         ("/rest/jobs/job/%00", "", 404, "Resource not found."),
@@ -222,17 +278,40 @@ async def test_what_cannot_be_made_is_refused_and_nothing_is(gis: Gis, path: str
     assert (await gis("GET", "/rest/jobs"))["jobs"] == []
 
 
-async def test_a_hostile_form_is_refused(gis: Gis) -> None:
+def _parts(*parts: bytes) -> bytes:
+    return b"".join(b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+
+
+@pytest.mark.parametrize("operation", ["uploads/register", "services/S/addLayer", "services/S/VideoServer/0/clip"])
+async def test_a_hostile_form_is_refused_and_nothing_is_made(gis: Gis, engine: Engine, operation: str) -> None:
+    named = b'name="fileName"\r\n\r\nsample.ts'
     for kind, body in (
+        # No end, no name, no boundary, nothing but beginnings, a part in a part, a file where a text belongs.
+        ("multipart/form-data; boundary=x", _parts(named)),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n"),
         ("multipart/form-data", b"junk"),
+        ("multipart/form-data; boundary=" + "x" * 100, _parts(named)),
         ("multipart/form-data; boundary=x", b"--x\r\n" * 1000),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"X-Long: " + b"y" * 100_000 + b"\r\n\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" * 50),
+        ("multipart/form-data; boundary=x", _parts(b'name="fileName"; filename="../../a"\r\n\r\nb') + b"--x--\r\n"),
         ("application/x-www-form-urlencoded", b"a=%ff&f=json&" + b"&" * 5000),
-        ("application/x-www-form-urlencoded; charset=nonsense", b"a=b"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"fileName=a.ts"),
+        ("application/x-www-form-urlencoded", b"fileName=" + b"a" * (11 * 1024 * 1024)),
     ):
         async with gis.client.post(
-            f"/arcgis/rest/jobs?f=json&token={gis.token}", data=body, headers={"Content-Type": kind}
+            f"/arcgis/rest/{operation}?f=json&token={gis.token}", data=BytesIO(body), headers={"Content-Type": kind}
         ) as answer:
             assert answer.status == 200
             document = await answer.json()
-        assert document.get("error", {"code": 400})["code"] in (400, 413), (kind, document)
+        assert document["error"]["code"] in (400, 413), (kind, document)
+    assert (await gis("GET", "/rest/jobs"))["jobs"] == []
+    async with engine.database.session() as session:
+        assert await session._connection.fetchval("SELECT count(*) FROM face_record") == 0
+
+
+async def test_a_token_that_is_too_old_is_as_good_as_a_wrong_one(gis: Gis, engine: Engine) -> None:
+    async with engine.database.session() as session:
+        await session._connection.execute("UPDATE token SET expires_at = now() - interval '1 second'")
+    error = (await gis("POST", "/rest/uploads/register", fileName="a.ts"))["error"]
+    assert (error["code"], error["message"]) == (498, "Invalid Token")

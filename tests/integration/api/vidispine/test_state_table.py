@@ -124,7 +124,7 @@ class Place:
                 "SELECT * FROM job WHERE id = $1",
                 "SELECT * FROM step WHERE job_id = $1 ORDER BY number",
                 "SELECT * FROM attempt WHERE job_id = $1 ORDER BY id",
-                "SELECT * FROM event WHERE job_id = $1 ORDER BY id",
+                "SELECT * FROM happened WHERE job_id = $1 ORDER BY id",
                 "SELECT * FROM job_queue WHERE job_id = $1",
                 "SELECT * FROM step_queue WHERE job_id = $1 ORDER BY step",
                 "SELECT * FROM problem_job WHERE job_id = $1 ORDER BY step",

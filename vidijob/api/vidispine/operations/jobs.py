@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from vidijob.api.vidispine import (
+    events,
     external_ids,
     jobs,
     notifications,
     problems,
     search,
+    waiting,
 )
 from vidijob.api.vidispine.documents import (
     DeliveryListDocument,
@@ -38,6 +40,23 @@ _DELIVERY_STATES = tuple(state.value for state in DeliveryState)
 _SHOWN = (
     Parameter("metadata", Kind.FLAG, "Whether jobs are shown with their data.", False),
     Parameter("field", Kind.LIST, "The elements of a job that are shown; without it, all.", example="jobId"),
+)
+_WAIT = (
+    Parameter(
+        "wait",
+        Kind.NUMBER,
+        "For how many seconds the answer may wait until the job is not as `If-None-Match` knows it, or, without that header, as "
+        "it was when this was asked (ours).",
+        0,
+        most=waiting.LONGEST,
+    ),
+    Parameter(
+        "until",
+        Kind.LIST,
+        "With `wait`: the states that are waited for, separated by commas, instead of whatever is new; an end always counts.",
+        values=("ended", *_STATES),
+        example="ended",
+    ),
 )
 _LISTED = (
     Parameter("user", Kind.FLAG, "Whether only jobs of the caller are wanted.", True),
@@ -102,7 +121,21 @@ JOBS: Operations = {
         takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
         refuses={404},
     ),
-    jobs.get: Operation(takes=_SHOWN, tagged=True, answers=JobDocument),
+    events.follow: Operation(
+        takes=(
+            Parameter("id", Kind.LIST, "Only what happens to these jobs, at most 100.", example="VX-1"),
+            Parameter("type", Kind.LIST, "Only what happens to jobs of these types.", example="TRANSCODE"),
+            Parameter("step", Kind.FLAG, "Whether what happens to steps is told as well.", False),
+            Parameter(
+                "after",
+                Kind.TEXT,
+                "What was the `id` of an event: what follows it is told; the header `Last-Event-ID` goes before. Without both, what "
+                "happens from now on.",
+            ),
+        ),
+        refuses={404},
+    ),
+    jobs.get: Operation(takes=(*_SHOWN, *_WAIT), tagged=True, answers=JobDocument),
     jobs.change: Operation(
         takes=(Parameter("priority", Kind.CHOICE, "Another priority.", "MEDIUM", values=PRIORITIES),)
     ),

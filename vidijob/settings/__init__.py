@@ -5,18 +5,17 @@ reads it.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from vidijob.sources import Sourced, read
+from vidijob.settings.sources import Sourced, read
+from vidijob.settings.values import Amounts, BaseURL, Labels, Networks, OneServer, Origins, Paths, Programs, Schemes
 
 FILE = "vidijob.toml"
 PREFIX = "VIDIJOB_"
@@ -33,7 +32,7 @@ class Settings(Sourced):
         None,
         description="A Postgres 15 or newer, postgresql://user:password@host/name; of several hosts, separated by ',', the primary; without it an embedded one runs.",
     )
-    read_database_url: SecretStr | None = Field(
+    read_database_url: OneServer | None = Field(
         None,
         description="A standby of that Postgres, from which lists and searches are read while it is not further behind than --read-staleness.",
     )
@@ -55,12 +54,11 @@ class Settings(Sourced):
         le=64,
         description="How many processes of vidijob serve answer requests on the port; from 2 on, one more has the other roles.",
     )
-    public_url: str | None = Field(
+    public_url: BaseURL | None = Field(
         None,
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
         description="What URLs in answers begin with, https://jobs.example.org; without it, what the client called.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Origins = Field(
         (),
         description="Web pages of these origins may use the API, https://admin.example.org, separated by ','; or *.",
     )
@@ -100,11 +98,11 @@ class Settings(Sourced):
         pattern=r"^(tcp|tls|ws|wss)://[^\s/]+:\d+$",
         description="The scheduler of the Dask cluster that a worker with --engine dask hands steps over to, tcp://host:8786.",
     )
-    resource: Annotated[tuple[str, ...], NoDecode] = Field(
+    resource: Amounts = Field(
         (),
         description="What a worker offers to steps that need it, gpu=1 or ram=16, separated by ','.",
     )
-    label: Annotated[tuple[str, ...], NoDecode] = Field(
+    label: Labels = Field(
         (),
         description="Labels of a worker, for steps that need one, separated by ','.",
     )
@@ -126,11 +124,11 @@ class Settings(Sourced):
         le=86_400,
         description="After how many seconds a worker looks again whether what jobs wait for is there.",
     )
-    storage_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+    storage_roots: Paths = Field(
         (),
         description="The folders that jobs may read and write, separated by ':'; without it storage/ in the data folder.",
     )
-    allow_scheme: Annotated[tuple[str, ...], NoDecode] = Field(
+    allow_scheme: Schemes = Field(
         (),
         description="What files of jobs may be reached by besides file:, http, https, ftp, or what fsspec has a package for, separated by ','.",
     )
@@ -144,13 +142,12 @@ class Settings(Sourced):
         le=1_073_741_824,
         description="How large a file that is sent to POST /import/raw may be, in mebibytes; 0: as large as there is room for.",
     )
-    allow_program: Annotated[tuple[Path, ...], NoDecode] = Field(
+    allow_program: Programs = Field(
         (),
         description="The programs, by their whole paths, that steps with the bean shell may run, separated by ':'.",
     )
-    api_url: str | None = Field(
+    api_url: BaseURL | None = Field(
         None,
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
         description="Where scripts, and engines of http steps, reach the API, http://jobs.example.org:8080; without it, that of the same process.",
     )
     preset_dir: Path | None = Field(None, description="A folder with presets of your own, as *.toml.")
@@ -169,7 +166,7 @@ class Settings(Sourced):
         le=1_000_000,
         description="How often within a second each access key may call each action of the MPS face.",
     )
-    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+    webhook_networks: Networks = Field(
         (),
         description="Networks that notifications and http steps may be sent to, and files got from by http and ftp, although not public, 10.0.0.0/8, separated by ','.",
     )
@@ -189,9 +186,8 @@ class Settings(Sourced):
         le=3600,
         description="A statement of the database that takes so many seconds is logged, by its name alone; 0: none is.",
     )
-    otlp_endpoint: str | None = Field(
+    otlp_endpoint: BaseURL | None = Field(
         None,
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
         description="Where traces are sent to, http://collector:4318, in OTLP by HTTP (the extra otel); without it there are none.",
     )
     log_format: Literal["pretty", "plain", "json"] = Field(
@@ -199,80 +195,6 @@ class Settings(Sourced):
         description="How it is logged: pretty, for a terminal; plain, for a journal; json, a line with one object for each entry.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-
-    @field_validator("storage_roots", "allow_program", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        given = (value,) if isinstance(value, str) else value
-        if isinstance(given, tuple | list):
-            return tuple(part for one in given for part in str(one).split(os.pathsep) if part)
-        return value
-
-    @field_validator("allow_program")
-    @classmethod
-    def _check_programs(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        for program in value:
-            if not program.is_absolute():
-                raise ValueError(f"{program} is no whole path")
-        return value
-
-    @field_validator("cors_origins", "resource", "label", "webhook_networks", "allow_scheme", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = value.split(",")
-        if isinstance(value, (list, tuple)):
-            return tuple(part.strip() for one in value for part in str(one).split(",") if part.strip())
-        return value
-
-    @field_validator("read_database_url")
-    @classmethod
-    def _check_standby(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and "," in urlsplit(value.get_secret_value()).netloc.rpartition("@")[2]:
-            raise ValueError("it is one standby, not several hosts")
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.\-_\[\]:]{1,300}", origin):
-                raise ValueError(f"{origin} is no origin: http(s)://host[:port], without a path, or *")
-        return value
-
-    @field_validator("resource")
-    @classmethod
-    def _check_resources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}=[0-9]{1,9}(\.[0-9]{1,9})?", text):
-                raise ValueError(f"{text} is no resource: name=amount, as in gpu=1")
-        return value
-
-    @field_validator("label")
-    @classmethod
-    def _check_labels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,63}", text):
-                raise ValueError(f"{text} is no label: letters, digits, '_', '.' and '-', a letter first")
-        return value
-
-    @field_validator("allow_scheme")
-    @classmethod
-    def _check_schemes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for scheme in value:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,30}", scheme):
-                raise ValueError(f"{scheme} is no scheme: what stands before :// in a URI, as in ftp")
-        return value
-
-    @field_validator("webhook_networks")
-    @classmethod
-    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            try:
-                ip_network(text, strict=False)
-            except ValueError:
-                raise ValueError(f"{text} is no network: 10.0.0.0/8, fd00::/8, or one address") from None
-        return value
 
     @property
     def roots(self) -> tuple[Path, ...]:
