@@ -41,6 +41,7 @@ from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
+from vidijob.engine.protection import Protection
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
@@ -91,6 +92,7 @@ def build_application(
     storage_root: Path | None = None,
     trials: Trials | None = None,
     mps_options: MpsOptions | None = None,
+    azure_options: azure.Options = azure.PLAIN,
     meters: Meters | None = None,
     with_metrics: bool = True,
 ) -> web.Application:
@@ -132,6 +134,7 @@ def build_application(
         problems=Problems(database, bell, site),
         queues=Queues(database),
         records=Records(database),
+        protection=Protection(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
         stills=Stills(uploads.storage if uploads is not None else None),
@@ -159,7 +162,7 @@ def build_application(
             *vidispine_routes(),
             *mps.routes(),
             *arcgis_routes(),
-            *azure_routes(),
+            *azure_routes(azure_options),
             *queue_routes(),
         ]
     )
@@ -173,11 +176,11 @@ def build_application(
 class Telling:
     """What is told of jobs, to each receiver in the words of the face that it was defined by."""
 
-    def __init__(self, site: str, uuids: Uuids) -> None:
+    def __init__(self, site: str, uuids: Uuids, azure_options: azure.Options = azure.PLAIN) -> None:
         self._first = Composer(site)
         self._others = {MPS_FORM: Messages(uuids)}
         #: Says of each state of a job what its subscriptions want.
-        self.teller = azure.Teller(uuids)
+        self.teller = azure.Teller(uuids, azure_options)
 
     def compose(
         self, notification: Notification, change: Change, job: Job, request: NotificationRequest, sequence: int
@@ -198,6 +201,15 @@ def mps_options(settings: Settings) -> MpsOptions:
     # A server without a worker need not have the folder; its templates are not known then.
     known = None if folder is not None and not folder.is_dir() else frozenset(Presets.load(folder).tags)
     return MpsOptions(settings.roots, known, settings.mps_rate)
+
+
+def azure_options(settings: Settings) -> azure.Options:
+    """Return how the face of Azure Media Services writes."""
+    return azure.Options(
+        unit=1000 if settings.azure_durations == "milliseconds" else 1,
+        base64=settings.azure_queue_text == "base64",
+        camel=settings.azure_event_names == "both",
+    )
 
 
 async def _running(*parts: Feed | Tail | Waiting) -> AsyncIterator[None]:

@@ -67,8 +67,8 @@ SELECT id, state, priority FROM job WHERE id = ANY ($1::bigint[]) ORDER BY id FO
 SELECT job_id, priority, weight FROM job_queue ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer;
 
 -- name: head_behind(limit, behind) :many
--- The next jobs in the queue of those behind some job, not too far, a job for each priority, the lowest first; and of those that go
--- before others of their priority. Those that such others go before are left out.
+-- The next jobs in the queue of those behind some job, not too far, a job for each priority, the lowest first; and of those that have
+-- a weight.
 SELECT q.job_id, q.priority, q.weight
 FROM unnest(enum_range(NULL::job_priority), $2::bigint[]) AS line (priority, behind)
 CROSS JOIN LATERAL (
@@ -79,6 +79,10 @@ CROSS JOIN LATERAL (
   UNION ALL
   (SELECT job_id, priority, weight FROM job_queue
    WHERE priority = line.priority AND weight > 0
+   ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
+  UNION ALL
+  (SELECT job_id, priority, weight FROM job_queue
+   WHERE priority = line.priority AND weight < 0
    ORDER BY priority DESC, weight DESC, job_id LIMIT $1::integer)
 ) q
 ORDER BY q.priority DESC, q.weight DESC, q.job_id

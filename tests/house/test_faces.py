@@ -62,4 +62,4 @@ def test_a_ledger_names_tests_that_are_there(face: str) -> None:
     assert len(named) > 10
     for letter, test in named:
         written = (TESTS.parent / face / files[letter]).read_text("utf-8")
-        assert f"async def {test}(" in written, test
+        assert f"def {test}(" in written, test

@@ -28,7 +28,7 @@ def _part(module: str) -> Any:
         name = module.partition(".")[0]
         raise SetupError(
             f"{name} is not installed; get it with: pip install 'dbos>=3.4,<4' 'pgqueuer>=1.6,<2' 'procrastinate>=3.10,<4' "
-            "'psycopg[binary,pool]' (in a checkout: uv sync --group peers); submit and held need no other queue."
+            "'psycopg[binary,pool]' (in a checkout: uv sync --group peers); chain, submit and held need no other queue."
         ) from error
 
 

@@ -8,6 +8,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
+from importlib.util import find_spec
 
 from vidijob.bench.counting import counting
 from vidijob.bench.figures import Figure, Size, quantile
@@ -67,8 +68,10 @@ async def drained(database: Database, size: Size) -> AsyncIterator[Figure]:
 
 
 async def chained(database: Database, size: Size) -> AsyncIterator[Figure]:
-    """Jobs of three steps, one after the other, beside the least that they can be in Postgres, and beside workflows of DBOS."""
-    ours, dbos = Ours(database), Dbos(database, _CHAIN)
+    """Jobs of three steps, one after the other, beside the least that they can be in Postgres, and beside workflows of DBOS
+    where that is installed.
+    """
+    ours, dbos = Ours(database), Dbos(database, _CHAIN) if find_spec("dbos") is not None else None
     await ceiling.make(database)
     number, few = size.part(2), size.part(_FEWER)
     rates: dict[str, list[float]] = {"ours": [], "least": [], "whole": [], "dbos": []}
@@ -82,10 +85,13 @@ async def chained(database: Database, size: Size) -> AsyncIterator[Figure]:
         rates["whole"].append(number / (putting + carried_out))
         await ceiling.put(database, number, _CHAIN)
         rates["least"].append(number / await _least(database))
-        rates["dbos"].append(few / await dbos.run(few))
-    found = {name: statistics.median(each) for name, each in rates.items()}
+        if dbos is not None:
+            rates["dbos"].append(few / await dbos.run(few))
+    found = {name: statistics.median(each) for name, each in rates.items() if each}
     beside = f"bare statements, {_CONNECTIONS} connections, {_BATCH} jobs in each"
     yield Figure(f"jobs of {_CHAIN} steps", found["ours"], found["least"], beside, unit="jobs/s")
+    if dbos is None:
+        return
     beside = f"DBOS, workflows of {_CHAIN} steps"
     yield Figure(
         f"the same, with their submission, {AT_ONCE} at once", found["whole"], found["dbos"], beside, unit="jobs/s"

@@ -161,11 +161,11 @@ class Scheduler:
                     # Perhaps they were chosen by rules that are not those of now.
                     self._arrange_at = 0.0
                     return 0.2
-                busy |= found
+                busy.update(found)
             # Whoever submits another one rings.
             emptied = self._exhausted and not busy
 
-    async def _admit(self, term: int, chosen: Sequence[Admission]) -> Collection[JobId] | None:
+    async def _admit(self, term: int, chosen: Sequence[Admission]) -> frozenset[JobId] | None:
         """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
         with self._offers() as offer:
             admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)

@@ -69,8 +69,8 @@ class Model:
     entities: Mapping[str, Shape]
     #: What collections consist of, by name.
     elements: Mapping[str, Shape]
-    #: Functions that are called by GET, each with its one parameter and the type of that.
-    functions: Mapping[str, tuple[str, str]]
+    #: Functions that are called by GET, each with its one parameter, the type of that, and the type of what it gives, if anything.
+    functions: Mapping[str, tuple[str, str, str | None]]
 
     def edm_type(self, edm: str) -> str:
         """Return the full name of a property's type."""
@@ -100,8 +100,8 @@ class Model:
             ),
             *ends,
             *(
-                f'<FunctionImport Name="{name}" m:HttpMethod="GET"><Parameter Name="{given}" Type="Edm.{edm}"/></FunctionImport>'
-                for name, (given, edm) in self.functions.items()
+                f'<FunctionImport Name="{name}"{_returns(gives)} m:HttpMethod="GET"><Parameter Name="{given}" Type="Edm.{edm}"/></FunctionImport>'
+                for name, (given, edm, gives) in self.functions.items()
             ),
         ]
         return (
@@ -127,3 +127,7 @@ class Model:
             for link in one.links
         ]
         return f'<{element} Name="{one.name}">{key}{"".join(properties)}{"".join(links)}</{element}>'
+
+
+def _returns(edm: str | None) -> str:
+    return "" if edm is None else f' ReturnType="Edm.{edm}"'

@@ -26,8 +26,8 @@ async def head(database: Database, limit: int) -> list[Queued]:
 
 
 async def head_behind(database: Database, limit: int, behind: Mapping[Priority, int]) -> list[Queued]:
-    """Return the next jobs in the queue of those whose ids are higher than one, which may be another for each priority; not
-    those whose ids are higher by more than ten thousand.
+    """Return the next jobs in the queue of those that have a weight, or whose ids are higher than one, which may be another for
+    each priority, but not by more than ten thousand.
     """
     rows = await database.rows("job.head_behind", limit, [behind.get(priority, 0) for priority in Priority])
     return [_queued(row) for row in rows]

@@ -171,7 +171,7 @@ class _Statement:
         known = parts("listing")
         conditions = [] if only is None else [only]
         if wanted.condition is not None:
-            conditions.append(write(wanted.condition, column, arguments))
+            conditions.append(write(wanted.condition, column, arguments, _NEVER_NOTHING))
         where = ""
         if conditions:
             both = (
@@ -190,6 +190,9 @@ class _Statement:
         arguments += [wanted.skip, wanted.top]
         page = fill(known["page"], skip=f"${len(arguments) - 1}", top=f"${len(arguments)}")
         async with database.snapshot() as session:
+            if conditions and wanted.top != 1:
+                # Which index is the best depends on what is looked for.
+                await session.run(_query(known["by_values"]))
             rows = await session.run(_query(f"{self.head}\n{where}\n{order}\n{page}"), *arguments)
             if not wanted.counted:
                 return rows, None

@@ -26,6 +26,7 @@ from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
+from vidijob.engine.protection import Protection
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
@@ -63,6 +64,7 @@ class Services:
     notifications: Notifications
     operations: Operations
     problems: Problems
+    protection: Protection
     queues: Queues
     records: Records
     staff: Staff

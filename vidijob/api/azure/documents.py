@@ -79,5 +79,9 @@ MODEL = Model(
             shape("ErrorDetail", "Code:String Message:String"),
         )
     },
-    functions={"CancelJob": ("jobid", "String")},
+    functions={
+        "CancelJob": ("jobid", "String", None),
+        "GetProtectionKeyId": ("contentKeyType", "Int32", "String"),
+        "GetProtectionKey": ("protectionKeyId", "String", "String"),
+    },
 )

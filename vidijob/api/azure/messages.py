@@ -5,7 +5,6 @@ Microsoft's own receiver checks it.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -19,7 +18,6 @@ from vidijob.api.azure.orders import ACCOUNT, FACE
 from vidijob.api.azure.translate import FINAL, JID, NAMES, TID, TOLD, step_number, task_uuid
 from vidijob.engine.letters import Called, Letter, Queued
 from vidijob.engine.watcher import Advanced, Record, Told, Watched
-from vidijob.errors import Invalid
 from vidijob.jobs.following import Place
 from vidijob.jobs.identity import Uuids
 from vidijob.jobs.model import JobId, Origin
@@ -27,6 +25,8 @@ from vidijob.odata.keys import Key
 
 NEPID = Key("NotificationEndPoints", "nb:nepid:UUID:")
 ENDPOINT = "endpoint"
+#: Under which an end point keeps what calls are signed with, in base64; it is shown to nobody.
+KEY = "SigningKey"
 ACCOUNT_ID = "a3a2d5f0-6f0c-4e53-9a44-0d3f6a5f1c11"
 QUEUE, WEBHOOK = 1, 3
 #: The number of each type of event, which is what calls have; messages have the name.
@@ -53,16 +53,6 @@ class Options:
 
 
 PLAIN = Options()
-
-
-def signing_key(text: str | None) -> bytes | None:
-    """Return the key that calls of an end point are signed with; raises ``Invalid`` for what is none."""
-    if not text:
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Invalid("EncryptedEndPointCredential", "The signing key is base64, not encrypted here.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +167,10 @@ def _letter(said: _Event, receiver: Record, options: Options) -> Letter:
         about |= {name[0].lower() + name[1:]: value for name, value in about.items()}
     call: dict[str, object] = {"MessageVersion": "1.1", "ETag": tag, "EventType": _TYPES[said.kind], "TimeStamp": stamp}
     body = json.dumps({**call, "Properties": about}, ensure_ascii=False)
-    key = signing_key(kept.get("EncryptedEndPointCredential"))
+    key = kept.get(KEY, kept.get("EncryptedEndPointCredential"))
     heads = {"ms-mediaservices-accountid": ACCOUNT_ID}
-    if key is not None:
-        heads["ms-signature"] = sign(key, body.encode())
+    if key:
+        heads["ms-signature"] = sign(base64.b64decode(key), body.encode())
     # Several tasks may end with one event of the core; and its events have the numbers above zero.
     number = -2 - int(tag[:15], 16) if "TaskId" in about else said.number
     return Called(kept["EndPointAddress"], body, heads, receiver.place, number, said.job)

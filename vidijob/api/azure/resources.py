@@ -96,11 +96,9 @@ class EndPoints(KeptSet):
         elif kind == messages.WEBHOOK:
             if not address.startswith(("http://", "https://")) or len(address) > 2000:
                 raise Invalid("EndPointAddress", "The EndPointAddress of a web hook is called by http or https.")
-            if values.get("ProtectionKeyId"):
-                raise Invalid(
-                    "ProtectionKeyId", "Signing keys are sent as they are, in base64; there is no protection key."
-                )
-            messages.signing_key(values.get("EncryptedEndPointCredential"))
+            sent, key = values.get("EncryptedEndPointCredential"), values.get("ProtectionKeyId") or None
+            if sent or key:
+                values[messages.KEY] = await ask.services.protection.opened(sent or "", key)
         else:
             raise Invalid("EndPointType", "EndPointType is 1 (a queue) or 3 (a web hook).", value=str(kind))
         return [NewRecord(self.face, self.kind, values.pop("Name", None) or "", ask.user.name, values)]
@@ -118,6 +116,18 @@ class EndPoints(KeptSet):
         record = await self.record(ask, key)
         await ask.services.letters.send([messages.registration(record, self._options, registered=False)])
         return await super().remove(ask, key)
+
+
+async def key_id(ask: Ask) -> Answer:
+    """Return the name of the certificate that signing keys may be encrypted to (``GetProtectionKeyId?contentKeyType=…``)."""
+    return Answer(200, ask.writer.prop("GetProtectionKeyId", "String", await ask.services.protection.key_id()))
+
+
+async def certificate(ask: Ask) -> Answer:
+    """Return that certificate (``GetProtectionKey?protectionKeyId='…'``, in either case)."""
+    given = {name.lower(): value for name, value in ask.query.items()}.get("protectionkeyid", "")
+    found = await ask.services.protection.certificate(given.strip("'"))
+    return Answer(200, ask.writer.prop("GetProtectionKey", "String", found))
 
 
 def processors() -> FixedSet:

@@ -34,6 +34,7 @@ def routes(options: messages.Options = messages.PLAIN) -> list[web.RouteDef]:
     ]
     # One client library spells it so, and would not see that nothing happened.
     functions = {"CancelJob": jobs.cancel, "CanceJob": jobs.cancel}
+    functions |= {"GetProtectionKeyId": resources.key_id, "GetProtectionKey": resources.certificate}
     return [
         web.route("*", f"{PREFIX}/API{{tail:(?s:/.*)?}}", redirect),
         *odata.routes(Service(MODEL, sets, functions, Roles(READ, WRITE)), _ROOT),

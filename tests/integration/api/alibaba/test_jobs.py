@@ -313,7 +313,7 @@ async def test_the_list_goes_page_by_page_the_newest_first(mps: Mps, engine: Eng
 async def test_within_a_priority_the_higher_number_goes_first(mps: Mps, engine: Engine) -> None:
     pipeline = await mps.pipeline()
     await mps("UpdatePipeline", PipelineId=pipeline, Name="p", State="Paused")
-    ids = []
+    ids: list[str] = []
     for number in (9, 10, 9):
         output = {"OutputObject": f"made-{len(ids)}.mp4", "TemplateId": "mp4", "Priority": str(number)}
         (result,) = (await mps.submit(pipeline, output)).json["JobResultList"]["JobResult"]

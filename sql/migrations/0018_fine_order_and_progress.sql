@@ -1,5 +1,5 @@
 -- Jobs of one priority in the order of the numbers that they were submitted with; the progress of steps that is told.
--- breaking: no
+-- breaking: yes
 
 ALTER TABLE job_queue ADD COLUMN weight integer NOT NULL DEFAULT 0;
 DROP INDEX job_queue_order;
