@@ -217,7 +217,7 @@ async def test_two_sites_count_their_jobs_each_by_itself(world: World) -> None:
         assert ids == [id.replace("VX", site) for id in theirs for site in order]
         assert whole["hits"] == 120
         paged: list[str] = []
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             reply = await world.front("GET", f"{path}&number=7{cursor}", accept=JSON)
             paged += [job["jobId"] for job in reply.json["job"]]
