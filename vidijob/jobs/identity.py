@@ -25,6 +25,12 @@ class MalformedId(NotFound):
     """An id that no job can have."""
 
 
+def site_of(text: str) -> str | None:
+    """Return the site that the id of a job, or of something like it, is of; ``None``: it has not the form of one."""
+    match = _JOB.fullmatch(text)
+    return None if match is None else match["site"]
+
+
 def check_site(site: str) -> str:
     """Return a site name that can be taken, or raise ``Invalid``."""
     if not _SITE.fullmatch(site):
