@@ -12,8 +12,8 @@ from uuid import UUID
 from vidijob.engine.bell import Bell
 from vidijob.engine.follower import Follower
 from vidijob.engine.letters import Letter, post
-from vidijob.jobs.model import Origin
-from vidijob.store import origins, queues, records, watches
+from vidijob.jobs.model import JobId, Origin
+from vidijob.store import events, origins, queues, records, watches
 from vidijob.store.database import Database
 from vidijob.store.records import Record
 from vidijob.store.watches import Watched
@@ -21,7 +21,9 @@ from vidijob.store.watches import Watched
 __all__ = ["Record", "Told", "Watched", "Watcher"]
 
 _AT_ONCE = 50
-_EXPIRE = 60.0
+#: Between two looks at all watched jobs, in seconds: what another process has passed over, or left when it was killed.
+_ALL = 60.0
+_EXPIRE, _EXPIRED_AT_ONCE = 60.0, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +58,33 @@ class Watcher(Follower):
         super().__init__("watcher", bell)
         self._database = database
         self._teller = teller
-        self._expire_at = 0.0
+        #: All events of transactions before this one were looked at.
+        self._seen = ""
+        self._all_at = self._expire_at = float("-inf")
 
     async def look(self, now: float) -> float:
         """Tell all that is to be told; returns the seconds until it is worth another look unasked."""
         if now >= self._expire_at:
-            await queues.expire(self._database, 1000)
+            while await queues.expire(self._database, _EXPIRED_AT_ONCE) == _EXPIRED_AT_ONCE:
+                pass
             self._expire_at = now + _EXPIRE
-        while await self._some():
-            pass
+        until = (await events.now(self._database)).tx
+        all_of_them = now >= self._all_at
+        if all_of_them:
+            jobs = await watches.all_news(self._database, until)
+        else:
+            jobs = await watches.news(self._database, self._seen, until)
+        for first in range(0, len(jobs), _AT_ONCE):
+            await self._some(jobs[first : first + _AT_ONCE], until)
+        self._seen = until
+        if all_of_them:
+            self._all_at = now + _ALL
         return self.unasked
 
-    async def _some(self) -> bool:
-        """Look at some jobs; tells whether there may be more."""
+    async def _some(self, jobs: Sequence[JobId], until: str) -> None:
+        """Look at some jobs, up to a transaction."""
         async with self._database.transaction() as session:
-            due = await watches.due(session, _AT_ONCE)
-            if not due:
-                return False
+            due = await watches.due(session, jobs, until)
             known = await origins.of(session, [one.job for one in due])
             ids = {id for origin in known.values() for id in self._teller.receivers(origin)}
             receivers = {one.id: one for one in await records.of(session, self._teller.face, self._teller.kind, ids)}
@@ -82,8 +94,7 @@ class Watcher(Follower):
                 if one.job in known:
                     told = self._teller.tell(one, known[one.job], receivers)
                 letters += told.letters
-                await watches.told(session, one, told.state, over=told.over)
+                await watches.told(session, one, until, told.state, over=told.over)
             called = await post(session, letters)
         if called:
             self._bell.ring("vidijob_delivery")
-        return len(due) == _AT_ONCE

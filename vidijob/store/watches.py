@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vidijob.jobs.model import Event, JobId
-from vidijob.store.database import Session
+from vidijob.store.database import Database, Session
 from vidijob.store.events import from_row
 
 
@@ -19,9 +19,6 @@ class Watched:
     told: str | None
     #: What happened, in order.
     events: Sequence[Event]
-    #: The place behind that.
-    tx: str
-    after: int
 
 
 async def begin(session: Session, jobs: Sequence[JobId]) -> None:
@@ -30,23 +27,32 @@ async def begin(session: Session, jobs: Sequence[JobId]) -> None:
         await session.rows("watch.begin", list(jobs))
 
 
-async def due(session: Session, limit: int) -> list[Watched]:
-    """Return some jobs of which something happened; nobody else goes on with them until the transaction ends."""
+async def news(database: Database, tx: str, until: str) -> list[JobId]:
+    """Return the watched jobs of which something happened in transactions from ``tx`` to before ``until``, all of them over."""
+    return [JobId(row["job_id"]) for row in await database.rows("watch.news", tx, until)]
+
+
+async def all_news(database: Database, until: str) -> list[JobId]:
+    """Return the watched jobs of which something was not looked at; it takes as long as there are watched jobs."""
+    return [JobId(row["job_id"]) for row in await database.rows("watch.all_news", until)]
+
+
+async def due(session: Session, jobs: Sequence[JobId], until: str) -> list[Watched]:
+    """Return those of some jobs of which something happened; nobody else goes on with them until the transaction ends."""
     found = []
-    for row in await session.rows("watch.due", limit):
-        rows = await session.rows("watch.happened", row["job_id"], row["tx"], row["after_id"], row["until_tx"])
-        found.append(
-            Watched(JobId(row["job_id"]), row["told"], [from_row(one) for one in rows], rows[-1]["tx"], rows[-1]["id"])
-        )
+    for row in await session.rows("watch.due", list(jobs), until):
+        rows = await session.rows("watch.happened", row["job_id"], row["tx"], until)
+        if rows:
+            found.append(Watched(JobId(row["job_id"]), row["told"], [from_row(one) for one in rows]))
     return found
 
 
-async def told(session: Session, watched: Watched, state: str | None, *, over: bool) -> None:
+async def told(session: Session, watched: Watched, until: str, state: str | None, *, over: bool) -> None:
     """Note how far a job was looked at and what was told of it last; where it is ``over``, it is watched no longer."""
     if over:
         await session.rows("watch.end", watched.job)
     else:
-        await session.rows("watch.told", watched.job, watched.tx, watched.after, state)
+        await session.rows("watch.told", watched.job, until, state)
 
 
 async def begin_later(session: Session, job: JobId, told: str) -> None:
