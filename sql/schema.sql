@@ -458,11 +458,13 @@ CREATE TABLE job_queue (
   job_id bigint PRIMARY KEY,
   priority job_priority NOT NULL,
   -- Since when it waits: what ageing counts from.
-  since timestamptz NOT NULL DEFAULT clock_timestamp()
+  since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Among jobs of one priority the one with the higher goes first; 0 where nothing was said about it.
+  weight integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- In the order of admission, to the letter.
-CREATE INDEX job_queue_order ON job_queue (priority DESC, job_id);
+CREATE INDEX job_queue_order ON job_queue (priority DESC, weight DESC, job_id);
 
 CREATE SEQUENCE step_queue_seq AS bigint;
 
@@ -638,7 +640,9 @@ CREATE TABLE job_origin (
   -- As it was sent.
   document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
   -- The number that the job's priority was made from; null: there was none, or the priority was changed later.
-  priority integer
+  priority integer,
+  -- How far above what that priority is usually made from; that of its place in job_queue.
+  weight integer NOT NULL DEFAULT 0
 );
 
 -- The span that submitted a job, where traces are wanted: those of its steps are its children.
@@ -797,5 +801,7 @@ CREATE TABLE watch (
   job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
   tx xid8 NOT NULL DEFAULT '0',
   -- The last state that was told, in the words of the face; null: none.
-  told text
+  told text,
+  -- Whether it is told as well how far its steps are.
+  progress boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 70);

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from vidijob import workshop
 from vidijob.api.vidispine.routes import CALLBACK, PREFIX
-from vidijob.application import LONGEST_LINE, Telling, build_application, mps_options
+from vidijob.application import LONGEST_LINE, Telling, azure_options, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -179,7 +179,8 @@ class Server:
         self._run(stack, Watcher(own, bell, telling.teller))
 
     async def _telling(self, database: Database) -> Telling:
-        return Telling(self._settings.site, await patiently(Identities(database).uuids))
+        uuids = await patiently(Identities(database).uuids)
+        return Telling(self._settings.site, uuids, azure_options(self._settings))
 
     def _reading(self, stack: AsyncExitStack, database: Database) -> Reading | None:
         url, bound = self._settings.read_database_url, timedelta(seconds=self._settings.read_staleness)
@@ -269,6 +270,7 @@ class Server:
             storage_root=settings.roots[0],
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
+            azure_options=azure_options(settings),
         )
         self.address = await listen(
             stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE, drain=settings.drain

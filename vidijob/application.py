@@ -39,12 +39,15 @@ from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
+from vidijob.engine.protection import Protection
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -89,6 +92,7 @@ def build_application(
     storage_root: Path | None = None,
     trials: Trials | None = None,
     mps_options: MpsOptions | None = None,
+    azure_options: azure.Options = azure.PLAIN,
     meters: Meters | None = None,
     with_metrics: bool = True,
 ) -> web.Application:
@@ -101,31 +105,36 @@ def build_application(
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
+    commands = Commands(database, bell, job_types.plans.of, site)
+    insights = Insights(database, site, reading)
     feed = Feed(database, bell)
-    waiting = Waiting(database, bell, site)
-    application.cleanup_ctx.append(lambda _: _running(feed))
-    application.cleanup_ctx.append(lambda _: _running(waiting))
+    tail, waiting = Tail(database, bell), Waiting(database, bell, site)
+    application.cleanup_ctx.append(lambda _: _running(feed, tail, waiting))
+    lets_go(application, tail.close)
     lets_go(application, waiting.close)
     application[keys.SERVICES] = keys.Services(
         access_keys=AccessKeys(database),
         accounts=accounts,
-        commands=Commands(database, bell, job_types.plans.of, site),
+        commands=commands,
         configuration=configuration or Configuration(database, bell),
         feed=feed,
         groups=Groups(database, accounts),
         health=health or Health(database),
         history=History(database, site),
         identities=Identities(database),
+        tail=tail,
         task_groups=TaskGroups(database, bell),
-        insights=Insights(database, site, reading),
+        insights=insights,
         job_types=job_types,
         letters=Letters(database, bell),
         listings=Listings(database),
         external_ids=external_ids,
         notifications=Notifications(database, bell, external_ids, site),
+        operations=Operations(commands, insights, site),
         problems=Problems(database, bell, site),
         queues=Queues(database),
         records=Records(database),
+        protection=Protection(database),
         reception=Reception(database, bell),
         staff=Staff(database, bell),
         stills=Stills(uploads.storage if uploads is not None else None),
@@ -153,7 +162,7 @@ def build_application(
             *vidispine_routes(),
             *mps.routes(),
             *arcgis_routes(),
-            *azure_routes(),
+            *azure_routes(azure_options),
             *queue_routes(),
         ]
     )
@@ -167,11 +176,11 @@ def build_application(
 class Telling:
     """What is told of jobs, to each receiver in the words of the face that it was defined by."""
 
-    def __init__(self, site: str, uuids: Uuids) -> None:
+    def __init__(self, site: str, uuids: Uuids, azure_options: azure.Options = azure.PLAIN) -> None:
         self._first = Composer(site)
         self._others = {MPS_FORM: Messages(uuids)}
         #: Says of each state of a job what its subscriptions want.
-        self.teller = azure.Teller(uuids)
+        self.teller = azure.Teller(uuids, azure_options)
 
     def compose(
         self, notification: Notification, change: Change, job: Job, request: NotificationRequest, sequence: int
@@ -183,7 +192,7 @@ class Telling:
     def webhooks(self, outbound: Outbound) -> Webhooks:
         """Return who calls the receivers."""
         others = {name: form.write for name, form in self._others.items()}
-        return Webhooks(self._first.write, outbound, {**others, azure.FORM: azure.write}, {azure.FORM: azure.headers})
+        return Webhooks(self._first.write, outbound, others)
 
 
 def mps_options(settings: Settings) -> MpsOptions:
@@ -194,7 +203,18 @@ def mps_options(settings: Settings) -> MpsOptions:
     return MpsOptions(settings.roots, known, settings.mps_rate)
 
 
-async def _running(part: Feed | Waiting) -> AsyncIterator[None]:
-    part.start()
+def azure_options(settings: Settings) -> azure.Options:
+    """Return how the face of Azure Media Services writes."""
+    return azure.Options(
+        unit=1000 if settings.azure_durations == "milliseconds" else 1,
+        base64=settings.azure_queue_text == "base64",
+        camel=settings.azure_event_names == "both",
+    )
+
+
+async def _running(*parts: Feed | Tail | Waiting) -> AsyncIterator[None]:
+    for part in parts:
+        part.start()
     yield
-    await part.stop()
+    for part in parts:
+        await part.stop()

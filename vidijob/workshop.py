@@ -50,10 +50,11 @@ def executors(settings: Settings, storage: Storage) -> dict[str, Executor]:
         root.mkdir(parents=True, exist_ok=True)
     presets = Presets.load(settings.preset_dir)
     media = MediaExecutor(storage, presets, threads=settings.threads)
+    conform = ConformExecutor(storage, presets, threads=settings.threads)
     found: dict[str, Executor] = {
         "media": media,
-        "task": WholeExecutor(media),
-        "conform": ConformExecutor(storage, presets, threads=settings.threads),
+        "task": WholeExecutor(media, conform),
+        "conform": conform,
         "timeline": TimelineExecutor(storage, presets, threads=settings.threads),
         "ingest": IngestExecutor(storage, presets, threads=settings.threads),
         "file": FileExecutor(storage),

@@ -62,7 +62,25 @@ $value::boolean
 $value::uuid
 
 -- part: among_states
-($of = ANY ($values::text[]::job_state[]))
+($of = ANY ($values::job_state[]))
 
 -- part: among_numbers
 ($of = ANY ($values::text[]::bigint[]))
+
+-- part: plain_equal
+($left = $right)
+
+-- part: plain_unequal
+($left <> $right)
+
+-- part: plain_less
+($left < $right)
+
+-- part: plain_at_most
+($left <= $right)
+
+-- part: plain_more
+($left > $right)
+
+-- part: plain_at_least
+($left >= $right)

@@ -1,6 +1,9 @@
 -- What the lists of other faces are put together from: rows, some conditions, an order. `$name` is a column, a condition that was
 -- put together before, or a parameter.
 
+-- part: by_values
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
+
 -- part: jobs
 SELECT j.id, j.type, j.owner, j.state, j.priority, j.started, j.finished, j.data, j.total_steps, o.document, o.priority AS number,
        $stage AS stage, $began AS began, $changed AS changed
@@ -39,6 +42,9 @@ OFFSET $skip::bigint LIMIT $top::bigint
 -- part: job_id
 j.id
 
+-- part: job_before
+j.id < $before::bigint
+
 -- part: job_name
 coalesce(o.document ->> 'Name', j.type) COLLATE "C"
 
@@ -58,11 +64,12 @@ j.finished
 (SELECT max(e.at) FROM event e WHERE e.job_id = j.id)
 
 -- part: job_duration
-coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8
+coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8 * $unit::float8
 
 -- part: job_stage
-CASE WHEN EXISTS (SELECT FROM attempt a WHERE a.job_id = j.id) THEN 2
-     WHEN EXISTS (SELECT FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED') THEN 1
+-- Not "EXISTS": then all attempts and events may be read once, for the few jobs that are shown.
+CASE WHEN (SELECT true FROM attempt a WHERE a.job_id = j.id LIMIT 1) THEN 2
+     WHEN (SELECT true FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED' LIMIT 1) THEN 1
      ELSE 0 END
 
 -- part: job_own_state

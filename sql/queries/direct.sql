@@ -3,18 +3,19 @@
 -- also when it was begun before the job was locked. Whatever waits with more priority goes through the queue first, and an
 -- answer that was lost is asked for: what a worker holds without knowing it hands back at once.
 
--- name: end(ends, jobs, worker, executors, room, lease_seconds, short) :many
+-- name: end(jobs, steps, numbers, told, worker, executors, room, lease_seconds, short) :many
 -- Finish attempts that are still held, and move their jobs on: to the next steps, to the next clean-up step, or to their
 -- end. Of the steps that come next the worker takes the first so many that need no more than its executors. Jobs that
 -- somebody else has locked are left as they are, and so are those that have something else under way or whose next move
--- has to be found out. Answers the ends accepted, whether the job is over or has a step queued, and with a row of its own,
+-- has to be found out. What an attempt has told comes as a document, null where it is nothing. Answers the ends accepted, whether the job is over or has a step queued, and with a row of its own,
 -- which has a number, each step that was taken.
 WITH input AS MATERIALIZED (
-  SELECT * FROM jsonb_to_recordset($1::jsonb) AS e (
-    job_id bigint, step smallint, number bigint, data jsonb, value float8, total float8, unit text, notes jsonb)
+  SELECT e.job_id, e.step, e.number, coalesce(e.told->'data', '{}') AS data, e.told->'notes' AS notes,
+         (e.told->>'value')::float8 AS value, (e.told->>'total')::float8 AS total, e.told->>'unit' AS unit
+  FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::jsonb[]) AS e (job_id, step, number, told)
 ), free AS MATERIALIZED (
   SELECT id, type, owner, priority, state, verdict, data AS known FROM job
-  WHERE id = ANY ($2::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ), fit AS MATERIALIZED (
   SELECT i.*, j.type, j.owner, j.priority, j.state AS job_state, j.verdict AS before, j.known, own.state AS old,
          CASE WHEN NOT own.cleanup AND others.more THEN 'steps' WHEN others.clean IS NOT NULL THEN 'clean' ELSE 'end' END AS way,
@@ -73,10 +74,10 @@ WITH input AS MATERIALIZED (
   UPDATE step s
   SET waiting = s.waiting - 1,
       state = CASE WHEN s.waiting > 1 THEN s.state
-                   WHEN n.place > $5::integer OR s.needs IS NOT NULL OR s.executor <> ALL ($4::text[]) THEN 'READY'
-                   WHEN s.executor || '.' || s.method = ANY ($7::text[]) THEN 'STARTED'
+                   WHEN n.place > $7::integer OR s.needs IS NOT NULL OR s.executor <> ALL ($6::text[]) THEN 'READY'
+                   WHEN s.executor || '.' || s.method = ANY ($9::text[]) THEN 'STARTED'
                    ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
-      tries = CASE WHEN s.waiting > 1 OR n.place > $5::integer OR s.needs IS NOT NULL OR s.executor <> ALL ($4::text[])
+      tries = CASE WHEN s.waiting > 1 OR n.place > $7::integer OR s.needs IS NOT NULL OR s.executor <> ALL ($6::text[])
                    THEN s.tries ELSE s.tries + 1 END
   FROM next n
   WHERE s.job_id = n.job_id AND s.number = n.next AND s.state = 'NONE' AND s.cleanup = n.clean
@@ -86,30 +87,35 @@ WITH input AS MATERIALIZED (
             CASE WHEN s.tries > 0 THEN nextval('lease_number') END AS lease
 ), tried AS (
   INSERT INTO attempt (id, job_id, step, ordinal, state, worker) OVERRIDING SYSTEM VALUE
-  SELECT attempt, job_id, number, tries - 1, state, $3::uuid FROM freer WHERE lease IS NOT NULL
+  SELECT attempt, job_id, number, tries - 1, state, $5::uuid FROM freer WHERE lease IS NOT NULL
 ), leased AS (
   INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-  SELECT job_id, number, lease, attempt, $3::uuid, clock_timestamp() + make_interval(secs => $6::float8)
+  SELECT job_id, number, lease, attempt, $5::uuid, clock_timestamp() + make_interval(secs => $8::float8)
   FROM freer WHERE lease IS NOT NULL
 ), queued AS (
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
   SELECT job_id, number, executor, needs, cleanup OR priority = 'IMMEDIATE', priority FROM freer WHERE state = 'READY'
 ), logged AS (
+  -- Not by joins: these would compare each with each.
   INSERT INTO event (job_id, step, old_state, new_state, actor, further)
-  SELECT h.job_id, h.step, h.old::text, 'FINISHED', h.worker::text, f.further
-  FROM held h LEFT JOIN (
-    SELECT b.job_id, array_agg((b.number, one.old_state, one.new_state, one.actor)::further_event ORDER BY one.place, b.number) AS further
-    FROM freer b, LATERAL (VALUES
-      (1, 'NONE', 'READY', 'scheduler'), (2, 'READY', b.state::text, $3::uuid::text)
-    ) AS one (place, old_state, new_state, actor)
-    WHERE b.state <> 'NONE' AND (one.place = 1 OR b.lease IS NOT NULL)
-    GROUP BY b.job_id
-    UNION ALL
-    SELECT id, ARRAY[(NULL, old::text, state::text, 'scheduler')::further_event] FROM over
-  ) f ON f.job_id = h.job_id
+  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  FROM (
+    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
+    FROM (
+      SELECT job_id, 0 AS place, step, old::text AS old_state, 'FINISHED' AS new_state, worker::text AS actor FROM held
+      UNION ALL
+      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM freer WHERE state <> 'NONE'
+      UNION ALL
+      SELECT job_id, 2, number, 'READY', state::text, $5::uuid::text FROM freer WHERE lease IS NOT NULL
+      UNION ALL
+      SELECT id, 3, NULL, old::text, state::text, 'scheduler' FROM over
+    ) event
+    GROUP BY job_id
+  ) job
 )
-SELECT job_id, step, way = 'end' AS over, job_id IN (SELECT job_id FROM freer WHERE state = 'READY') AS queued, NULL::bigint AS number, NULL AS executor, NULL AS method, NULL::jsonb AS metadata,
-       false AS cleanup, NULL::integer AS retries, NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom,
+SELECT job_id, step, way = 'end' AS over, job_id IN (SELECT job_id FROM freer WHERE state = 'READY') AS queued,
+       NULL::bigint AS number, NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup,
+       NULL::integer AS retries, NULL::integer AS ordinal, NULL::jsonb AS needs, NULL AS doom,
        NULL AS job_type, NULL AS owner, NULL::job_priority AS priority, NULL::jsonb AS data, NULL AS script
 FROM held
 UNION ALL

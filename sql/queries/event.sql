@@ -9,6 +9,10 @@ FROM happened WHERE job_id = $1::bigint ORDER BY id;
 -- The transaction before which nothing will still appear.
 SELECT tx::text FROM event_horizon;
 
+-- name: front() :many
+-- The transaction before which nothing will still appear, and whether something can be seen beyond it; one row.
+SELECT h.tx::text AS tx, EXISTS (SELECT FROM event e WHERE e.tx >= h.tx) AS more FROM event_horizon h;
+
 -- name: stretch(tx, until_tx, after, job, limit) :many
 -- The next events of a range of transactions that are all over, beyond one by id, in the order of ids; of one job, or, null,
 -- of all.

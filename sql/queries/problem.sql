@@ -84,7 +84,8 @@ WITH gone AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, 'READY', owner, priority, count(*) FROM resumed GROUP BY type, old, owner, priority
 ), queued AS (
-  INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM free
+  INSERT INTO job_queue (job_id, priority, weight)
+  SELECT f.id, f.priority, coalesce(o.weight, 0) FROM free f LEFT JOIN job_origin o ON o.job_id = f.id
 ), again AS (
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
   SELECT s.job_id, s.number, s.executor, s.needs, s.cleanup OR j.priority = 'IMMEDIATE', j.priority

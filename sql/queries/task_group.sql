@@ -41,14 +41,18 @@ DELETE FROM task_group g USING ruled WHERE g.name = $1::text RETURNING g.name;
 -- Take all task groups out.
 DELETE FROM task_group;
 
--- name: candidates(priority, after, limit, data_keys) :many
--- Jobs of one priority in the queue, behind a job, with what conditions can be about.
-SELECT q.job_id, q.priority, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited, j.type, j.owner,
+-- name: weight(job) :value_or_none
+-- Where a job is among those of its priority; null: it is not queued.
+SELECT weight FROM job_queue WHERE job_id = $1::bigint;
+
+-- name: candidates(priority, weight, after, limit, data_keys) :many
+-- Jobs of one priority in the queue, behind a weight and a job, with what conditions can be about.
+SELECT q.job_id, q.priority, q.weight, extract(epoch FROM clock_timestamp() - q.since)::float8 AS waited, j.type, j.owner,
        ARRAY(SELECT m.user_group FROM user_group_member m WHERE m.account = j.owner
              UNION ALL
              SELECT r.role FROM effective_role r WHERE r.account = j.owner) AS groups,
-       coalesce((SELECT jsonb_object_agg(key, j.data->key) FROM unnest($4::text[]) AS key WHERE j.data ? key), '{}') AS data
+       coalesce((SELECT jsonb_object_agg(key, j.data->key) FROM unnest($5::text[]) AS key WHERE j.data ? key), '{}') AS data
 FROM job_queue q JOIN job j ON j.id = q.job_id
-WHERE q.priority = $1::text::job_priority AND q.job_id > $2::bigint
-ORDER BY q.job_id
-LIMIT $3::integer;
+WHERE q.priority = $1::text::job_priority AND q.weight <= $2::integer AND (q.weight < $2::integer OR q.job_id > $3::bigint)
+ORDER BY q.weight DESC, q.job_id
+LIMIT $4::integer;

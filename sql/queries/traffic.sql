@@ -38,12 +38,12 @@ CROSS JOIN LATERAL (
 ORDER BY s.at;
 
 -- name: queued() :many
--- How many jobs are in the queue with each priority, and since when the first of them waits.
+-- How many jobs are in the queue with each priority, and since when the next of them waits.
 SELECT p.priority, c.jobs, f.since
 FROM unnest(enum_range(NULL::job_priority)) AS p (priority)
 CROSS JOIN LATERAL (SELECT coalesce(sum(jobs), 0)::bigint AS jobs FROM current_job_count
                     WHERE state = 'READY' AND priority = p.priority) c
-LEFT JOIN LATERAL (SELECT since FROM job_queue q WHERE q.priority = p.priority ORDER BY q.job_id LIMIT 1) f ON true
+LEFT JOIN LATERAL (SELECT since FROM job_queue q WHERE q.priority = p.priority ORDER BY q.weight DESC, q.job_id LIMIT 1) f ON true
 ORDER BY p.priority DESC;
 
 -- name: taken() :value

@@ -1,8 +1,8 @@
 -- Jobs of which another face tells each state.
 
--- name: begin(jobs) :none
--- Begin to watch new jobs.
-INSERT INTO watch (job_id) SELECT unnest($1::bigint[]);
+-- name: begin(jobs, progress) :none
+-- Begin to watch new jobs; of some it is told as well how far their steps are.
+INSERT INTO watch (job_id, progress) SELECT * FROM unnest($1::bigint[], $2::boolean[]);
 
 -- name: news(tx, until_tx) :many
 -- The watched jobs of which something happened in a range of transactions that are all over.
@@ -31,9 +31,19 @@ FROM happened
 WHERE job_id = $1::bigint AND tx >= $2::text::xid8 AND tx < $3::text::xid8
 ORDER BY id;
 
+-- name: advanced(limit) :many
+-- Some watched jobs with steps under way of which it is told how far they are, for whoever asked to go on with until its
+-- transaction ends.
+SELECT w.job_id, w.told, clock_timestamp() AS at,
+       (SELECT jsonb_object_agg(l.step, 100 * l.progress_value / l.progress_total) FROM lease l
+        WHERE l.job_id = w.job_id AND l.progress_value IS NOT NULL AND l.progress_total > 0) AS percents
+FROM watch w
+WHERE w.progress AND EXISTS (SELECT FROM lease l WHERE l.job_id = w.job_id AND l.progress_value IS NOT NULL AND l.progress_total > 0)
+ORDER BY w.job_id LIMIT $1::integer FOR UPDATE OF w SKIP LOCKED;
+
 -- name: told(job, tx, told) :none
--- Note how far a job has been looked at, and what was told of it last.
-UPDATE watch SET tx = $2::text::xid8, told = $3::text WHERE job_id = $1::bigint;
+-- Note how far a job has been looked at, unless null, and what was told of it last.
+UPDATE watch SET tx = coalesce($2::text::xid8, tx), told = $3::text WHERE job_id = $1::bigint;
 
 -- name: end(job) :none
 -- Watch a job no longer.

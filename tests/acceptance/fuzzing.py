@@ -83,7 +83,7 @@ def fuzz(installation: Installation, paths: str) -> list[Fuzzed]:
     base = f"http://127.0.0.1:{installation.port}"
     with urllib.request.urlopen(f"{base}/openapi.json") as answer:
         document = json.load(answer)
-    (installation.folder / "openapi.json").write_text(json.dumps(_without_strangers(document)))
+    (installation.folder / "openapi.json").write_text(json.dumps(_without_strangers(_without_waiting(document))))
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     with_body = [operation["operationId"] for operation in operations if "requestBody" in operation]
     settings = {
@@ -137,6 +137,14 @@ def _run(folder: Path, paths: str, settings: dict[str, Any], phases: str) -> Fuz
             counted = fuzzed.without_login if again else fuzzed.statuses.setdefault(recorder["label"], Counter())
             counted[(interaction.get("response") or {}).get("status_code", 0)] += 1
     return fuzzed
+
+
+def _without_waiting(document: Any) -> Any:
+    """Leave out what is answered when something happens, or goes on: nothing does here."""
+    del document["paths"]["/API/job/events"]
+    one = document["paths"]["/API/job/{id}"]["get"]
+    one["parameters"] = [parameter for parameter in one["parameters"] if parameter["name"] not in ("wait", "until")]
+    return document
 
 
 def _without_strangers(document: Any) -> Any:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from vidijob.bench.balancing import Load, farm, find_nginx
 #: The long form, ``vidijob bench balance``, has four.
 PROCESSES = 2
 JSON = {"Accept": "application/json"}
+_ENDLESS = aiohttp.ClientTimeout(total=None)
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed here, and .ci/run could not do it")
 
@@ -60,6 +62,23 @@ async def test_processes_behind_nginx(url: str) -> None:
             assert await is_told(session, page, f"{first}/API/job?type=THUMBNAIL", holder, token)
         apart = {f"VX-{id}" for id in await jobs(url)}
 
+        # A job that one process waits for is changed in the other.
+        waited_for = next(iter(apart))
+        news = asyncio.create_task(call(session, "GET", f"{second}/API/job/{waited_for}?wait=50", headers=holder))
+        await asyncio.sleep(0.5)
+        await call(session, "PUT", f"{first}/API/job/{waited_for}?priority=HIGHEST", headers=holder)
+        status, document = await asyncio.wait_for(news, 20)
+        assert (status, document["priority"]) == (200, "HIGHEST")
+        # One that is waited for through nginx while that process stops is answered as well.
+        patient = asyncio.create_task(
+            call(session, "GET", f"{made.address}/API/job/{waited_for}?wait=50", headers=holder)
+        )
+
+        # Somebody follows all the while, and comes back to whichever process there is.
+        follower = Follower(session, f"{made.address}/API/job/events?type=THUMBNAIL", admin)
+        following = asyncio.create_task(follower.run())
+        await asyncio.wait_for(follower.begun.wait(), 20)
+
         # Each is restarted while clients submit, on new connections all the time.
         load = Load(f"{made.address}/API/job?type=THUMBNAIL&holdJob=true", admin | JSON)
         running = asyncio.create_task(load.run(4))
@@ -71,6 +90,48 @@ async def test_processes_behind_nginx(url: str) -> None:
         assert load.answers["200"] > 50 and load.failed == 0, load.answers
         # Each job that was acknowledged is there once, and there is no other.
         assert sorted({f"VX-{id}" for id in await jobs(url)} - apart) == sorted(load.jobs)
+        assert (await asyncio.wait_for(patient, 20))[0] == 200
+        # And was told of once, although the stream broke off with each process.
+        async with asyncio.timeout(20):
+            while len(follower.heard) < len(load.jobs):
+                await asyncio.sleep(0.1)
+        following.cancel()
+        assert sorted(follower.heard) == sorted(load.jobs) and follower.opened >= 2
+
+
+class Follower:
+    """Follows what happens as a browser does: it comes back with where it was."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> None:
+        self._session = session
+        self._url = url
+        self._headers = headers
+        #: The jobs that it was told of as submitted.
+        self.heard: list[str] = []
+        self.opened = 0
+        self.begun = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until it is cancelled."""
+        place = ""
+        while True:
+            headers = self._headers | ({"Last-Event-ID": place} if place else {})
+            with suppress(aiohttp.ClientError):
+                async with self._session.get(self._url, headers=headers, timeout=_ENDLESS) as answer:
+                    self.opened += answer.status == 200
+                    # What was read of an event that did not come whole does not count.
+                    coming, data = place, ""
+                    async for line in answer.content:
+                        key, _, value = line.decode().strip().partition(": ")
+                        coming = value if key == "id" else coming
+                        data = value if key == "data" else data
+                        if not key:
+                            place = coming
+                            self.begun.set()
+                            if data and json.loads(data)["status"] == "HOLD":
+                                self.heard.append(json.loads(data)["jobId"])
+                            data = ""
+            await asyncio.sleep(0.05)
 
 
 async def is_told(session: aiohttp.ClientSession, page: str, order: str, holder: dict[str, str], token: str) -> bool:

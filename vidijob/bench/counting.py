@@ -56,7 +56,9 @@ async def counting(database: Database, size: Size) -> AsyncIterator[Figure]:
         for kinds, whose in ((1, "all of one kind"), (_TYPES * _USERS, f"of {_TYPES * _USERS} kinds")):
             rates: tuple[list[float], list[float]] = ([], [])
             for turn in range(size.rounds + 1):
-                for pool, found in zip((database, uncounted), rates, strict=True):
+                both = ((database, rates[0]), (uncounted, rates[1]))
+                # Whoever comes first has what the one before has left to do; so neither always does.
+                for pool, found in both if turn % 2 else reversed(both):
                     await ours.clear()
                     taken = await _submit(pool, number, kinds)
                     if turn:

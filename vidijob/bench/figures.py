@@ -38,6 +38,8 @@ class Size:
     rounds: int
     #: Jobs in each round, of those that are fast.
     jobs: int
+    #: Is told how far it is, where it takes long.
+    told: Callable[[str], None] = lambda _: None
 
     def part(self, share: int) -> int:
         """Return a share of the jobs."""

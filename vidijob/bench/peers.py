@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from vidijob.errors import SetupError
 from vidijob.store import bench
@@ -26,7 +27,7 @@ def _part(module: str) -> Any:
     except ImportError as error:
         name = module.partition(".")[0]
         raise SetupError(
-            f"{name} is not installed; get it with: pip install 'pgqueuer>=1.6,<2' 'procrastinate>=3.10,<4' "
+            f"{name} is not installed; get it with: pip install 'dbos>=3.4,<4' 'pgqueuer>=1.6,<2' 'procrastinate>=3.10,<4' "
             "'psycopg[binary,pool]' (in a checkout: uv sync --group peers); chain, submit and held need no other queue."
         ) from error
 
@@ -167,6 +168,68 @@ class Procrastinate:
         if self._done != number:
             raise AssertionError(f"{self.title} has done {self._done} of {number} jobs")
         return taken
+
+
+class Dbos:
+    """DBOS: workflows whose steps it stores one by one, started by the program that carries them out."""
+
+    title = "DBOS"
+
+    def __init__(self, database: Database, steps: int) -> None:
+        self._database = database
+        self._steps = steps
+        _part("dbos")
+
+    async def run(self, number: int) -> float:
+        """Start so many workflows and await them; returns the seconds, without those that it takes to be there."""
+        # It takes the loop that it is launched in for its own, and what that has of threads away with it.
+        taken, ended = await asyncio.to_thread(self._launch, number)
+        if ended != list(range(number)):
+            raise AssertionError(f"{self.title} has not carried out all of {number} workflows")
+        return taken
+
+    def _launch(self, number: int) -> tuple[float, list[int]]:
+        dbos = _part("dbos").DBOS
+        dbos(
+            config={
+                "name": "bench",
+                "system_database_url": _host_last(self._database.url),
+                "log_level": "ERROR",
+                "run_admin_server": False,
+            }
+        )
+
+        @dbos.step()  # type: ignore[untyped-decorator]  # it may not be installed
+        async def rest(place: int) -> int:
+            return place
+
+        @dbos.workflow()  # type: ignore[untyped-decorator]
+        async def chain(place: int) -> int:
+            for _ in range(self._steps):
+                place = await rest(place)
+            return place
+
+        async def run() -> tuple[float, list[int]]:
+            begun = time.perf_counter()
+            started = await asyncio.gather(*(dbos.start_workflow_async(chain, place) for place in range(number)))
+            ended = await asyncio.gather(*(one.get_result() for one in started))
+            return time.perf_counter() - begun, ended
+
+        dbos.launch()
+        try:
+            return asyncio.run(run())
+        finally:
+            dbos.destroy(destroy_registry=True)
+
+
+def _host_last(url: str) -> str:
+    """Return the URL of a database with its host as a parameter: SQLAlchemy reads a folder of sockets nowhere else."""
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    place = {"host": unquote(name if colon else host).strip("[]"), **({"port": port} if port else {})}
+    query = urlencode([*parse_qsl(parts.query), *place.items()])
+    return urlunsplit(("postgresql", f"{login}@" if login else "", parts.path, query, ""))
 
 
 @asynccontextmanager

@@ -8,17 +8,20 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
+from importlib.util import find_spec
 
 from vidijob.bench.counting import counting
 from vidijob.bench.figures import Figure, Size, quantile
 from vidijob.bench.held import held
 from vidijob.bench.history import history
-from vidijob.bench.peers import PgQueuer, Procrastinate
-from vidijob.bench.running import Ours
+from vidijob.bench.peers import Dbos, PgQueuer, Procrastinate
+from vidijob.bench.running import AT_ONCE, Ours
 from vidijob.store import bench, ceiling
 from vidijob.store.database import Database
 
 _CHAIN = 3
+#: Of what a peer takes a hundred times as long for, there is this part of the jobs.
+_FEWER = 50
 #: What the least that Postgres can do is done with.
 _CONNECTIONS, _BATCH = 4, 32
 _POSTED_STEPS = 4
@@ -65,20 +68,34 @@ async def drained(database: Database, size: Size) -> AsyncIterator[Figure]:
 
 
 async def chained(database: Database, size: Size) -> AsyncIterator[Figure]:
-    """Jobs of three steps, one after the other, beside the least that they can be in Postgres."""
-    ours = Ours(database)
+    """Jobs of three steps, one after the other, beside the least that they can be in Postgres, and beside workflows of DBOS
+    where that is installed.
+    """
+    ours, dbos = Ours(database), Dbos(database, _CHAIN) if find_spec("dbos") is not None else None
     await ceiling.make(database)
-    number = size.part(2)
-    rates: tuple[list[float], list[float]] = ([], [])
+    number, few = size.part(2), size.part(_FEWER)
+    rates: dict[str, list[float]] = {"ours": [], "least": [], "whole": [], "dbos": []}
     for _ in range(size.rounds):
         await ours.clear()
+        begun = time.perf_counter()
         await ours.put(number, _CHAIN)
-        rates[0].append(number / await ours.drain(number, _CHAIN))
+        putting = time.perf_counter() - begun
+        carried_out = await ours.drain(number, _CHAIN)
+        rates["ours"].append(number / carried_out)
+        rates["whole"].append(number / (putting + carried_out))
         await ceiling.put(database, number, _CHAIN)
-        rates[1].append(number / await _least(database))
-    this, other = map(statistics.median, rates)
+        rates["least"].append(number / await _least(database))
+        if dbos is not None:
+            rates["dbos"].append(few / await dbos.run(few))
+    found = {name: statistics.median(each) for name, each in rates.items() if each}
     beside = f"bare statements, {_CONNECTIONS} connections, {_BATCH} jobs in each"
-    yield Figure(f"jobs of {_CHAIN} steps", this, other, beside, unit="jobs/s")
+    yield Figure(f"jobs of {_CHAIN} steps", found["ours"], found["least"], beside, unit="jobs/s")
+    if dbos is None:
+        return
+    beside = f"DBOS, workflows of {_CHAIN} steps"
+    yield Figure(
+        f"the same, with their submission, {AT_ONCE} at once", found["whole"], found["dbos"], beside, unit="jobs/s"
+    )
 
 
 async def _least(database: Database) -> float:

@@ -32,7 +32,8 @@ from vidijob.store.jobs import NewJob
 USER = User("bench", frozenset(ROLES))
 #: So many jobs may run at once, and so many steps does the worker take.
 LIMIT = 256
-_AT_ONCE = 500
+#: So many are submitted together.
+AT_ONCE = 500
 _NAME = "bench"
 _SITE = "VX"
 _LOOK = 0.002
@@ -107,8 +108,8 @@ class Ours:
     async def put(self, number: int, steps: int = 1) -> None:
         """Submit so many jobs, many at a time."""
         new = NewJob("BENCH", JobState.READY, Priority.MEDIUM, USER.name, {}, chain(steps))
-        for done in range(0, number, _AT_ONCE):
-            await jobs.submit(self._database, [new] * min(_AT_ONCE, number - done))
+        for done in range(0, number, AT_ONCE):
+            await jobs.submit(self._database, [new] * min(AT_ONCE, number - done))
 
     async def drain(self, number: int, steps: int = 1) -> float:
         """Carry out so many jobs that were submitted; returns the seconds until the last end was committed."""

@@ -7,6 +7,8 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +84,9 @@ def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
     """Jobs as they are submitted, picked up and carried out, in a second database on the same server.
 
     drain: jobs of one step beside PgQueuer and Procrastinate; pickup: how long they wait while there is little to do, beside
-    PgQueuer; chain: jobs of three steps beside bare statements; submit: submissions that share a commit beside others;
-    held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once;
-    counts: submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
+    PgQueuer; chain: jobs of three steps beside bare statements and DBOS, where that is installed; submit: submissions that
+    share a commit beside others; held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once; counts:
+    submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
     """
     asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
 
@@ -261,11 +263,13 @@ async def _run(chosen: settings.Settings, names: Sequence[str], size: Size) -> N
         database = await open_database(stack, chosen)
         table = Table("figure", "", "", "beside", "", "ratio", box=None)
         with out.status("") as status:
+            # Into a file it is told in lines; a terminal has room for one.
+            said = status.update if out.is_terminal else partial(click.echo, err=True)
             for name in names:
-                status.update(name)
+                said(name)
                 async with second_database(database) as second, quiet():
                     await migrate(second)
-                    async for one in FIGURES[name](second, size):
+                    async for one in FIGURES[name](second, replace(size, told=said)):
                         table.add_row(
                             one.name, _number(one.this), one.unit, one.beside, _number(one.other), f"{one.ratio:.3g}"
                         )

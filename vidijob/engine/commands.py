@@ -95,7 +95,7 @@ class Commands:
                     steps,
                     asked=order.asked,
                     origin=order.origin,
-                    watched=order.watched,
+                    watch=order.watch,
                     records=order.records,
                 )
             )
@@ -201,6 +201,7 @@ class Commands:
                 raise Unavailable("The event log", "what happened to these jobs is not entered for notifications yet")
             self._bell.ring("vidijob_event")
             await asyncio.sleep(0.05)
+        self._bell.ring("vidijob_event")
 
     async def _delete(self, user: User, wanted: Mapping[JobId, str]) -> bool:
         """Delete jobs; ``False``: something that happened to them is still to be read, for notifications."""

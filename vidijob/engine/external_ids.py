@@ -20,7 +20,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: What looks like the id of something here is taken for one.
 _SITE_ID = re.compile(r"([A-Za-z_]+-)?[A-Za-z_][A-Za-z0-9_]*-[0-9]{1,32}")
 #: What stands in paths where a job's id may stand, and would hide a job of that name.
-_TAKEN = frozenset({".", "..", "all", "notification", "problem", "search"})
+_TAKEN = frozenset({".", "..", "all", "events", "notification", "problem", "search"})
 
 
 class ExternalIds:

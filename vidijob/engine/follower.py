@@ -12,6 +12,8 @@ from vidijob.store.workers import Channel
 
 #: What rings when there is an event.
 CHANNELS: tuple[Channel, ...] = ("vidijob_job", "vidijob_step", "vidijob_event")
+#: Who acts on a ring goes first, and what comes of that is seen by the same look, so many seconds later.
+_LATER = 0.005
 #: Between two looks unasked, in seconds; and where a ring would be heard.
 _POLL, _SELDOM = 2.0, 5.0
 
@@ -20,7 +22,7 @@ class Follower(Ticker):
     """Looks when it is rung for, at most once in ``pause`` seconds."""
 
     def __init__(self, name: str, bell: Bell, channels: Sequence[Channel] = CHANNELS, *, pause: float = 0.02) -> None:
-        super().__init__(name)
+        super().__init__(name, later=_LATER)
         self._bell = bell
         self._pause = pause
         self._looked_at = float("-inf")

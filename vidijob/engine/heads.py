@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from vidijob.jobs.model import JobId, Priority
+from vidijob.jobs.policy import Queued
 from vidijob.store import admissions
 from vidijob.store.database import Database
 
@@ -43,12 +44,14 @@ class Heads:
             now = time.monotonic()
             self._all_at = now + EVERY if now - begun > _LONG else 0.0
         self._remember(found)
-        return found
+        return [(one.job, one.priority) for one in found]
 
-    def _remember(self, found: list[tuple[JobId, Priority]]) -> None:
+    def _remember(self, found: list[Queued]) -> None:
         first: dict[Priority, int] = {}
-        for job, priority in found:
-            first.setdefault(priority, job)
-            self._highest[priority] = max(self._highest.get(priority, 0), job)
+        for one in found:
+            # Those that go before others tell nothing of where these are.
+            if one.weight == 0:
+                first.setdefault(one.priority, one.job)
+                self._highest[one.priority] = max(self._highest.get(one.priority, 0), one.job)
         for priority, highest in self._highest.items():
             self._behind[priority] = max(first.get(priority, highest) - _BEFORE, 0)

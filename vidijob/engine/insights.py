@@ -154,7 +154,8 @@ class Insights:
         groups = await task_groups.listing(self._database)
         if not any(group.limited for group in groups):
             return None
-        queued = await task_groups.candidates(self._database, job.priority, JobId(job.id - 1), 1, data_keys(groups))
+        behind = (await task_groups.weight(self._database, job.id) or 0, JobId(job.id - 1))
+        queued = await task_groups.candidates(self._database, job.priority, behind, 1, data_keys(groups))
         group = group_of(queued[0], in_order(groups)) if queued and queued[0].job == job.id else None
         if group is None:
             return None

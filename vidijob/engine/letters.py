@@ -4,12 +4,12 @@ called through the outbox, with its order, its tries and its log. It does not kn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vidijob.engine.bell import Bell
 from vidijob.engine.queues import LASTING
-from vidijob.jobs.deliveries import Post, call, lane
+from vidijob.jobs.deliveries import PREPARED, Post, call, lane
 from vidijob.jobs.model import JobId
 from vidijob.jobs.notifications import HttpAction, NotificationId, Trigger
 from vidijob.store import deliveries, queues
@@ -29,9 +29,9 @@ class Called:
     """A letter to an address."""
 
     url: str
-    #: Whose form it has, and what it says, pair by pair.
-    form: str
-    fields: tuple[tuple[str, str], ...]
+    #: As it is sent, in JSON, with these headers besides.
+    body: str
+    headers: Mapping[str, str]
     #: What it is about: each of these is told to one receiver once.
     receiver: int
     event: int
@@ -50,7 +50,7 @@ async def post(session: Session, letters: Sequence[Letter]) -> bool:
             case Queued(queue=queue, body=body):
                 await queues.put(session, queue, [body], LASTING)
             case Called():
-                action = HttpAction(letter.url, "POST", "application/json", form=letter.form)
+                action = HttpAction(letter.url, "POST", "application/json", form=PREPARED)
                 # The core's own notifications have the numbers above zero.
                 number = NotificationId(-letter.receiver)
                 posts.append(
@@ -61,7 +61,7 @@ async def post(session: Session, letters: Sequence[Letter]) -> bool:
                         Trigger.UPDATE,
                         lane(number, action),
                         call(action),
-                        letter.fields,
+                        (("", letter.body), *letter.headers.items()),
                     )
                 )
     if posts:

@@ -8,10 +8,10 @@ from typing import Any
 from vidijob.jobs.model import JobId
 from vidijob.store import jobs, listings, origins, watches
 from vidijob.store.database import Database
-from vidijob.store.listings import JobRow, Wanted
+from vidijob.store.listings import JobRow, View, Wanted
 from vidijob.store.records import Record
 
-__all__ = ["JobRow", "Listings", "Wanted"]
+__all__ = ["JobRow", "Listings", "View", "Wanted"]
 
 
 class Listings:
@@ -20,18 +20,17 @@ class Listings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def jobs(
-        self, face: str, wanted: Wanted, states: Mapping[str, int], priorities: Mapping[str, int]
-    ) -> tuple[list[JobRow], int | None]:
+    async def jobs(self, view: View, wanted: Wanted) -> tuple[list[JobRow], int | None]:
         """Return some jobs as a face sees them, and how many there are if they are to be counted; see ``store/listings.py``."""
-        return await listings.job_rows(self._database, face, wanted, states, priorities)
+        return await listings.job_rows(self._database, view, wanted)
 
     async def records(self, face: str, kind: str, prefix: str, wanted: Wanted) -> tuple[list[Record], int | None]:
         """Return some of the things of a kind, whose ids begin with a prefix, and how many there are, likewise."""
         return await listings.record_rows(self._database, face, kind, prefix, wanted)
 
-    async def amend(self, job: JobId, face: str, document: Mapping[str, Any], number: int | None) -> bool:
-        """Add to what a job was submitted as through a face, and give it another number for its priority, unless ``None``.
+    async def amend(self, job: JobId, face: str, document: Mapping[str, Any], number: tuple[int, int] | None) -> bool:
+        """Add to what a job was submitted as through a face, and give it another number for its priority, with its weight, unless
+        ``None``.
 
         Tells whether it came through that face.
         """

@@ -29,9 +29,11 @@ class Loop:
     jitter; any other error is a bug, is logged with the loop's name, and does not end the loop.
     """
 
-    def __init__(self, name: str, tick: Callable[[], Awaitable[float]]) -> None:
+    def __init__(self, name: str, tick: Callable[[], Awaitable[float]], *, later: float = 0) -> None:
+        """It ticks so many seconds ``later`` than it is woken; whatever wakes it meanwhile is seen by the same tick."""
         self.name = name
         self._tick = tick
+        self._later = later
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -72,14 +74,16 @@ class Loop:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         except TimeoutError:
-            pass
+            return
+        if self._later and not self._stopping:
+            await asyncio.sleep(self._later)
 
 
 class Ticker(ABC):
     """A part of the engine that is one loop, which it is named after."""
 
-    def __init__(self, name: str) -> None:
-        self._loop = Loop(name, self.tick)
+    def __init__(self, name: str, *, later: float = 0) -> None:
+        self._loop = Loop(name, self.tick, later=later)
 
     def start(self) -> None:
         """Begin to tick."""

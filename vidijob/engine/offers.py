@@ -20,7 +20,7 @@ _ANSWER = 2.0
 #: Urgent steps (clean-up, IMMEDIATE) are taken beyond the slots, up to so many at once.
 _URGENT = 64
 #: Steps taken by one statement, at most.
-_MOST = 128
+_MOST = 256
 
 
 class Runs(Sized, Container[Held], Protocol):

@@ -24,7 +24,7 @@ from vidijob.store.steps import End, Held
 
 _log = logging.getLogger(__name__)
 
-_MOST = 200
+_MOST = 128
 #: Before another attempt for those whose jobs are locked, in seconds; it doubles.
 _FIRST_PATIENCE = 0.01
 _LONGEST_PATIENCE = 0.5

@@ -40,6 +40,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
+_MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
 
@@ -153,24 +155,30 @@ class Scheduler:
                 if busy:
                     return _BUSY
                 return self._pause(current)
-            with self._offers() as offer:
-                admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
-                self._begin(admitted.leases)
-            for admission in chosen:
-                self._known_free.pop(admission.slot or 0, None)
-            if admitted.queued:
-                self._bell.ring("vidijob_step")
-            self._told(admitted.started)
-            if admitted.leases:
-                # That steps have begun may be told to somebody.
-                self._bell.ring("vidijob_event")
-            if len(admitted.started) + len(admitted.busy) < len(chosen):
-                # Perhaps they were chosen by rules that are not those of now.
-                self._arrange_at = 0.0
-                return 0.2
-            busy |= admitted.busy
+            for begin in range(0, len(chosen), _MOST):
+                found = await self._admit(term, chosen[begin : begin + _MOST])
+                if found is None:
+                    # Perhaps they were chosen by rules that are not those of now.
+                    self._arrange_at = 0.0
+                    return 0.2
+                busy.update(found)
             # Whoever submits another one rings.
             emptied = self._exhausted and not busy
+
+    async def _admit(self, term: int, chosen: Sequence[Admission]) -> frozenset[JobId] | None:
+        """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
+        with self._offers() as offer:
+            admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
+            self._begin(admitted.leases)
+        for admission in chosen:
+            self._known_free.pop(admission.slot or 0, None)
+        if admitted.queued:
+            self._bell.ring("vidijob_step")
+        self._told(admitted.started)
+        if admitted.leases:
+            # That steps have begun may be told to somebody.
+            self._bell.ring("vidijob_event")
+        return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
 
     def _pause(self, current: bool) -> float:
         if self._heads.partial:
@@ -228,7 +236,7 @@ class Scheduler:
     async def _offer(self, selection: Selection, priorities: Sequence[Priority], busy: Collection[JobId]) -> None:
         """Offer the queued jobs of some priorities, as long as there is room for them."""
         keys = data_keys(self._groups)
-        after = dict.fromkeys(priorities, JobId(0))
+        after = dict.fromkeys(priorities, task_groups.FIRST)
         while after and len(selection.chosen) < _PAGE:
             found = []
             for priority in list(after):
@@ -240,7 +248,7 @@ class Scheduler:
                 if len(page) < _PAGE:
                     del after[priority]
                 else:
-                    after[priority] = page[-1].job
+                    after[priority] = page[-1].weight, page[-1].job
                 found += page
             for job in policy.in_order(found, self._ageing):
                 if job.job not in busy:

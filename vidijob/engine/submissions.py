@@ -13,7 +13,7 @@ from vidijob.engine.batch import Batch
 from vidijob.errors import Conflict, Unavailable
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority
+from vidijob.jobs.model import Job, JobData, JobId, Origin, Priority, Watch
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.observability import metrics, tracing
 from vidijob.store import jobs, origins, records, traces, watches
@@ -37,8 +37,8 @@ class Order:
     origin: Origin | None = None
     #: Its steps, where they are not those of its type.
     steps: Sequence[PlannedStep] | None = None
-    #: Whether another face tells of each of its states.
-    watched: bool = False
+    #: What another face tells of it.
+    watch: Watch = Watch.NONE
     #: What is kept with it, all or nothing.
     records: Sequence[NewRecord] = ()
 
@@ -78,9 +78,8 @@ class Submissions:
                 [kept for new, one in zip(news, stored, strict=True) if one is not None for kept in new.records],
             )
             await traces.put(session, _traces(news, stored))
-            await watches.begin(
-                session, [one[0] for new, one in zip(news, stored, strict=True) if one is not None and new.watched]
-            )
+            both = [(one[0], new.watch) for new, one in zip(news, stored, strict=True) if one is not None]
+            await watches.begin(session, {job: watch for job, watch in both if watch is not Watch.NONE})
             # Refused in here, or a list that is longer than the first one of its key would be stored in part.
             known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
         _count(news, stored)

@@ -18,6 +18,11 @@ from vidijob.store import traces
 from vidijob.store.database import Database
 
 
+def is_tracked() -> bool:
+    """Tell whether spans are wanted of anything: where they are not, an attempt costs nothing here."""
+    return tracing.is_on()
+
+
 @asynccontextmanager
 async def tracked(database: Database, run: Run) -> AsyncIterator[Entry]:
     """Track what is done inside as an attempt; the task that this runs in is the attempt's own."""

@@ -26,7 +26,7 @@ from vidijob.engine.offers import Offers
 from vidijob.engine.reports import Reports
 from vidijob.engine.run import Fate, Run, checked
 from vidijob.engine.telling import store_told
-from vidijob.engine.tracking import tell, tracked
+from vidijob.engine.tracking import is_tracked, tell, tracked
 from vidijob.errors import Unavailable
 from vidijob.executors.base import Fail, Outcome, Retry, Vanished
 from vidijob.executors.registry import Registry
@@ -34,6 +34,7 @@ from vidijob.jobs import placement, policy, resources
 from vidijob.jobs.model import Lease, WorkerId
 from vidijob.jobs.resources import Resources
 from vidijob.observability import metrics
+from vidijob.observability.logs import JOB
 from vidijob.store import problems, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.direct import Offer
@@ -272,9 +273,13 @@ class Worker:
         run.task = asyncio.create_task(self._carry_out(held, run), name=f"{run.job} step {lease.step}")
 
     async def _carry_out(self, held: Held, run: Run) -> None:
-        async with tracked(self._database, run) as entry:
+        if is_tracked():
+            async with tracked(self._database, run) as entry:
+                outcome = await self._outcome(run)
+                tell(entry, outcome)
+        else:
+            JOB.set(run.job)
             outcome = await self._outcome(run)
-            tell(entry, outcome)
         match run.fate:
             case Fate.LOST:
                 _log.warning("step %d of job %d: the lease was lost; given up", held.step, held.job)
@@ -296,7 +301,7 @@ class Worker:
         """Return what the executor answers; whatever goes wrong with it is an outcome as well."""
         if run.hold.doom is not None:
             return Fail(run.hold.doom)
-        clock = asyncio.timeout(None)
+        clock: asyncio.Timeout | None = None
         try:
             if not self._registry.has(run.hold.executor, run.method):
                 return Fail(f"This worker has no method {run.method} of the executor {run.hold.executor}.")
@@ -304,13 +309,15 @@ class Worker:
             # On a cluster it may have to queue first, which takes none of its time.
             placed = placement.is_placed(run.hold.executor)
             limit = None if placed else policy.retry_policy(run.hold.metadata).timeout
-            clock = asyncio.timeout(limit.total_seconds() if limit is not None else None)
+            if limit is None:
+                return checked(await executor.run(run))
+            clock = asyncio.timeout(limit.total_seconds())
             async with clock:
                 return checked(await executor.run(run))
         except asyncio.CancelledError:
             return Fail("Cancelled." if run.fate is not None else "A bug in the executor: it cancelled itself.")
         except Exception as error:
-            if isinstance(error, TimeoutError) and clock.expired():
+            if isinstance(error, TimeoutError) and clock is not None and clock.expired():
                 return Retry("It took longer than the time that the step has.")
             _log.exception("step %d of job %s: a bug in its executor", run.step, run.job)
             return Fail("A bug in the executor: " + traceback.format_exc(limit=-5))

@@ -23,6 +23,8 @@ DeliveryId = NewType("DeliveryId", int)
 RETRIES = 10
 #: A call is given up after this time where a notification sets no limit: nothing waits for ever.
 LONGEST_CALL = timedelta(minutes=5)
+#: The form of what is sent as it stands: of its pairs the one without a name is the body, the others are headers.
+PREPARED = "prepared"
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 300.0
 _LANES = UUID("5b4f1f6e-6d1f-4a0e-9d7e-0d6f2c1b7a90")

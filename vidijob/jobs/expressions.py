@@ -7,7 +7,7 @@ characters, and only the letters A to Z have two cases.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -131,6 +131,44 @@ def kind_of(expression: Expression) -> Kind:
             return RESULTS[function]
         case Comparison() | Junction() | Negation() | Among():
             return Kind.TRUTH
+
+
+_TURNED = {Sign.LESS: Sign.MORE, Sign.MORE: Sign.LESS, Sign.AT_LEAST: Sign.AT_MOST, Sign.AT_MOST: Sign.AT_LEAST}
+
+
+def turned(comparison: Comparison) -> Comparison:
+    """Return the same comparison with its sides exchanged."""
+    return Comparison(_TURNED.get(comparison.sign, comparison.sign), comparison.right, comparison.left)
+
+
+def mapped(expression: Expression, change: Callable[[Expression], Expression | None]) -> Expression:
+    """Return an expression in which some parts are others: ``change`` is asked from the outermost inwards, and gives what a part
+    becomes, or ``None``: then what it consists of is asked for.
+    """
+    other = change(expression)
+    if other is not None:
+        return other
+    match expression:
+        case Comparison(sign=sign, left=left, right=right):
+            return Comparison(sign, mapped(left, change), mapped(right, change))
+        case Junction(all=every, parts=parts):
+            return Junction(every, tuple(mapped(part, change) for part in parts))
+        case Negation(of=of):
+            return Negation(mapped(of, change))
+        case Applied(function=function, texts=texts):
+            return Applied(function, tuple(mapped(text, change) for text in texts))
+        case Literal() | Field() | Among():
+            return expression
+
+
+def spread(wanted: Comparison, name: str, values: Mapping[str, Collection[float]], behind: Field) -> Expression:
+    """Return a comparison of a field with a literal as it can be asked of the field ``behind`` it first: each value of that makes
+    some of the other; where it makes several, only rows that have it are looked at further.
+    """
+    possible = {value for value, made in values.items() if any(evaluate(wanted, {name: one}) for one in made)}
+    sure = {value for value in possible if all(evaluate(wanted, {name: one}) for one in values[value])}
+    among = Among(behind, tuple(sorted(possible)))
+    return among if sure == possible else Junction(True, (among, wanted))
 
 
 Value: TypeAlias = str | float | datetime | bool | UUID | None

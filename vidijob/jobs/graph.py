@@ -7,7 +7,7 @@ graph: they run one after the other when the job's end is certain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -42,11 +42,7 @@ def plan(tasks: Sequence[TaskDefinition]) -> tuple[PlannedStep, ...]:
     beside = {
         task.step: _predecessors(task.parallel_dependency, task.step, chain) for task in ordered if not task.cleanup
     }
-    try:
-        TopologicalSorter({step: {*(after[step] or ()), *(beside[step] or ())} for step in chain}).prepare()
-    except CycleError as error:
-        circle = " → ".join(str(step) for step in error.args[1])
-        raise Invalid("task", f"The steps wait for each other in a circle: {circle}.", value=circle) from None
+    _check({step: {*(after[step] or ()), *(beside[step] or ())} for step in chain})
     planned = []
     for task in ordered:
         if task.cleanup:
@@ -65,6 +61,25 @@ def plan(tasks: Sequence[TaskDefinition]) -> tuple[PlannedStep, ...]:
             )
         )
     return tuple(planned)
+
+
+def chained(
+    tasks: Sequence[TaskDefinition], needs: Mapping[StepNumber, Collection[StepNumber]]
+) -> tuple[PlannedStep, ...]:
+    """Work out the graph of steps that start when those have ended which each of them needs; raises ``Invalid`` for a circle."""
+    _check({step: set(others) for step, others in needs.items()})
+    return tuple(
+        PlannedStep(task, len(needs[task.step]), None, tuple(other for other in needs if task.step in needs[other]), ())
+        for task in tasks
+    )
+
+
+def _check(needs: Mapping[StepNumber, set[StepNumber]]) -> None:
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = " → ".join(str(step) for step in error.args[1])
+        raise Invalid("task", f"The steps wait for each other in a circle: {circle}.", value=circle) from None
 
 
 def _predecessors(

@@ -242,6 +242,16 @@ class Origin:
     document: Mapping[str, Any]
     #: The number that its priority was made from; ``None``: there was none, or the priority was changed later.
     priority: int | None = None
+    #: How far that is above the number which the priority is usually made from: among jobs of one priority the higher goes first.
+    weight: int = 0
+
+
+class Watch(Enum):
+    """Whether another face tells of a job, each of its states, and how far its steps are as well."""
+
+    NONE = "none"
+    STATES = "states"
+    PROGRESS = "progress"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,10 @@ class Waiter(Protocol):
     def waited(self) -> float:
         """Seconds in the queue."""
 
+    @property
+    def weight(self) -> int:
+        """Among jobs of one priority the higher goes first."""
+
 
 W = TypeVar("W", bound=Waiter)
 
@@ -60,6 +64,7 @@ class Queued:
     job: JobId
     priority: Priority
     waited: float = 0
+    weight: int = 0
 
 
 def aged(job: Waiter, ageing: timedelta | None) -> int:
@@ -73,8 +78,8 @@ def aged(job: Waiter, ageing: timedelta | None) -> int:
 
 
 def in_order(queue: Sequence[W], ageing: timedelta | None) -> list[W]:
-    """Return queued jobs in the order of admission: by rank, the highest first, then by age."""
-    return sorted(queue, key=lambda job: (-aged(job, ageing), job.job))
+    """Return queued jobs in the order of admission: by rank, the highest first, then by weight, then by age."""
+    return sorted(queue, key=lambda job: (-aged(job, ageing), -job.weight, job.job))
 
 
 def admissions(queue: Sequence[tuple[JobId, Priority]], free: Sequence[Slot]) -> list[Admission]:

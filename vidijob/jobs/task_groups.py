@@ -68,6 +68,8 @@ class Candidate:
     data: Mapping[str, Sequence[str]]
     #: Seconds in the queue.
     waited: float = 0
+    #: Among jobs of one priority the higher goes first.
+    weight: int = 0
 
 
 def in_order(groups: Sequence[TaskGroup]) -> list[TaskGroup]:

@@ -16,6 +16,7 @@ from vidijob.errors import Invalid, Unreadable
 from vidijob.odata.shapes import Shape
 
 Object = dict[str, Any]
+_MOST_ELEMENTS = 100
 _LARGEST = 2 * 1024 * 1024
 # What is not closed is taken to its end, or each quote in it would be tried again.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|\'((?:[^\'\\]|\\.)*)(?:\'|\\?\Z)', re.DOTALL)
@@ -43,18 +44,36 @@ def read(body: bytes, media: str | None) -> Object:
         raise Unreadable("body", f"The body is no JSON that can be read: {str(error)[:200]}.") from None
 
 
-def checked(shape: Shape, given: Mapping[str, Any]) -> Object:
+def inline(given: Mapping[str, Any], link: str) -> list[Object]:
+    """Return the entities that were sent in another one, as what a link of it leads to; raises ``Invalid`` for what are none."""
+    found = given.get(link) or []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Invalid(link, f"{link} is a list of entities.")
+    return found
+
+
+def checked(shape: Shape, given: Mapping[str, Any], elements: Mapping[str, Shape] | None = None) -> Object:
     """Return the properties that may be written, each as what it is; a number may come as a text.
 
-    What is read-only is left out, as clients send whole entities; raises ``Invalid`` for what the entity does not have.
+    ``elements`` are the shapes of what collections hold. What is read-only is left out, as clients send whole entities; raises ``Invalid`` for what the entity does not have.
     """
     kept = {}
     for name, value in given.items():
         if name not in shape.properties and name not in shape.links and "." not in name:
             raise Invalid(name[:50], f"The property '{name[:50]}' does not exist on type '{shape.name}'.")
         if name in shape.writable:
-            kept[name] = _value(name, shape.properties[name], value)
+            edm = shape.properties[name]
+            part = (elements or {}).get(edm[1:-1]) if edm.startswith("[") else None
+            kept[name] = _value(name, edm, value) if part is None else _elements(name, part, value)
     return kept
+
+
+def _elements(name: str, part: Shape, value: Any) -> list[Object] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > _MOST_ELEMENTS or not all(isinstance(one, dict) for one in value):
+        raise Invalid(name, f"{name} is a list of at most {_MOST_ELEMENTS} {part.name}.")
+    return [checked(part, one) for one in value]
 
 
 def _value(name: str, edm: str, value: Any) -> Any:

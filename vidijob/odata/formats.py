@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from vidijob.odata.shapes import Model, Row, Shape
@@ -62,6 +62,14 @@ class Writer:
         """Return the address of an entity."""
         return entry_url(self.base, shape, row)
 
+    def like(self, format: Format) -> Writer:
+        """Return who writes the same in another format."""
+        return Writer(self._model, format, self.base)
+
+    def following(self, shape: Shape, query: Mapping[str, str]) -> str:
+        """Return the address of another part of a list."""
+        return f"{self.base}{shape.set}?{urlencode(query, quote_via=quote, safe='$')}"
+
     def entry(self, shape: Shape, row: Row, select: frozenset[str] | None = None) -> Body:
         """Write one entity."""
         match self.format:
@@ -76,29 +84,38 @@ class Writer:
                     "application/atom+xml;type=entry;charset=utf-8",
                 )
 
-    def feed(self, shape: Shape, rows: Sequence[Row], count: int | None, select: frozenset[str] | None = None) -> Body:
-        """Write a list of entities, with how many there are in all if that was asked for."""
+    def feed(
+        self,
+        shape: Shape,
+        rows: Sequence[Row],
+        count: int | None,
+        select: frozenset[str] | None = None,
+        following: str | None = None,
+    ) -> Body:
+        """Write a list of entities, with how many there are in all if that was asked for, and where it goes on if it does."""
         match self.format:
             case Format.VERBOSE:
                 counted = {} if count is None else {"__count": str(count)}
                 results = [self._verbose(shape, row, select) for row in rows]
-                return Body(_dump({"d": {"results": results, **counted}}), self.format.value)
+                on = {} if following is None else {"__next": following}
+                return Body(_dump({"d": {"results": results, **counted, **on}}), self.format.value)
             case Format.MINIMAL:
                 counted = {} if count is None else {"odata.count": str(count)}
                 context = {"odata.metadata": f"{self.base}$metadata#{shape.set}", **counted}
-                return Body(
-                    _dump({**context, "value": [self._minimal(shape, row, select) for row in rows]}), self.format.value
-                )
+                on = {} if following is None else {"odata.nextLink": following}
+                values = [self._minimal(shape, row, select) for row in rows]
+                return Body(_dump({**context, "value": values, **on}), self.format.value)
             case Format.ATOM:
                 counted_xml = "" if count is None else f"<m:count>{count}</m:count>"
                 entries = "".join(self._atom(shape, row, select, outermost=False) for row in rows)
+                on_xml = "" if following is None else f'<link rel="next" href={quoteattr(following)} />'
                 newest = max(
                     (row[key] for row in rows for key in ("LastModified", "Created") if row.get(key)), default=None
                 )
                 return Body(
                     f'{_HEAD}<feed xml:base={quoteattr(self.base)} {_SPACES}><id>{escape(self.base)}{shape.set}</id><title type="text">'
                     f"{shape.set}</title><updated>{_moment(newest)}</updated>"
-                    f'<link rel="self" title="{shape.set}" href="{shape.set}" />{counted_xml}{entries}</feed>',
+                    f'<link rel="self" title="{shape.set}" href="{shape.set}" />{counted_xml}{entries}{on_xml}</feed>',
                     "application/atom+xml;type=feed;charset=utf-8",
                 )
 
@@ -151,13 +168,15 @@ class Writer:
                 )
 
     def _minimal(self, shape: Shape, row: Row, select: frozenset[str] | None) -> dict[str, Any]:
-        return {name: self._json(edm, row.get(name), verbose=False) for name, edm in _chosen(shape, select).items()}
+        return {
+            name: self._json(edm, row.get(name), verbose=False) for name, edm in _chosen(shape, row, select).items()
+        }
 
     def _verbose(self, shape: Shape, row: Row, select: frozenset[str] | None) -> dict[str, Any]:
         url = entry_url(self.base, shape, row)
         about = {"__metadata": {"id": url, "uri": url, "type": f"{self._model.namespace}.{shape.name}"}}
         links = {link: {"__deferred": {"uri": f"{url}/{link}"}} for link in shape.links if not select or link in select}
-        return {**about, **links, **{name: self._json(edm, row.get(name), verbose=True) for name, edm in _chosen(shape, select).items()}}  # fmt: skip
+        return {**about, **links, **{name: self._json(edm, row.get(name), verbose=True) for name, edm in _chosen(shape, row, select).items()}}  # fmt: skip
 
     def _json(self, edm: str, value: Any, *, verbose: bool) -> Any:
         if edm.startswith("["):
@@ -175,7 +194,9 @@ class Writer:
             for link in shape.links
         )
         changed = row.get("LastModified") or row.get("Created")
-        properties = "".join(self._property(name, edm, row.get(name)) for name, edm in _chosen(shape, select).items())
+        properties = "".join(
+            self._property(name, edm, row.get(name)) for name, edm in _chosen(shape, row, select).items()
+        )
         spaces = f" xml:base={quoteattr(self.base)} {_SPACES}" if outermost else ""
         return (
             f'<entry{spaces}><id>{escape(url)}</id><category term="{self._model.namespace}.{shape.name}" scheme="{_DATA}/scheme" />'
@@ -215,10 +236,14 @@ def _dump(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _chosen(shape: Shape, select: frozenset[str] | None) -> Mapping[str, str]:
-    if select is None:
+def _chosen(shape: Shape, row: Row, select: frozenset[str] | None) -> Mapping[str, str]:
+    if select is None and not shape.optional:
         return shape.properties
-    return {name: edm for name, edm in shape.properties.items() if name in select}
+    return {
+        name: edm
+        for name, edm in shape.properties.items()
+        if (select is None or name in select) and (name not in shape.optional or row.get(name))
+    }
 
 
 def _text(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
 from uuid import UUID
@@ -44,7 +44,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<mark>[(),]))"
 )
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d{1,6})?)?\d*(Z|[+-]\d\d:\d\d)?")
-_OPTIONS = {"$filter", "$top", "$skip", "$orderby", "$select", "$inlinecount", "$count", "$format"}
+_OPTIONS = {"$filter", "$top", "$skip", "$orderby", "$select", "$inlinecount", "$count", "$format", "$skiptoken"}
 
 Fields = Mapping[str, Kind]
 
@@ -60,6 +60,12 @@ class Options:
     #: Whether the answer is to say how many there are without ``skip`` and ``top``.
     counted: bool
     select: frozenset[str] | None
+    #: Where a list goes on that was answered in part, as that answer said it; ``None``: from its beginning.
+    token: str | None = None
+
+    def only_counted(self) -> Options:
+        """Return what is asked for where only the number matters."""
+        return replace(self, skip=0, top=0, counted=True)
 
 
 def read_options(given: Mapping[str, str], fields: Fields) -> Options:
@@ -77,6 +83,7 @@ def read_options(given: Mapping[str, str], fields: Fields) -> Options:
         min(_number(given, "$top", MOST), MOST),
         counted == "allpages",
         read_select(given.get("$select", ""), fields),
+        given.get("$skiptoken"),
     )
 
 

@@ -35,6 +35,8 @@ class Shape:
     links: Mapping[str, str] = field(default_factory=dict)
     #: What is written by whoever makes it.
     writable: frozenset[str] = frozenset()
+    #: What is not written while it is empty.
+    optional: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> Mapping[str, Kind]:
@@ -43,14 +45,17 @@ class Shape:
 
 
 def shape(name: str, properties: str, set: str = "", links: str = "") -> Shape:
-    """Read a shape from words: ``Name!:String`` is a property that may be written, ``Tasks:Task`` a link."""
+    """Read a shape from words: ``Name!:String`` is a property that may be written, ``Name?!:…`` one that is left out while it is
+    empty, ``Tasks:Task`` a link.
+    """
     pairs = [word.split(":") for word in properties.split()]
     return Shape(
         name,
-        {name.rstrip("!"): edm for name, edm in pairs},
+        {name.rstrip("?!"): edm for name, edm in pairs},
         set,
         dict(link.split(":") for link in links.split()),
-        frozenset(name[:-1] for name, _ in pairs if name.endswith("!")),
+        frozenset(name.rstrip("?!") for name, _ in pairs if name.endswith("!")),
+        frozenset(name.rstrip("?!") for name, _ in pairs if "?" in name),
     )
 
 
@@ -64,8 +69,8 @@ class Model:
     entities: Mapping[str, Shape]
     #: What collections consist of, by name.
     elements: Mapping[str, Shape]
-    #: Functions that are called by GET, each with its one parameter, a text.
-    functions: Mapping[str, str]
+    #: Functions that are called by GET, each with its one parameter, the type of that, and the type of what it gives, if anything.
+    functions: Mapping[str, tuple[str, str, str | None]]
 
     def edm_type(self, edm: str) -> str:
         """Return the full name of a property's type."""
@@ -95,8 +100,8 @@ class Model:
             ),
             *ends,
             *(
-                f'<FunctionImport Name="{name}" m:HttpMethod="GET"><Parameter Name="{given}" Type="Edm.String"/></FunctionImport>'
-                for name, given in self.functions.items()
+                f'<FunctionImport Name="{name}"{_returns(gives)} m:HttpMethod="GET"><Parameter Name="{given}" Type="Edm.{edm}"/></FunctionImport>'
+                for name, (given, edm, gives) in self.functions.items()
             ),
         ]
         return (
@@ -122,3 +127,7 @@ class Model:
             for link in one.links
         ]
         return f'<{element} Name="{one.name}">{key}{"".join(properties)}{"".join(links)}</{element}>'
+
+
+def _returns(edm: str | None) -> str:
+    return "" if edm is None else f' ReturnType="Edm.{edm}"'

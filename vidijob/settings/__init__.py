@@ -172,6 +172,18 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="How often within a second each access key may call each action of the MPS face.",
     )
+    azure_durations: Literal["seconds", "milliseconds"] = Field(
+        "seconds",
+        description="What the face of Azure Media Services gives durations in: seconds, as the first pages say, or milliseconds, as later ones do.",
+    )
+    azure_queue_text: Literal["plain", "base64"] = Field(
+        "plain",
+        description="What stands in queues that notifications of the face of Azure Media Services go to: plain text, or base64, as some readers expect it.",
+    )
+    azure_event_names: Literal["pascal", "both"] = Field(
+        "pascal",
+        description="How properties are spelt in calls of the face of Azure Media Services: JobId, or jobId as well.",
+    )
     webhook_networks: Networks = Field(
         (),
         description="Networks that notifications and http steps may be sent to, and files got from by http and ftp, although not public, 10.0.0.0/8, separated by ','.",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from vidijob.jobs.model import JobId, Lease, Priority
@@ -15,26 +16,30 @@ from vidijob.store import steps
 from vidijob.store.database import Database
 from vidijob.store.direct import NO_OFFER, Offer
 
+if TYPE_CHECKING:
+    from asyncpg import Record
 
-async def head(database: Database, limit: int) -> list[tuple[JobId, Priority]]:
+
+async def head(database: Database, limit: int) -> list[Queued]:
     """Return the next jobs in the queue."""
-    return [(JobId(row["job_id"]), Priority(row["priority"])) for row in await database.rows("job.head", limit)]
+    return [_queued(row) for row in await database.rows("job.head", limit)]
 
 
-async def head_behind(database: Database, limit: int, behind: Mapping[Priority, int]) -> list[tuple[JobId, Priority]]:
-    """Return the next jobs in the queue of those whose ids are higher than one, which may be another for each priority; not
-    those whose ids are higher by more than ten thousand.
+async def head_behind(database: Database, limit: int, behind: Mapping[Priority, int]) -> list[Queued]:
+    """Return the next jobs in the queue of those that have a weight, or whose ids are higher than one, which may be another for
+    each priority, but not by more than ten thousand.
     """
     rows = await database.rows("job.head_behind", limit, [behind.get(priority, 0) for priority in Priority])
-    return [(JobId(row["job_id"]), Priority(row["priority"])) for row in rows]
+    return [_queued(row) for row in rows]
 
 
 async def heads(database: Database, limit: int) -> list[Queued]:
     """Return the next jobs of each priority."""
-    return [
-        Queued(JobId(row["job_id"]), Priority(row["priority"]), row["waited"])
-        for row in await database.rows("job.heads", limit)
-    ]
+    return [_queued(row, row["waited"]) for row in await database.rows("job.heads", limit)]
+
+
+def _queued(row: Record, waited: float = 0) -> Queued:
+    return Queued(JobId(row["job_id"]), Priority(row["priority"]), waited, row["weight"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ async def admit(
         list(offer.short),
         rules,
     )
-    started = [JobId(row["job_id"]) for row in rows if row["number"] is None and row["started"]]
+    started = list({JobId(row["job_id"]): None for row in rows if row["started"]})
     free = {row["job_id"] for row in rows}
     leases = [steps.lease(row) for row in rows if row["number"] is not None]
     busy = frozenset(job for job in wanted if job not in free)

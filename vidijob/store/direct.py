@@ -58,8 +58,10 @@ async def end(database: Database, ends: Sequence[End], offer: Offer) -> Ended:
     held = {(end.held.job, end.held.step): end.held for end in ends}
     rows = await database.rows(
         "direct.end",
-        [_document(end) for end in ends],
         [end.held.job for end in ends],
+        [end.held.step for end in ends],
+        [end.held.number for end in ends],
+        [_told(end) for end in ends],
         offer.worker,
         list(offer.executors),
         offer.room,
@@ -75,9 +77,8 @@ async def end(database: Database, ends: Sequence[End], offer: Offer) -> Ended:
     )
 
 
-def _document(end: End) -> dict[str, Any]:
-    return (
-        steps.name(end.held)
-        | {"data": steps.data_of(end.data), "notes": steps.notes_of(end.notes)}
-        | sub_tasks.progress(end.progress)
-    )
+def _told(end: End) -> dict[str, Any] | None:
+    if not end.data and not end.notes and end.progress is None:
+        return None
+    told = {"data": steps.data_of(end.data), "notes": steps.notes_of(end.notes)}
+    return told | sub_tasks.progress(end.progress)

@@ -52,9 +52,22 @@ async def now(database: Database) -> Cursor:
     return Cursor(str(await database.value("event.horizon")))
 
 
-async def since(database: Database, place: Cursor, job: JobId | None, limit: int) -> tuple[list[Event], Cursor]:
-    """Return what comes next, of one job or of all, and the place behind it; nothing: there is no more by now."""
-    until = place.until_tx or str(await database.value("event.horizon"))
+async def front(database: Database) -> tuple[str, bool]:
+    """Return the transaction before which nothing will still appear, and whether something can be seen beyond it, which is to be
+    read soon.
+    """
+    (row,) = await database.rows("event.front")
+    return row["tx"], row["more"]
+
+
+async def since(
+    database: Database, place: Cursor, job: JobId | None, limit: int, horizon: str | None = None
+) -> tuple[list[Event], Cursor]:
+    """Return what comes next, of one job or of all, and the place behind it; nothing: there is no more by now.
+
+    ``horizon`` is a transaction, not before the place, that was seen as such: nothing from it on is read.
+    """
+    until = place.until_tx or horizon or str(await database.value("event.horizon"))
     found = [from_row(row) for row in await database.rows("event.stretch", place.tx, until, place.after, job, limit)]
     if len(found) < limit:
         return found, Cursor(until)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import reduce
 
 from vidijob.jobs.expressions import (
@@ -46,9 +46,16 @@ def fill(part: str, **given: str) -> str:
     return _NAME.sub(lambda match: given[match[1]], part)
 
 
-def write(expression: Expression, column: Callable[[Field], str], arguments: list[object]) -> str:
-    """Return the condition as SQL; ``column`` gives that of a field, and ``arguments`` grows by what is bound."""
+def write(
+    expression: Expression, column: Callable[[Field], str], arguments: list[object], there: Collection[str] = ()
+) -> str:
+    """Return the condition as SQL; ``column`` gives that of a field, and ``arguments`` grows by what is bound. The fields that are
+    nothing in no row are ``there``: such a one is compared so that an index helps.
+    """
     known = parts("expression")
+
+    def is_there(one: Expression) -> bool:
+        return one.name in there if isinstance(one, Field) else isinstance(one, Literal) and one.value is not None
 
     def bound(literal: Literal) -> str:
         arguments.append(literal.value)
@@ -64,7 +71,8 @@ def write(expression: Expression, column: Callable[[Field], str], arguments: lis
                 names = ("text", "sought")
                 return fill(known[_OF_FUNCTION[function]], **dict(zip(names, map(text, texts), strict=False)))
             case Comparison(sign=sign, left=left, right=right):
-                return fill(known[_OF_SIGN[sign]], left=text(left), right=text(right))
+                plain = "plain_" if is_there(left) and is_there(right) else ""
+                return fill(known[plain + _OF_SIGN[sign]], left=text(left), right=text(right))
             case Junction(all=all, parts=members):
                 between = known["and" if all else "or"]
                 return reduce(lambda left, right: fill(between, left=left, right=right), map(text, members))

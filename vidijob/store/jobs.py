@@ -24,6 +24,7 @@ from vidijob.jobs.model import (
     StepNumber,
     SubTask,
     Waiting,
+    Watch,
 )
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import JobEvent, JobState, StepState, job_sources
@@ -57,8 +58,8 @@ class NewJob:
     #: Stored beside it, by who submits it: ``origins.put``, ``traces.put``.
     origin: Origin | None = None
     trace: str | None = None
-    #: Whether another face tells of each of its states.
-    watched: bool = False
+    #: What another face tells of it.
+    watch: Watch = Watch.NONE
     #: What is kept with it.
     records: Sequence[NewRecord] = ()
 
@@ -111,6 +112,7 @@ def _document(job: NewJob) -> dict[str, Any]:
         "data": _texts(job.data),
         "total_steps": sum(not step.task.cleanup for step in job.steps),
         "remark": job.remark,
+        **({"weight": job.origin.weight} if job.origin is not None else {}),
         **_asked(job.asked),
         "steps": [
             {

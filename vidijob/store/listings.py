@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from vidijob.jobs.expressions import Expression, Field, Kind, Ordering
-from vidijob.jobs.model import Job
+from vidijob.jobs.model import Job, JobId
 from vidijob.store import jobs, records
 from vidijob.store.database import Database
 from vidijob.store.expressions import fill, write
@@ -52,6 +52,21 @@ class Wanted:
     top: int
     #: Whether it is to be counted as well.
     counted: bool
+    #: Only jobs that are older than this one; ``None``: all.
+    before: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a face sees jobs."""
+
+    face: str
+    #: State and stage (``READY/0``) → number.
+    states: Mapping[str, int]
+    #: Priority → number.
+    priorities: Mapping[str, int]
+    #: How many units of a duration a second has.
+    unit: float = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +85,8 @@ class JobRow:
     number: int | None
 
 
-async def job_rows(
-    database: Database, face: str, wanted: Wanted, states: Mapping[str, int], priorities: Mapping[str, int]
-) -> tuple[list[JobRow], int | None]:
-    """Return some jobs, and how many there are if they are to be counted.
-
-    ``states`` gives the number of a state and stage (``READY/0``), ``priorities`` that of a priority.
-    """
+async def job_rows(database: Database, view: View, wanted: Wanted) -> tuple[list[JobRow], int | None]:
+    """Return some jobs, and how many there are if they are to be counted."""
     arguments: list[object] = []
 
     def bind(value: object) -> str:
@@ -89,20 +99,21 @@ async def job_rows(
         part = known[JOB_COLUMNS[field.name]]
         match field.name:
             case "State":
-                return fill(part, states=bind(dict(states)), stage=known["job_stage"])
+                return fill(part, states=bind(dict(view.states)), stage=known["job_stage"])
             case "Priority":
-                return fill(part, priorities=bind(dict(priorities)))
+                return fill(part, priorities=bind(dict(view.priorities)))
             case "RunningDuration":
-                return fill(part, began=known["job_began"])
+                return fill(part, began=known["job_began"], unit=bind(float(view.unit)))
             case _:
                 return part
 
-    here = bind(face)
+    here = bind(view.face)
     past = {"stage": known["job_stage"], "began": known["job_began"], "changed": known["job_changed"]}
     statement = _Statement(
         fill(known["jobs"], face=here, **past), fill(known["count_jobs"], face=here), known["job_id"]
     )
-    rows, count = await statement.run(database, wanted, column, None, arguments)
+    only = None if wanted.before is None else fill(known["job_before"], before=bind(wanted.before))
+    rows, count = await statement.run(database, wanted, column, only, arguments)
     found = [
         JobRow(
             jobs.from_row(row),
@@ -160,7 +171,7 @@ class _Statement:
         known = parts("listing")
         conditions = [] if only is None else [only]
         if wanted.condition is not None:
-            conditions.append(write(wanted.condition, column, arguments))
+            conditions.append(write(wanted.condition, column, arguments, _NEVER_NOTHING))
         where = ""
         if conditions:
             both = (
@@ -179,6 +190,9 @@ class _Statement:
         arguments += [wanted.skip, wanted.top]
         page = fill(known["page"], skip=f"${len(arguments) - 1}", top=f"${len(arguments)}")
         async with database.snapshot() as session:
+            if conditions and wanted.top != 1:
+                # Which index is the best depends on what is looked for.
+                await session.run(_query(known["by_values"]))
             rows = await session.run(_query(f"{self.head}\n{where}\n{order}\n{page}"), *arguments)
             if not wanted.counted:
                 return rows, None

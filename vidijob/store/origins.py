@@ -13,7 +13,7 @@ async def put(session: Session, origins: Mapping[JobId, Origin]) -> None:
     """Keep what new jobs were submitted as."""
     if origins:
         rows = [
-            {"job_id": job, "face": one.face, "document": one.document, "priority": one.priority}
+            {"job_id": job, "face": one.face, "document": one.document, "priority": one.priority, "weight": one.weight}
             for job, one in origins.items()
         ]
         await session.rows("origin.put", rows)
@@ -24,14 +24,19 @@ async def of(source: Database | Session, jobs: Collection[JobId]) -> dict[JobId,
     if not jobs:
         return {}
     return {
-        JobId(row["job_id"]): Origin(row["face"], row["document"], row["priority"])
+        JobId(row["job_id"]): Origin(row["face"], row["document"], row["priority"], row["weight"])
         for row in await source.rows("origin.of", list(jobs))
     }
 
 
-async def amend(database: Database, job: JobId, face: str, document: Mapping[str, Any], priority: int | None) -> bool:
-    """Add to what a job was submitted as through a face, and give it another number unless ``None``; tells whether it was."""
-    return await database.value("origin.amend", job, face, dict(document), priority) is not None
+async def amend(
+    database: Database, job: JobId, face: str, document: Mapping[str, Any], number: tuple[int, int] | None
+) -> bool:
+    """Add to what a job was submitted as through a face, and give it another number with its weight unless ``None``; tells whether
+    it was.
+    """
+    priority, weight = number or (None, None)
+    return await database.value("origin.amend", job, face, dict(document), priority, weight) is not None
 
 
 async def subscribe(session: Session, job: JobId, subscriptions: Sequence[Mapping[str, Any]]) -> None:

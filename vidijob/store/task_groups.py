@@ -66,10 +66,20 @@ async def delete_all(database: Database) -> None:
     await database.rows("task_group.delete_all")
 
 
+async def weight(database: Database, job: JobId) -> int | None:
+    """Return where a job is among those of its priority; ``None``: it is not queued."""
+    found: int | None = await database.value("task_group.weight", job)
+    return found
+
+
+#: Before the first of the jobs of one priority.
+FIRST = (2**31 - 1, JobId(0))
+
+
 async def candidates(
-    database: Database, priority: Priority, after: JobId, limit: int, data_keys: Sequence[str]
+    database: Database, priority: Priority, after: tuple[int, JobId], limit: int, data_keys: Sequence[str]
 ) -> list[Candidate]:
-    """Return queued jobs of one priority, by age, behind a job; of their data only these keys."""
+    """Return queued jobs of one priority, by weight and age, behind a weight and a job; of their data only these keys."""
     return [
         Candidate(
             job=JobId(row["job_id"]),
@@ -79,8 +89,9 @@ async def candidates(
             owner=row["owner"],
             groups=frozenset(row["groups"]),
             data=row["data"],
+            weight=row["weight"],
         )
-        for row in await database.rows("task_group.candidates", priority.value, after, limit, list(data_keys))
+        for row in await database.rows("task_group.candidates", priority.value, *after, limit, list(data_keys))
     ]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from vidijob.jobs.model import Event, JobId
+from vidijob.jobs.model import Event, JobId, Watch
 from vidijob.store.database import Database, Session
 from vidijob.store.events import from_row
 
@@ -21,10 +22,22 @@ class Watched:
     events: Sequence[Event]
 
 
-async def begin(session: Session, jobs: Sequence[JobId]) -> None:
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A job with steps of which it is told how far they are."""
+
+    job: JobId
+    told: str | None
+    at: datetime
+    #: Step → percent.
+    percents: Mapping[int, float]
+
+
+async def begin(session: Session, jobs: Mapping[JobId, Watch]) -> None:
     """Begin to watch jobs that are made in this transaction."""
     if jobs:
-        await session.rows("watch.begin", list(jobs))
+        progress = [watch is Watch.PROGRESS for watch in jobs.values()]
+        await session.rows("watch.begin", list(jobs), progress)
 
 
 async def news(database: Database, tx: str, until: str) -> list[JobId]:
@@ -47,12 +60,29 @@ async def due(session: Session, jobs: Sequence[JobId], until: str) -> list[Watch
     return found
 
 
-async def told(session: Session, watched: Watched, until: str, state: str | None, *, over: bool) -> None:
-    """Note how far a job was looked at and what was told of it last; where it is ``over``, it is watched no longer."""
+async def advanced(session: Session, limit: int) -> list[Advanced]:
+    """Return some jobs with steps that are under way, where that is told; nobody else goes on with them until the transaction
+    ends.
+    """
+    return [
+        Advanced(
+            JobId(row["job_id"]),
+            row["told"],
+            row["at"],
+            {int(step): percent for step, percent in row["percents"].items()},
+        )
+        for row in await session.rows("watch.advanced", limit)
+    ]
+
+
+async def told(session: Session, job: JobId, until: str | None, state: str | None, *, over: bool) -> None:
+    """Note up to which transaction a job was looked at, unless ``None``, and what was told of it last; where it is ``over``, it is
+    watched no longer.
+    """
     if over:
-        await session.rows("watch.end", watched.job)
+        await session.rows("watch.end", job)
     else:
-        await session.rows("watch.told", watched.job, until, state)
+        await session.rows("watch.told", job, until, state)
 
 
 async def begin_later(session: Session, job: JobId, told: str) -> None:

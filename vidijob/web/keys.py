@@ -24,12 +24,15 @@ from vidijob.engine.letters import Letters
 from vidijob.engine.listings import Listings
 from vidijob.engine.metering import Meters
 from vidijob.engine.notifications import Notifications
+from vidijob.engine.operations import Operations
 from vidijob.engine.problems import Problems
+from vidijob.engine.protection import Protection
 from vidijob.engine.queues import Queues
 from vidijob.engine.records import Records
 from vidijob.engine.remote_calls import Reception
 from vidijob.engine.staff import Staff
 from vidijob.engine.stills import Stills
+from vidijob.engine.tail import Tail
 from vidijob.engine.task_groups import TaskGroups
 from vidijob.engine.traffic import Observer
 from vidijob.engine.trials import Trials
@@ -59,12 +62,15 @@ class Services:
     letters: Letters
     listings: Listings
     notifications: Notifications
+    operations: Operations
     problems: Problems
+    protection: Protection
     queues: Queues
     records: Records
     staff: Staff
     reception: Reception
     stills: Stills
+    tail: Tail
     task_groups: TaskGroups
     traffic: Observer
     trials: Trials

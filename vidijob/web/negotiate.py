@@ -19,6 +19,8 @@ class Form(Enum):
     DOT = "text/vnd.graphviz"
     SVG = "image/svg+xml"
     PNG = "image/png"
+    #: Server-sent events.
+    EVENTS = "text/event-stream"
 
     # That of an enumeration is made of names anew each time, and every request looks up what it wants.
     __hash__ = object.__hash__

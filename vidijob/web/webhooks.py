@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from vidijob.errors import Invalid, NoAnswer, Unreachable
-from vidijob.jobs.deliveries import Letter, Reply
+from vidijob.jobs.deliveries import PREPARED, Letter, Reply
 from vidijob.web.outbound import Outbound
 
 #: Makes the bytes of what is told, and their Content-Type, from its pairs and the one that a notification asks for.
 Write = Callable[[Sequence[tuple[str, str]], str | None], tuple[bytes, str]]
-#: Makes headers from the pairs of what is told.
-Head = Callable[[Sequence[tuple[str, str]]], Mapping[str, str]]
 
 
 class Webhooks:
     """Calls receivers."""
 
-    def __init__(
-        self,
-        write: Write,
-        outbound: Outbound,
-        others: Mapping[str, Write] | None = None,
-        heads: Mapping[str, Head] | None = None,
-    ) -> None:
-        """``others`` make the bytes of what is told in the words of other faces, by the name of the form, and ``heads`` the
-        headers that such a face sends besides.
-        """
+    def __init__(self, write: Write, outbound: Outbound, others: Mapping[str, Write] | None = None) -> None:
+        """``others`` make the bytes of what is told in the words of other faces, by the name of the form."""
         self._write = write
-        self._others = others or {}
-        self._heads = heads or {}
+        self._others = {PREPARED: _as_it_stands, **(others or {})}
         self._outbound = outbound
 
     async def deliver(self, letter: Letter) -> Reply:
@@ -41,8 +30,8 @@ class Webhooks:
             "Vidijob-Delivery": str(letter.key),
             "Vidijob-Attempt": str(letter.attempt),
         }
-        if letter.call.form in self._heads:
-            headers.update(self._heads[letter.call.form](letter.fields))
+        if letter.call.form == PREPARED:
+            headers.update({name: value for name, value in letter.fields if name})
         seconds = letter.call.timeout.total_seconds()
         try:
             answer = await self._outbound.call(
@@ -52,3 +41,7 @@ class Webhooks:
             return Reply(None, str(error))
         good = 200 <= answer.status < 300
         return Reply(answer.status, None if good else f"The answer was {answer.status}.")
+
+
+def _as_it_stands(fields: Sequence[tuple[str, str]], content_type: str | None) -> tuple[bytes, str]:
+    return dict(fields)[""].encode(), content_type or "application/json"

@@ -38,8 +38,8 @@ async def leader(engine: Engine) -> Admission:
     """Lead, without a loop, with one slot; returns the admission of the one job that is queued."""
     await workers.campaign(engine.database, "scheduler", HOLDER, timedelta(seconds=60))
     await slots.arrange(engine.database, HOLDER, 1, {1: Priority.LOWEST}, ())
-    ((job, _),) = await admissions.head(engine.database, 10)
-    return Admission(job, 1)
+    (queued,) = await admissions.head(engine.database, 10)
+    return Admission(queued.job, 1)
 
 
 HOLDER = uuid4()

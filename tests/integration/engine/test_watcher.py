@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.engine.conftest import ADMIN, Engine
 from vidijob.engine.listings import Listings
-from vidijob.engine.watcher import Record, Told, Watched, Watcher
+from vidijob.engine.watcher import Advanced, Record, Told, Watched, Watcher
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import JobId, Origin
 from vidijob.store import jobs, watches
@@ -30,6 +30,10 @@ class Listener:
     def receivers(self, origin: Origin) -> Sequence[UUID]:
         """Name nobody."""
         return ()
+
+    def advance(self, advanced: Advanced, origin: Origin, receivers: Mapping[UUID, Record]) -> Told:
+        """Tell of no progress."""
+        return Told(advanced.told, False, ())
 
     def tell(self, watched: Watched, origin: Origin, receivers: Mapping[UUID, Record]) -> Told:
         """Remember each state of a job that is new."""
@@ -73,7 +77,7 @@ async def test_what_an_older_transaction_writes_is_told(
         else:
             async with database.transaction() as session:
                 await session.script(f"INSERT INTO job_origin (job_id, face, document) VALUES ({job}, 'test', '{{}}')")
-                await watches.begin(session, [job])
+                await watches.begin(session, {job: Watch.STATES})
         await jobs.lock(older, [job])
         await jobs.abort(older, job, cleanup=False, actor="admin", reason=None)
     await watcher.look(0)

@@ -87,8 +87,8 @@ class Load:
         free = [slot.number for slot in await slots.free(self._database)]
         heads = await admissions.head(self._database, 4)
         chosen = [
-            Admission(job, None if priority is Priority.IMMEDIATE else free.pop() if free else None)
-            for job, priority in heads
+            Admission(one.job, None if one.priority is Priority.IMMEDIATE else free.pop() if free else None)
+            for one in heads
         ]
         return await admissions.admit(self._database, self._holder, 1, chosen)  # type: ignore[arg-type]
 

@@ -145,8 +145,7 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
         INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
         SELECT id, 100, id, id, gen_random_uuid(), 'infinity' FROM job WHERE id <= {LIMIT};
     """)
-    ends = json.dumps([{"job_id": id, "step": 100, "number": id, "data": {}, "notes": []} for id in ids])
-    plan = await explain(connection, "direct.end", ends, ids, *offer)
+    plan = await explain(connection, "direct.end", ids, [100] * LIMIT, ids, ["NULL"] * LIMIT, *offer)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE held") == LIMIT
     assert examined(plan) <= 10 * LIMIT
 

@@ -69,6 +69,22 @@ async def test_it_ticks_again_after_the_time_that_the_tick_answered() -> None:
     assert all(0.03 <= pause < 2 for pause in ticks.pauses)
 
 
+async def test_what_wakes_it_in_the_time_that_it_gives_others_is_one_tick() -> None:
+    ticks = Ticks()
+    loop = Loop("test", ticks, later=0.05)
+    loop.start()
+    await ticks.reach(1)
+    for _ in range(3):
+        loop.wake()
+        await asyncio.sleep(0.005)
+    assert ticks.count == 1
+    await ticks.reach(2)
+    assert ticks.pauses[0] >= 0.05
+    await asyncio.sleep(0.1)
+    await loop.stop()
+    assert ticks.count == 2
+
+
 async def test_it_is_woken() -> None:
     ticks = Ticks()
     loop = Loop("test", ticks)

@@ -82,7 +82,7 @@ def test_knows_its_executors_and_what_they_can_do() -> None:
 
 def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     storage = Storage([tmp_path_factory.getbasetemp()])
-    media = MediaExecutor(storage, Presets.load())
+    media, conform = MediaExecutor(storage, Presets.load()), ConformExecutor(storage, Presets.load())
     registry = Registry(
         {
             "file": FileExecutor(storage),
@@ -93,9 +93,9 @@ def test_every_shipped_step_has_an_executor_that_can_do_it(tmp_path_factory: pyt
             "thumbnail": ThumbnailExecutor(storage),
             "analysis": AnalysisExecutor(storage),
             "media": media,
-            "task": WholeExecutor(media),
+            "task": WholeExecutor(media, conform),
             "ingest": IngestExecutor(storage, Presets.load()),
-            "conform": ConformExecutor(storage, Presets.load()),
+            "conform": conform,
             "timeline": TimelineExecutor(storage, Presets.load()),
             "script": ScriptExecutor(no_task, no_access),
             "shell": ShellExecutor([]),

@@ -89,7 +89,7 @@ async def submit_jobs(call: Call) -> wire.SubmitJobsResponse:
                 NotificationRequest(asked, {"requestId": [call.request_id], "userData": [wanted.user_data or ""]})
                 if asked is not None
                 else NotificationRequest(),
-                origin=Origin(translate.FACE, sent, wanted.number),
+                origin=Origin(translate.FACE, sent, wanted.number, wanted.weight),
             )
             await call.services.commands.check(call.user, order.type, order.priority, order.data, order.asked)
         except (Fault, CallerError) as error:

@@ -137,6 +137,11 @@ class WantedOutput:
         """The priority of its job."""
         return core_priority(DEFAULT_PRIORITY if self.number is None else self.number)
 
+    @property
+    def weight(self) -> int:
+        """How far its number is above the one that its priority is shown as."""
+        return 0 if self.number is None else self.number - PRIORITIES[self.priority][0]
+
 
 def output(given: object, source: str) -> WantedOutput:
     """Read one output of ``Outputs``; placeholders in its object stand for the source's. Raises ``Fault``."""

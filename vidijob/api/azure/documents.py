@@ -16,7 +16,8 @@ TASK = shape(
     "Id:String Configuration!:String EndTime:DateTime ErrorDetails:[ErrorDetail] HistoricalEvents:[TaskHistoricalEvent] "
     "MediaProcessorId!:String Name!:String PerfMessage:String Priority!:Int32 Progress:Double RunningDuration:Double "
     "StartTime:DateTime State:Int32 TaskBody!:String Options!:Int32 EncryptionKeyId!:String EncryptionScheme!:String "
-    "EncryptionVersion!:String InitializationVector!:String",
+    "EncryptionVersion!:String InitializationVector!:String "
+    "TaskNotificationSubscriptions?!:[TaskNotificationSubscription]",
     "Tasks", "OutputMediaAssets:Asset InputMediaAssets:Asset",
 )  # fmt: skip
 ASSET = shape(
@@ -69,10 +70,18 @@ MODEL = Model(
     elements={
         one.name: one
         for one in (
-            shape("JobNotificationSubscription", "TargetJobState:Int32 NotificationEndPointId:String"),
+            shape("JobNotificationSubscription", "TargetJobState!:Int32 NotificationEndPointId!:String"),
+            shape(
+                "TaskNotificationSubscription",
+                "NotificationEndPointId!:String TargetTaskState!:Int32 IncludeTaskProgress!:Boolean",
+            ),
             shape("TaskHistoricalEvent", "Code:String Message:String TimeStamp:DateTime"),
             shape("ErrorDetail", "Code:String Message:String"),
         )
     },
-    functions={"CancelJob": "jobid"},
+    functions={
+        "CancelJob": ("jobid", "String", None),
+        "GetProtectionKeyId": ("contentKeyType", "Int32", "String"),
+        "GetProtectionKey": ("protectionKeyId", "String", "String"),
+    },
 )

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
-from vidijob.api.azure.translate import entity_id, priority_of, step_number
+from vidijob.api.azure.translate import CID, MPID, priority_of, step_number, weight
 from vidijob.binding import tree
 from vidijob.engine.records import NewRecord
 from vidijob.engine.submissions import Order
 from vidijob.errors import Invalid
 from vidijob.executors.names import uri_of
-from vidijob.jobs.graph import PlannedStep
-from vidijob.jobs.model import Origin, StepNumber, TaskDefinition
+from vidijob.jobs.model import Origin, Watch
+from vidijob.jobs.works import Making, Work, encoding, steps
 
-FACE = "azure"
+FACE, ASSET, FILE = "azure", "asset", "file"
+READ, WRITE = "_job_read", "_job_write"
+ACCOUNT = "vidijob"
 TYPE = "AZURE_MEDIA"
-_MOST_TASKS = 50
+_MOST_TASKS = _MOST_ASSETS = 50
 MOST_NAME, _LONGEST_CONFIGURATION = 4000, 100_000
 #: A task goes on although another one has failed.
 _DO_NOT_CANCEL = 4
-_ASSET = re.compile(r"\s*(Job|Task)(Input|Output)Asset\((\d{1,3})\)\s*")
+_ASSET = re.compile(r"\s*(?:Job|Task)(Input|Output)Asset\((\d{1,3})\)\s*")
 _HEIGHT = re.compile(r"(?<!\d)(\d{3,4})p", re.IGNORECASE)
 _UNFIT = re.compile(r"[^\w.-]+")
 #: What encodes here, by the names and ids that clients know.
@@ -48,14 +48,31 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a task reads: an asset that goes into the job, or one that another task makes."""
+
+    of_job: bool
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBody:
+    """What a task reads, and what it makes: by the number of each output, how it is to be called."""
+
+    inputs: Sequence[Read]
+    outputs: Mapping[int, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Made:
     """An asset that a task makes."""
 
     id: UUID
-    task: int
     name: str
     options: int
     file: Path
+    #: What is to be made, as job data of a transcode has it.
+    encoding: str
 
 
 def folder(root: Path, asset: UUID) -> Path:
@@ -63,90 +80,86 @@ def folder(root: Path, asset: UUID) -> Path:
     return root / "azure" / f"asset-{asset}"
 
 
+def check_name(name: str) -> None:
+    """Raise ``Invalid`` for what no job can be called."""
+    if len(name) > MOST_NAME:
+        raise Invalid("Name", f"The Name of a job has at most {MOST_NAME} characters.")
+
+
 def job_order(
-    values: Mapping[str, Any],
-    tasks: Sequence[Mapping[str, Any]],
-    inputs: Sequence[Source],
-    root: Path,
-    owner: str,
-    account: str,
+    values: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]], inputs: Sequence[Source], root: Path, owner: str
 ) -> Order:
     """Return the order of a job; raises ``Invalid`` for what cannot be carried out."""
     if not 1 <= len(tasks) <= _MOST_TASKS:
         raise Invalid("Tasks", f"A job has 1 to {_MOST_TASKS} tasks; this one has {len(tasks)}.")
-    if len(values.get("Name") or "") > MOST_NAME:
-        raise Invalid("Name", f"The Name of a job has at most {MOST_NAME} characters.")
+    check_name(values.get("Name") or "")
     bodies = [read_body(task.get("TaskBody") or "") for task in tasks]
     made: dict[int, _Made] = {}
-    for place, (_, output, attributes) in enumerate(bodies):
-        if output in made:
-            raise Invalid("TaskBody", f"JobOutputAsset({output}) is made by two tasks.")
-        made[output] = _made(place, attributes, tasks[place], bodies[place], inputs, root)
-    needs = {place: _producers(place, body[0], made, len(inputs)) for place, body in enumerate(bodies)}
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError:
-        raise Invalid("TaskBody", "The tasks wait for each other in a circle.") from None
-    sources = [_uri(body[0], made, inputs) for body in bodies]
-    outputs = [made[body[1]] for body in bodies]
-    steps = [
-        PlannedStep(
-            TaskDefinition(
-                StepNumber(step_number(place)),
-                (task.get("Name") or PROCESSORS[_processor(task)][0])[:200],
-                "task",
-                "run",
-                critical=not (task.get("Options") or 0) & _DO_NOT_CANCEL,
-                metadata={"order": json.dumps(_work(task, sources[place], outputs[place].file))},
-            ),
-            len(needs[place]),
-            None,
-            tuple(StepNumber(step_number(other)) for other in needs if place in needs[other]),
-            (),
+    for place, (task, body) in enumerate(zip(tasks, bodies, strict=True)):
+        for number, one in _outputs(place, task, body, inputs, root):
+            if made.setdefault(number, one) is not one:
+                raise Invalid("TaskBody", f"JobOutputAsset({number}) is made by two tasks.")
+    assets = [[_source(one, inputs, made) for one in body.inputs] for body in bodies]
+    works = [
+        Work(
+            step_number(place),
+            task.get("Name") or PROCESSORS[_processor(task)][0],
+            [source.uri for source in read],
+            [Making(uri_of(made[number].file), made[number].encoding) for number in body.outputs],
+            critical=not (task.get("Options") or 0) & _DO_NOT_CANCEL,
         )
-        for place, task in enumerate(tasks)
+        for place, (task, body, read) in enumerate(zip(tasks, bodies, assets, strict=True))
     ]
+    outputs = [made[number] for body in bodies for number in body.outputs]
     document = {
         **{name: value for name, value in values.items() if value is not None},
         "Name": values.get("Name") or "",
         "InputMediaAssets": [str(source.id) for source in inputs],
         "OutputMediaAssets": [str(one.id) for one in outputs],
         "Tasks": [
-            {**task, "Inputs": [str(_asset(body[0], made, inputs))], "Outputs": [str(made[body[1]].id)]}
-            for task, body in zip(tasks, bodies, strict=True)
+            {
+                **task,
+                "InputMediaAssets": [str(one.id) for one in read],
+                "OutputMediaAssets": [str(made[number].id) for number in body.outputs],
+            }
+            for task, body, read in zip(tasks, bodies, assets, strict=True)
         ],
     }
     number = values.get("Priority") or 0
+    followed = [one for task in tasks for one in task.get("TaskNotificationSubscriptions") or ()]
+    watch = Watch.STATES if followed or values.get("JobNotificationSubscriptions") else Watch.NONE
     return Order(
         TYPE,
         priority_of(number),
         {"sourceUri": [source.uri for source in inputs], "destinationUri": [uri_of(one.file) for one in outputs]},
-        origin=Origin(FACE, document, number),
-        steps=steps,
-        watched=bool(values.get("JobNotificationSubscriptions")),
-        records=[record for one in outputs for record in _records(one, owner, account)],
+        origin=Origin(FACE, document, number, weight(number)),
+        steps=steps(works),
+        watch=Watch.PROGRESS if any(one.get("IncludeTaskProgress") for one in followed) else watch,
+        records=[record for one in outputs for record in _records(one, owner)],
     )
 
 
-def read_body(text: str) -> tuple[tuple[str, int], int, Mapping[str, str]]:
-    """Return what a task reads (``Input`` or ``Output`` of the job, and which), what it makes, and how that is to be called."""
+def read_body(text: str) -> TaskBody:
+    """Return what a task reads and makes; raises ``Invalid``."""
     if not text.strip():
         raise Invalid("TaskBody", "The TaskBody of a task says what it reads and what it makes; it is missing.")
     # It may claim to be UTF-16; inside of a text it is not.
     root = tree.read(text.strip().encode(), encoding="utf-8")
-    found: dict[str, list[tuple[str, int, Mapping[str, str]]]] = {"inputAsset": [], "outputAsset": []}
+    inputs: list[Read] = []
+    outputs: dict[int, Mapping[str, str]] = {}
     for child in root.children:
         match = _ASSET.fullmatch(child.text)
-        if child.name not in found or match is None:
-            raise Invalid("TaskBody", f"{child.name[:50]} of a taskBody cannot be {child.text[:100]!r}.")
-        found[child.name].append((match[2], int(match[3]), child.attributes))
-    if root.name != "taskBody" or len(found["inputAsset"]) != 1 or len(found["outputAsset"]) != 1:
-        raise Invalid("TaskBody", "A taskBody has one inputAsset and one outputAsset here.")
-    ((kind, number, _),) = found["inputAsset"]
-    ((made, output, attributes),) = found["outputAsset"]
-    if made != "Output":
-        raise Invalid("TaskBody", "The outputAsset of a taskBody is JobOutputAsset(n).")
-    return (kind, number), output, attributes
+        if child.name == "inputAsset" and match is not None:
+            inputs.append(Read(match[1] == "Input", int(match[2])))
+        elif (
+            child.name == "outputAsset" and match is not None and match[1] == "Output" and int(match[2]) not in outputs
+        ):
+            outputs[int(match[2])] = child.attributes
+        else:
+            raise Invalid("TaskBody", f"{child.name[:50]} of a taskBody cannot be {child.text[:100]!r} here.")
+    if root.name != "taskBody" or not (1 <= len(inputs) <= _MOST_ASSETS and 1 <= len(outputs) <= _MOST_ASSETS):
+        raise Invalid("TaskBody", f"A taskBody has 1 to {_MOST_ASSETS} inputAsset and as many outputAsset.")
+    return TaskBody(inputs, outputs)
 
 
 def read_template(text: str) -> list[tuple[str, str]]:
@@ -165,65 +178,48 @@ def read_template(text: str) -> list[tuple[str, str]]:
     return bodies
 
 
-def _producers(place: int, needed: tuple[str, int], made: Mapping[int, _Made], inputs: int) -> tuple[int, ...]:
-    kind, number = needed
-    if kind == "Input":
-        if number >= inputs:
-            raise Invalid("TaskBody", f"JobInputAsset({number}) is not there: the job has {inputs} input assets.")
-        return ()
-    if number not in made:
-        raise Invalid("TaskBody", f"JobOutputAsset({number}) is made by no task.")
-    return (made[number].task,)
+def _source(one: Read, inputs: Sequence[Source], made: Mapping[int, _Made]) -> Source:
+    if not one.of_job:
+        if one.number not in made:
+            raise Invalid("TaskBody", f"JobOutputAsset({one.number}) is made by no task.")
+        return Source(made[one.number].id, uri_of(made[one.number].file))
+    if one.number >= len(inputs):
+        raise Invalid("TaskBody", f"JobInputAsset({one.number}) is not there: the job has {len(inputs)} input assets.")
+    return inputs[one.number]
 
 
-def _uri(needed: tuple[str, int], made: Mapping[int, _Made], inputs: Sequence[Source]) -> str:
-    kind, number = needed
-    return inputs[number].uri if kind == "Input" else uri_of(made[number].file)
+def _outputs(
+    place: int, task: Mapping[str, Any], body: TaskBody, inputs: Sequence[Source], root: Path
+) -> Iterator[tuple[int, _Made]]:
+    """Yield what a task makes, by its numbers: each as the preset says, or where that has as many sizes, one in each, the largest
+    first.
+    """
+    first = body.inputs[0]
+    stem = f"output-{min(body.outputs)}"
+    if first.of_job and first.number < len(inputs):
+        stem = PurePosixPath(unquote(urlsplit(inputs[first.number].uri).path)).stem or stem
+    for turn, (number, attributes) in enumerate(body.outputs.items()):
+        made, extension = _encoding(task, turn, len(body.outputs))
+        id, options = uuid4(), attributes.get("assetCreationOptions", "0")
+        name = _UNFIT.sub("_", f"{stem}_{place}")[:100].lstrip(".") + f".{extension}"
+        asset = attributes.get("assetName") or f"JobOutputAsset({number})"
+        kind = int(options) if options.isascii() and options.isdecimal() and len(options) < 6 else 0
+        yield number, _Made(id, asset, kind, folder(root, id) / name, made)
 
 
-def _asset(needed: tuple[str, int], made: Mapping[int, _Made], inputs: Sequence[Source]) -> UUID:
-    kind, number = needed
-    return inputs[number].id if kind == "Input" else made[number].id
-
-
-def _made(
-    place: int,
-    attributes: Mapping[str, str],
-    task: Mapping[str, Any],
-    body: tuple[tuple[str, int], int, Mapping[str, str]],
-    inputs: Sequence[Source],
-    root: Path,
-) -> _Made:
-    (kind, number), output, _ = body
-    stem = f"output-{output}"
-    if kind == "Input" and number < len(inputs):
-        stem = PurePosixPath(unquote(urlsplit(inputs[number].uri).path)).stem or stem
-    _, extension = _encoding(task)
-    id = uuid4()
-    name = _UNFIT.sub("_", f"{stem}_{place}")[:100].lstrip(".") + f".{extension}"
-    options = attributes.get("assetCreationOptions", "0")
-    return _Made(
-        id,
-        place,
-        attributes.get("assetName") or f"JobOutputAsset({output})",
-        int(options) if options.isascii() and options.isdecimal() and len(options) < 6 else 0,
-        folder(root, id) / name,
-    )
-
-
-def _records(made: _Made, owner: str, account: str) -> list[NewRecord]:
-    asset = asset_document({"Options": made.options}, made.file.parent, account)
-    file = {"ParentAssetId": entity_id("cid", made.id), "IsPrimary": True, "ContentFileSize": 0}
+def _records(made: _Made, owner: str) -> list[NewRecord]:
+    asset = asset_document({"Options": made.options}, made.file.parent)
+    file = {"ParentAssetId": CID.of(made.id), "IsPrimary": True, "ContentFileSize": 0}
     return [
-        NewRecord(FACE, "asset", made.name, owner, asset, id=made.id),
-        NewRecord(FACE, "file", made.file.name, owner, file, parent=made.id, id=uuid4()),
+        NewRecord(FACE, ASSET, made.name, owner, asset, id=made.id),
+        NewRecord(FACE, FILE, made.file.name, owner, file, parent=made.id, id=uuid4()),
     ]
 
 
-def asset_document(values: Mapping[str, Any], where: Path, account: str) -> dict[str, Any]:
+def asset_document(values: Mapping[str, Any], where: Path) -> dict[str, Any]:
     """Return what is kept of an asset whose files lie in a folder."""
     return {
-        "State": 0, "AlternateId": None, "Options": 0, "FormatOption": 0, "StorageAccountName": account,
+        "State": 0, "AlternateId": None, "Options": 0, "FormatOption": 0, "StorageAccountName": ACCOUNT,
         **{name: value for name, value in values.items() if name != "Name"},
         "Uri": uri_of(where),
     }  # fmt: skip
@@ -231,38 +227,26 @@ def asset_document(values: Mapping[str, Any], where: Path, account: str) -> dict
 
 def _processor(task: Mapping[str, Any]) -> UUID:
     text = str(task.get("MediaProcessorId"))
-    id = next((id for id in PROCESSORS if text.lower() == entity_id("mpid", id).lower()), None)
+    id = next((id for id in PROCESSORS if text.lower() == MPID.of(id).lower()), None)
     if id is None:
         raise Invalid("MediaProcessorId", f"There is no media processor {text[:100]}; see MediaProcessors.")
     return id
 
 
-def _work(task: Mapping[str, Any], source: str, destination: Path) -> dict[str, list[str]]:
-    """Return the job data of the work that a task is."""
-    order, _ = _encoding(task)
-    # The folder is the asset's own: what an attempt that was killed has left there is in nobody's way.
-    return {
-        "sourceUri": [source],
-        "destinationUri": [uri_of(destination)],
-        "transcodeJob": [order],
-        "overwrite": ["true"],
-    }
-
-
-def _encoding(task: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the order that a Configuration means, and how the file ends: the name of a preset, or one in XML or JSON."""
+def _encoding(task: Mapping[str, Any], turn: int, outputs: int) -> tuple[str, str]:
+    """Return the order that a Configuration means for one of the outputs, and how the file ends: the name of a preset, or one in
+    XML or JSON.
+    """
     text = str(task.get("Configuration") or "")
     if len(text) > _LONGEST_CONFIGURATION:
         raise Invalid("Configuration", f"A Configuration has at most {_LONGEST_CONFIGURATION} characters.")
     _processor(task)
     name = text.strip()[:200]
     if name.upper().startswith("AAC") or "audio" in name.lower()[:40]:
-        return json.dumps({"container": "m4a", "audio": {"codec": "aac"}}), "m4a"
-    height = _HEIGHT.search(name)
-    pixels = int(height[1]) if height else next(iter(_heights(text)), None)
-    size = {} if pixels is None or not 2 <= pixels <= 4320 else {"height": pixels // 2 * 2}
-    video = {"codec": "libx264", "options": {"preset": "veryfast"}, **size}
-    return json.dumps({"container": "mp4", "video": video, "audio": {"codec": "aac"}}), "mp4"
+        return encoding("m4a", picture=False), "m4a"
+    height, sizes = _HEIGHT.search(name), _heights(text)
+    pixels = int(height[1]) if height else sizes[turn if len(sizes) == outputs else 0] if sizes else 0
+    return encoding("mp4", pixels // 2 * 2 if 2 <= pixels <= 4320 else None), "mp4"
 
 
 def _heights(text: str) -> list[int]:

@@ -13,47 +13,50 @@ A job's state follows from that of the core and from how far it has ever come, s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 from uuid import UUID
 
 from vidijob.engine.listings import JobRow
-from vidijob.engine.records import Record
-from vidijob.errors import Invalid, NotFound
+from vidijob.engine.operations import Operation
+from vidijob.errors import Invalid
 from vidijob.jobs.expressions import (
     Among,
-    Applied,
     Comparison,
     Expression,
     Field,
-    Junction,
     Kind,
     Literal,
     Negation,
     Sign,
-    evaluate,
+    mapped,
+    spread,
+    turned,
 )
+from vidijob.jobs.following import States
 from vidijob.jobs.identity import Uuids
-from vidijob.jobs.model import Attempt, Event, Job, Priority
-from vidijob.jobs.states import ENDED, JobState, StepState
+from vidijob.jobs.model import Attempt, Event, Job, JobId, Priority, StepNumber
+from vidijob.jobs.states import JobState, StepState
+from vidijob.odata.keys import Key
 from vidijob.odata.shapes import Row
 
 NAMES = ("Queued", "Scheduled", "Processing", "Finished", "Error", "Canceled", "Canceling")
 _QUEUED, _SCHEDULED, _PROCESSING, _FINISHED, _ERROR, _CANCELED, _CANCELING = range(7)
 #: What nothing comes after.
 FINAL = (_FINISHED, _ERROR, _CANCELED)
+#: Up to here a job can be canceled.
+RUNNING = _PROCESSING
 
 _J, _S = JobState, StepState
 #: (state, stage) → state; a stage is 0: never admitted, 1: admitted, 2: a step has begun.
+STAGES = (0, 1, 2)
 JOB_STATES: Mapping[tuple[JobState, int], int] = {
-    **{(state, stage): stage for state in (_J.READY, _J.HOLD) for stage in (0, 1, 2)},
-    **{(state, stage): max(stage, 1) for state in (_J.WAITING, _J.STARTED, _J.VIDINET_JOB) for stage in (0, 1, 2)},
+    **{(state, stage): stage for state in (_J.READY, _J.HOLD) for stage in STAGES},
+    **{(state, stage): max(stage, 1) for state in (_J.WAITING, _J.STARTED, _J.VIDINET_JOB) for stage in STAGES},
     **{
         (state, stage): number
-        for stage in (0, 1, 2)
+        for stage in STAGES
         for state, number in (
             (_J.FINISHED, _FINISHED), (_J.FINISHED_WARNING, _FINISHED), (_J.FAILED_TOTAL, _ERROR),
             (_J.ABORTED, _CANCELED), (_J.ABORTED_PENDING, _CANCELING),
@@ -70,11 +73,17 @@ STEP_STATES: Mapping[StepState, int] = {
 PRIORITIES: Mapping[Priority, int] = {
     Priority.LOWEST: -20, Priority.LOW: -10, Priority.MEDIUM: 0, Priority.HIGH: 10, Priority.HIGHEST: 20, Priority.IMMEDIATE: 100,
 }  # fmt: skip
+#: State of the core → what it may be, by the stage.
+_STATES_OF = {state.value: {JOB_STATES[state, stage] for stage in STAGES} for state in JobState}
 #: As the statement of a list takes the two.
 STATES_IN_SQL = {f"{state.value}/{stage}": number for (state, stage), number in JOB_STATES.items()}
 PRIORITIES_IN_SQL = {priority.value: number for priority, number in PRIORITIES.items()}
 
-_ID = re.compile(r"nb:(?P<kind>[a-z]+):UUID:(?P<uuid>[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
+#: The links of a job, and of a task, to assets.
+ASSETS_OF_JOB = ("InputMediaAssets", "OutputMediaAssets")
+#: The ids of what is no record.
+JID, TID, CID = Key("Jobs", "nb:jid:UUID:"), Key("Tasks", "nb:tid:UUID:"), Key("Assets", "nb:cid:UUID:")
+MPID, OPID = Key("MediaProcessors", "nb:mpid:UUID:"), Key("Operations", "nb:opid:UUID:")
 #: The key of a job's only step, where it came through another face.
 _WHOLE = 0
 
@@ -86,78 +95,47 @@ def priority_of(number: int) -> Priority:
     return Priority.LOW if -20 < number < 0 else bands[-1]
 
 
-def entity_id(kind: str, uuid: UUID) -> str:
-    """Return the id of an entity of a kind: ``jid``, ``tid``, ``cid``, …."""
-    return f"nb:{kind}:UUID:{uuid}"
-
-
-def parse_id(text: str, kind: str) -> UUID:
-    """Read the id of an entity of a kind, which may be percent-encoded; raises ``NotFound`` for what none can be."""
-    match = _ID.fullmatch(unquote(text).strip())
-    if match is None or match["kind"] != kind:
-        raise NotFound(kind, text[:100])
-    return UUID(match["uuid"])
-
-
-def linked(url: object, kind: str) -> UUID:
-    """Return the id in the address of an entity, whichever host it names, and however often it is percent-encoded."""
-    match = _ID.search(unquote(unquote(str(url))))
-    if match is None or match["kind"] != kind:
-        raise Invalid("links", f"{str(url)[:200]!r} leads to no entity whose id begins with nb:{kind}:UUID:.")
-    return UUID(match["uuid"])
+def weight(number: int) -> int:
+    """Return how far a number is above the one that its band is shown as."""
+    return number - PRIORITIES[priority_of(number)]
 
 
 def job_condition(expression: Expression, uuids: Uuids) -> Expression:
     """Return a condition on jobs as the store can ask it: an id becomes a number, a state those of the core."""
-    match expression:
-        case Comparison(sign=sign, left=Literal() as literal, right=Field(name="Id" | "State") as field):
-            turned = {
-                Sign.LESS: Sign.MORE,
-                Sign.MORE: Sign.LESS,
-                Sign.AT_LEAST: Sign.AT_MOST,
-                Sign.AT_MOST: Sign.AT_LEAST,
-            }
-            return job_condition(Comparison(turned.get(sign, sign), field, literal), uuids)
-        case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
-            match = _ID.fullmatch(value) if isinstance(value, str) else None
-            number = uuids.job(UUID(match["uuid"])) if match and match["kind"] == "jid" else None
-            same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
-            return same if sign is Sign.EQUAL else Negation(same)
-        case Comparison(left=Field(name="State"), right=Literal()):
-            numbers = {number for number in range(7) if evaluate(expression, {"State": float(number)})}
-            possible = {state for (state, _), number in JOB_STATES.items() if number in numbers}
-            sure = {state for state in possible if all(JOB_STATES[state, stage] in numbers for stage in (0, 1, 2))}
-            among = Among(Field("JobState", Kind.TEXT), tuple(sorted(possible)))
-            return among if sure == possible else Junction(True, (among, expression))
-        case Junction(all=every, parts=parts):
-            return Junction(every, tuple(job_condition(part, uuids) for part in parts))
-        case Negation(of=of):
-            return Negation(job_condition(of, uuids))
-        case Comparison(left=left, right=right, sign=sign):
-            return Comparison(sign, job_condition(left, uuids), job_condition(right, uuids))
-        case Field(name="Id"):
-            raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
-        case Applied(texts=texts, function=function):
-            return Applied(function, tuple(job_condition(text, uuids) for text in texts))
-        case Literal() | Field() | Among():
-            return expression
+
+    def change(part: Expression) -> Expression | None:
+        match part:
+            case Comparison(left=Literal(), right=Field(name="Id" | "State")):
+                return job_condition(turned(part), uuids)
+            case Comparison(sign=Sign.EQUAL | Sign.UNEQUAL as sign, left=Field(name="Id"), right=Literal(value=value)):
+                uuid = JID.read(value)
+                number = uuids.job(uuid) if uuid is not None else None
+                same = Among(Field("Id", Kind.NUMBER), (str(number or 0),))
+                return same if sign is Sign.EQUAL else Negation(same)
+            case Comparison(left=Field(name="State"), right=Literal()):
+                return spread(part, "State", _STATES_OF, Field("JobState", Kind.TEXT))
+            case Field(name="Id"):
+                raise Invalid("$filter", "The Id of a job can be compared with a value by eq and ne only.")
+            case _:
+                return None
+
+    return mapped(expression, change)
 
 
-def job_row(row: JobRow, uuids: Uuids, *, milliseconds: bool = False) -> Row:
-    """Return a job as an entity; a duration is in seconds, as the page says, or in milliseconds, as later ones do."""
+def job_row(row: JobRow, uuids: Uuids, unit: float = 1) -> Row:
+    """Return a job as an entity; ``unit`` is how many units of a duration a second has."""
     job, document = row.job, row.document or {}
     return {
-        "Id": entity_id("jid", uuids.of_job(job.id)),
+        "Id": JID.of(uuids.of_job(job.id)),
         "Name": document.get("Name", job.type),
         "Created": job.started,
         "LastModified": row.changed or job.started,
         "EndTime": job.finished,
         "Priority": PRIORITIES[job.priority] if row.number is None else row.number,
-        "RunningDuration": _duration(row.began, job.finished, row.changed) * (1000 if milliseconds else 1),
+        "RunningDuration": _duration(row.began, job.finished, row.changed) * unit,
         "StartTime": row.began,
         "State": JOB_STATES[job.state, row.stage],
-        "TemplateId": document.get("TemplateId"),
-        "JobNotificationSubscriptions": document.get("JobNotificationSubscriptions", ()),
+        **{name: document.get(name) for name in ("TemplateId", "JobNotificationSubscriptions", *ASSETS_OF_JOB)},
     }
 
 
@@ -166,42 +144,56 @@ def _duration(began: datetime | None, ended: datetime | None, now: datetime | No
     return 0.0 if began is None or until is None else max((until - began).total_seconds(), 0.0)
 
 
-def task_rows(row: JobRow, job: Job, events: Sequence[Event], uuids: Uuids) -> list[Row]:
+def task_rows(row: JobRow, job: Job, events: Sequence[Event], uuids: Uuids, unit: float = 1) -> list[Row]:
     """Return the tasks of a job: its steps, where it was submitted as such, or one for a job of another face."""
-    tasks = (row.document or {}).get("Tasks")
+    tasks, state = (row.document or {}).get("Tasks"), JOB_STATES[job.state, row.stage]
     if tasks is None:
-        whole = {"Name": job.type, "Configuration": job.type, "TaskBody": "", "State": JOB_STATES[job.state, row.stage]}
-        return [_task(whole, task_uuid(uuids, job, _WHOLE), job, list(job.log or ()), events, row.number or 0)]
+        whole = {"Name": job.type, "Configuration": job.type, "TaskBody": "", "Priority": row.number, "State": state}
+        return [_task(whole, task_uuid(uuids, job.id, _WHOLE), state, list(job.log or ()), events, unit)]
     found = []
     for place, task in enumerate(tasks):
         number = step_number(place)
         log = [attempt for attempt in job.log or () if attempt.step == number]
         mine = [event for event in events if event.step == number]
-        found.append(_task(task, task_uuid(uuids, job, number), job, log, mine, task.get("Priority", 0)))
+        found.append(_task(task, task_uuid(uuids, job.id, number), state, log, mine, unit))
     return found
 
 
-def step_number(place: int) -> int:
+def step_number(place: int) -> StepNumber:
     """Return the number of the step that a task becomes."""
-    return 10 * (place + 1)
+    return StepNumber(10 * (place + 1))
 
 
-def task_uuid(uuids: Uuids, job: Job, step: int) -> UUID:
+def of_job(state: int, event: Event) -> int:
+    """Return what the state of a job becomes by an event, of its own or of a step."""
+    if event.step is not None:
+        return _PROCESSING if event.new.startswith("STARTED") else state
+    if event.new not in JobState.__members__:
+        return state
+    stage = min(state, 2) if event.new != "STARTED" else max(min(state, 2), 1)
+    return JOB_STATES[JobState(event.new), stage]
+
+
+def task_uuid(uuids: Uuids, job: JobId, step: int) -> UUID:
     """Return the id of a task: it tells of which job it is the step."""
-    return uuids.of("task", job.id << 16 | step)
+    return uuids.of("task", job << 16 | step)
+
+
+def task_state(step: int, job: int) -> int:
+    """Return the state of a task by that of its step alone and by that of its job."""
+    if step == _ERROR and job in (_CANCELED, _CANCELING):
+        # It ended because it was told to.
+        return _CANCELED
+    if step in FINAL:
+        return step
+    # It is not to be carried out any more.
+    return _CANCELED if job in FINAL else _CANCELING if job == _CANCELING else step
 
 
 def _task(
-    task: Mapping[str, Any], uuid: UUID, job: Job, log: Sequence[Attempt], events: Sequence[Event], priority: int
+    task: Mapping[str, Any], uuid: UUID, job: int, log: Sequence[Attempt], events: Sequence[Event], unit: float
 ) -> Row:
-    state = task.get("State", STEP_STATES[log[-1].state] if log else _QUEUED)
-    if job.state in (JobState.ABORTED, JobState.ABORTED_PENDING) and state == _ERROR:
-        # It ended because it was told to.
-        state = _CANCELED
-    elif state not in FINAL:
-        # It was not to be carried out any more.
-        over = job.state in ENDED
-        state = _CANCELED if over else _CANCELING if job.state is JobState.ABORTED_PENDING else state
+    state = task_state(task.get("State", STEP_STATES[log[-1].state] if log else _QUEUED), job)
     began = next((event.at for event in events if event.new.startswith("STARTED")), None)
     ended = events[-1].at if events and state in FINAL else None
     progress = log[-1].progress if log else None
@@ -211,13 +203,13 @@ def _task(
         "Options": 0,
         "MediaProcessorId": None,
         **task,
-        "Id": entity_id("tid", uuid),
-        "Priority": priority,
+        "Id": TID.of(uuid),
+        "Priority": task.get("Priority") or 0,
         "State": state,
         "Progress": 100.0 if state == _FINISHED else min(percent, 100.0),
         "ErrorDetails": [_detail(attempt) for attempt in failed[-1:]] if state == _ERROR else [],
         "HistoricalEvents": [{**_detail(attempt), "TimeStamp": attempt.at} for attempt in failed],
-        "RunningDuration": _duration(began, ended, events[-1].at if events else None),
+        "RunningDuration": _duration(began, ended, events[-1].at if events else None) * unit,
         "StartTime": began,
         "EndTime": ended,
     }
@@ -230,34 +222,16 @@ def _detail(attempt: Attempt) -> Row:
     return {"Code": code, "Message": attempt.error or ""}
 
 
-def record_row(record: Record, kind: str) -> Row:
-    """Return what is kept as an entity."""
-    about = {
-        "Id": entity_id(kind, record.id),
-        "Name": record.name,
-        "Created": record.created,
-        "LastModified": record.changed,
-    }
-    return {**record.document, **about}
-
-
-def operation_row(job: Job, uuid: UUID, target: str) -> Row:
-    """Return the operation that a job is."""
-    state = {True: "InProgress"}.get(job.state not in ENDED, "Failed")
-    if job.state in (JobState.FINISHED, JobState.FINISHED_WARNING):
-        state = "Succeeded"
-    message = next(iter(job.data.get("errorMessage", ())), None) or (
-        "The operation was canceled." if state == "Failed" else None
-    )
-    code = None
-    if state == "Failed":
-        code = next((code for words, code in _FAILURES if words in (message or "")), "BadRequest")
+def operation_row(operation: Operation, uuid: UUID) -> Row:
+    """Return an operation as an entity."""
+    reason = operation.reason
+    code = next((code for words, code in _FAILURES if words in (reason or "")), "BadRequest")
     return {
-        "Id": entity_id("opid", uuid),
-        "State": state,
-        "TargetEntityId": target,
-        "ErrorCode": code,
-        "ErrorMessage": message if state == "Failed" else None,
+        "Id": OPID.of(uuid),
+        "State": {None: "InProgress", True: "Succeeded", False: "Failed"}[operation.succeeded],
+        "TargetEntityId": operation.target,
+        "ErrorCode": None if reason is None else code,
+        "ErrorMessage": reason,
     }
 
 
@@ -267,4 +241,9 @@ _FAILURES = (
     ("longer than", "Timeout"),
     ("vanished", "InternalError"),
     ("canceled", "InvalidOperation"),
+)
+
+#: As jobs and tasks are told of.
+TOLD = States(
+    NAMES, (0, 1, 2, 4, 4, 4, 3), of_job, {state.value: number for state, number in STEP_STATES.items()}, task_state
 )

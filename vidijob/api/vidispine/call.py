@@ -21,7 +21,7 @@ from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.external_ids import ExternalIds, possible
-from vidijob.errors import Invalid, RoleMissing, Unreadable, VidijobError
+from vidijob.errors import Invalid, NotAuthenticated, RoleMissing, Unavailable, Unreadable, VidijobError
 from vidijob.web import addresses, auth, keys, versions
 from vidijob.web.kept import Kept
 from vidijob.web.keys import Services
@@ -116,6 +116,20 @@ class Call:
         """Tell whether the client says that it has an answer already; ``None`` where it says of none."""
         named = self._request.headers.get("If-None-Match")
         return None if named is None else versions.known(named, versions.tag(body))
+
+    @property
+    def last_event_id(self) -> str | None:
+        """Return where a client wants to go on that was cut off (the header of server-sent events)."""
+        return self._request.headers.get("Last-Event-ID") or None
+
+    async def still_has(self, role: str) -> bool:
+        """Tell whether the login of a request that lasts is still good, and its user still has a role."""
+        try:
+            return (await auth.identify(self.services.accounts, self._request.headers)).has(role)
+        except (NotAuthenticated, RoleMissing):
+            return False
+        except Unavailable:
+            return True
 
     @property
     def sends(self) -> Form | None:

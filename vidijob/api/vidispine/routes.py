@@ -7,6 +7,7 @@ from aiohttp import web
 from vidijob.api.vidispine import (
     administration,
     callbacks,
+    events,
     external_ids,
     imports,
     jobs,
@@ -100,6 +101,7 @@ TABLE: RouteTable[Handler] = RouteTable(
         Route("GET", "/job", search.listing, "_job_read", _ALSO_TEXT),
         Route("PUT", "/job/search", search.search, "_job_search", _ALSO_TEXT),
         Route("DELETE", "/job", jobs.delete, "_job_write"),
+        Route("GET", "/job/events", events.follow, events.ROLE, (Form.EVENTS,)),
         Route("GET", "/job/{id}", jobs.get, "_job_read", _ALSO_TEXT),
         Route("PUT", "/job/{id}", jobs.change, "_job_write"),
         Route("DELETE", "/job/{id}", jobs.abort, "_job_write"),

@@ -1,7 +1,9 @@
-"""The executor ``task``: a whole transcode as one step, whose order stands in the step's metadata instead of the job's data, so
-that several of them can be steps of one job, each with its source and its result.
+"""The executor ``task``: whole transcodes as one step, whose orders stand in the step's metadata instead of the job's data, so
+that several such steps can be in one job, each with its sources and its results. An order with several sources puts them together,
+one after the other.
 
-Metadata: ``order``, job data of TRANSCODE as JSON. Data out: ``vidijob_fileUri-STEP`` and ``vidijob_fileSize-STEP``.
+Metadata: ``order``, job data of TRANSCODE or of CONFORM as JSON, or a list of such, which are carried out one after the other. Data
+out: ``vidijob_fileUri-STEP`` and ``vidijob_fileSize-STEP``.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from vidijob.executors.base import Done, Fail, Outcome, ProgressUnit, StepContext, SubTask, Wait
+from vidijob.executors.base import Done, Executor, Fail, Outcome, ProgressUnit, StepContext, SubTask, Wait
 from vidijob.executors.media.executor import MediaExecutor
 from vidijob.jobs.model import JobData, Priority
 
 #: What a transcode consists of.
-_PIECES = ("setUp", "checkSource", "transcode", "checkResult", "finish")
+_TRANSCODE = ("setUp", "checkSource", "transcode", "checkResult", "finish")
+#: What putting files together consists of.
+_CONFORM = ("setUp", "checkSources", "transcode", "checkResult", "finish")
 _TOLD = ("fileUri", "fileSize")
 
 
@@ -25,25 +29,39 @@ class WholeExecutor:
     short: frozenset[str] = frozenset()
     problems = MediaExecutor.problems
 
-    def __init__(self, media: MediaExecutor) -> None:
+    def __init__(self, media: MediaExecutor, conform: Executor) -> None:
         self._media = media
+        self._conform = conform
 
     async def run(self, step: StepContext) -> Outcome:
         """Carry out one attempt: whatever becomes of it, nothing is left half done."""
         try:
-            data: dict[str, Sequence[str]] = dict(json.loads(step.metadata.get("order", "")))
-        except ValueError:
+            given = json.loads(step.metadata.get("order", ""))
+            orders = [dict(order) for order in (given if isinstance(given, list) else [given])]
+        except (ValueError, TypeError):
             return Fail("The step's metadata has no order that can be read; submit the job again.")
+        told: dict[str, list[str]] = {key: [] for key in _TOLD}
+        for turn, order in enumerate(orders):
+            outcome, data = await self._one(step, order, turn / len(orders), 1 / len(orders))
+            if not isinstance(outcome, Done):
+                return _without_data(outcome)
+            for key, values in told.items():
+                values += data.get(key, ())
+        return Done({f"vidijob_{key}-{step.step}": values for key, values in told.items()})
+
+    async def _one(self, step: StepContext, data: JobData, before: float, part: float) -> tuple[Outcome, JobData]:
+        several = len(data.get("sourceUri", ())) > 1
+        executor: Executor = self._conform if several else self._media
         outcome: Outcome = Done()
         try:
-            for method in _PIECES:
-                outcome = await self._media.run(_Piece(step, method, data))
+            for method in _CONFORM if several else _TRANSCODE:
+                outcome = await executor.run(_Piece(step, method, data, before, part))
                 if not isinstance(outcome, Done):
-                    return _without_data(outcome)
+                    break
                 data = {key: value for key, value in {**data, **outcome.data}.items() if value is not None}
         finally:
-            await self._media.run(_Piece(step, "cleanUp", data))
-        return Done({f"vidijob_{key}-{step.step}": data.get(key, ()) for key in _TOLD})
+            await executor.run(_Piece(step, "cleanUp", data, before, part))
+        return outcome, data
 
     async def is_gone(self, type: str, data: Mapping[str, str]) -> bool:
         """Tell whether there is room again, or what was missing is there."""
@@ -64,8 +82,11 @@ def _without_data(outcome: Outcome) -> Outcome:
 class _Piece:
     """A step of the transcode, inside of the step that carries out all."""
 
-    def __init__(self, whole: StepContext, method: str, data: JobData) -> None:
+    def __init__(self, whole: StepContext, method: str, data: JobData, before: float, part: float) -> None:
+        """``part`` is how much of the whole this is, and ``before`` what of it is done already: of 1."""
         self._whole = whole
+        self._before = before
+        self._part = part
         self.method = method
         self.data = data
 
@@ -98,7 +119,10 @@ class _Piece:
         return None
 
     def progress(self, value: float, total: float, unit: ProgressUnit) -> None:
-        self._whole.progress(value, total, unit)
+        if self._part == 1:
+            self._whole.progress(value, total, unit)
+        elif total:
+            self._whole.progress(100 * (self._before + self._part * value / total), 100, "percent")
 
     def tell(self, data: Mapping[str, Sequence[str]]) -> None:
         """Show nothing in the job's data: several of these may run beside each other."""

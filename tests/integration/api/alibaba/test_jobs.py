@@ -308,3 +308,21 @@ async def test_the_list_goes_page_by_page_the_newest_first(mps: Mps, engine: Eng
                         ({"NextPageToken": "0" * 32}, "InvalidParameter.ResourceNotFound"), ({"PipelineId": "*"}, "InvalidParameter.UUIDFormatInvalid"),
                         ({"StartOfJobCreatedTimeRange": "today"}, "InvalidParameter")):  # fmt: skip
         assert (await mps("ListJob", **given)).code == code
+
+
+async def test_within_a_priority_the_higher_number_goes_first(mps: Mps, engine: Engine) -> None:
+    pipeline = await mps.pipeline()
+    await mps("UpdatePipeline", PipelineId=pipeline, Name="p", State="Paused")
+    ids: list[str] = []
+    for number in (9, 10, 9):
+        output = {"OutputObject": f"made-{len(ids)}.mp4", "TemplateId": "mp4", "Priority": str(number)}
+        (result,) = (await mps.submit(pipeline, output)).json["JobResultList"]["JobResult"]
+        ids.append(result["Job"]["JobId"])
+    engine.concurrent_jobs = 1
+    engine.worker(Media(), name="media")
+    engine.scheduler()
+    await mps("UpdatePipeline", PipelineId=pipeline, Name="p", State="Active")
+    for id in ids:
+        await until(mps, id, "TranscodeSuccess")
+    began = [job for job, step, _, new in await engine.events() if step is None and new == "STARTED"]
+    assert began == [2, 1, 3]

@@ -30,7 +30,7 @@ HEADERS = ["Cache-Control", "Content-Length", "Content-Type", "Server", "request
 
 async def known(database: Database) -> None:
     """Make what the example takes for granted: an asset with a file, and an end point."""
-    asset = orders.asset_document({}, Path("/nowhere"), "account001")
+    asset = orders.asset_document({}, Path("/nowhere"))
     records = Records(database)
     await records.add_all(
         [

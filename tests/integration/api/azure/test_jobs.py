@@ -149,7 +149,7 @@ async def test_tasks_become_a_graph_of_steps(media: Media, engine: Engine) -> No
     orders = []
 
     async def run(step: StepContext) -> Outcome:
-        orders.append(json.loads(step.metadata["order"]))
+        orders.extend(json.loads(step.metadata["order"]))
         return Done()
 
     executor = await _run(engine, run=run)
@@ -258,6 +258,30 @@ async def test_merge_changes_name_and_priority_and_passes_over_the_rest(media: M
     assert (await media("GET", f"api/Jobs('{id}')")).d["Priority"] == -10
 
 
+async def test_the_higher_number_goes_first(media: Media, engine: Engine) -> None:
+    asset = await media.asset()
+    ids = [
+        (await media("POST", "api/Jobs", media.job(asset, str(number), Priority=number))).d["Id"]
+        for number in (30, 40, 0, 5, -15, -20, -2000, 40)
+    ]
+    await engine.submit("WORK", Priority.HIGHEST)
+    await engine.submit()
+    # Another number is another place; a priority that another face gives is none of a number.
+    assert (await media("MERGE", f"api/Jobs('{ids[2]}')", {"Priority": 9})).status == 204
+    await engine.commands.prioritise(ADMIN, "VX-8", Priority.HIGH)
+    engine.concurrent_jobs = 1
+
+    async def done(step: StepContext) -> Outcome:
+        return Done()
+
+    engine.worker(ScriptedExecutor(work=done), name="test")
+    await _run(engine, run=done)
+    for number in range(1, 11):
+        await engine.until(f"VX-{number}")
+    began = [job for job, step, _, new in await engine.events() if step is None and new == "STARTED"]
+    assert began == [2, 1, 9, 8, 3, 4, 10, 5, 6, 7]
+
+
 async def test_a_template(media: Media) -> None:
     part = "nb:ttid:UUID:071370A3-E63E-4E81-A099-AD66BCAC3789"
     template = {
@@ -296,7 +320,7 @@ async def test_a_template(media: Media) -> None:
     ("change", "words"),
     [
         ({"Tasks": []}, "1 to 50 tasks"),
-        ({"Tasks": None, "TemplateId": "nb:jtid:UUID:071370a3-e63e-4e81-a099-ad66bcac3789"}, "no job template"),
+        ({"Tasks": None, "TemplateId": "nb:jtid:UUID:071370a3-e63e-4e81-a099-ad66bcac3789"}, "no JobTemplate"),
         ({"InputMediaAssets": []}, "at least one input asset"),
         ({"InputMediaAssets": ["x"]}, "leads to no entity"),
         ({"InputMediaAssets": ["Assets('nb:cid:UUID:071370a3-e63e-4e81-a099-ad66bcac3789')"]}, ""),
@@ -306,10 +330,10 @@ async def test_a_template(media: Media) -> None:
         ({"Name": 5}, "no Edm.String"),
         ({"Name": "\x00"}, "no Edm.String"),
         ({"Nmae": "x"}, "does not exist on type 'Job'"),
-        ({"JobNotificationSubscriptions": [{"NotificationEndPointId": "x", "TargetJobState": 1}]}, "no notification end point"),
+        ({"JobNotificationSubscriptions": [{"NotificationEndPointId": "x", "TargetJobState": 1}]}, "no NotificationEndPoint"),
         ({"JobNotificationSubscriptions": [{"NotificationEndPointId": "x", "TargetJobState": 9}]}, "TargetJobState"),
-        ({"JobNotificationSubscriptions": 5}, "is a list"),
-        ({"Tasks": 5}, "are lists"),
+        ({"JobNotificationSubscriptions": 5}, "is a list of at most 100"),
+        ({"Tasks": 5}, "Tasks is a list"),
     ],
 )  # fmt: skip
 async def test_a_job_that_cannot_be_is_refused_and_nothing_is_made(

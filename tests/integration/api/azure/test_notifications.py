@@ -7,21 +7,28 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from typing import Any
+from uuid import UUID
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.integration.api.azure.conftest import Media
+from tests.integration.api.azure.conftest import MINIMAL, Media
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
 from vidijob.api.azure import messages
 from vidijob.api.azure.messages import Teller
 from vidijob.engine.identities import Identities
+from vidijob.engine.letters import Called, Queued
 from vidijob.engine.queues import Queues
 from vidijob.engine.sender import Sender
 from vidijob.engine.watcher import Watcher
 from vidijob.executors.base import Done, Outcome, StepContext
-from vidijob.jobs.deliveries import Letter, Reply
+from vidijob.jobs.deliveries import PREPARED, Letter, Reply
 from vidijob.jobs.states import JobState
+from vidijob.store import records
 from vidijob.store.database import Database
 
 KEY = base64.b64encode(b"k" * 64).decode()
@@ -104,13 +111,13 @@ async def test_an_address_is_called_with_a_signature(
 
     async def deliver(letter: Letter) -> Reply:
         nonlocal broken
-        assert letter.call.form == messages.FORM and letter.call.url == "https://example.org/hook"
+        assert letter.call.form == PREPARED and letter.call.url == "https://example.org/hook"
         if broken:
             broken -= 1
             return Reply(503, "not now")
-        body, media_type = messages.write(letter.fields, letter.call.content_type)
-        assert media_type == "application/json"
-        calls.append((body, dict(messages.headers(letter.fields))))
+        assert letter.call.content_type == "application/json"
+        headers = dict(letter.fields)
+        calls.append((headers.pop("").encode(), headers))
         return Reply(200)
 
     sender = Sender(database, engine.bell, deliver)
@@ -176,6 +183,50 @@ async def test_a_job_is_not_deleted_before_its_end_is_told(media: Media, engine:
     finally:
         await late.stop()
     assert (await told(database, "notifications", 2))[1]["Properties"]["NewState"] == "Canceled"
+
+
+async def test_a_signing_key_is_encrypted_to_the_certificate(media: Media, database: Database) -> None:
+    id = json.loads((await media("GET", "api/GetProtectionKeyId?contentKeyType=2", accept=MINIMAL)).body)
+    assert list(id) == ["odata.metadata", "value"] and id["odata.metadata"].endswith("/api/$metadata#Edm.String")
+    assert re.fullmatch(r"[0-9A-F]{40}", id["value"])
+    found = await media("GET", f"api/GetProtectionKey?protectionKeyId='{id['value']}'")
+    der = base64.b64decode(found.d["GetProtectionKey"])
+    assert hashlib.sha1(der, usedforsecurity=False).hexdigest().upper() == id["value"]
+    public = x509.load_der_x509_certificate(der).public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    sent = public.encrypt(b"k" * 64, padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
+    hook = {"EndPointType": 3, "EndPointAddress": "https://example.org/hook", "ProtectionKeyId": id["value"]}
+    encrypted = base64.b64encode(sent).decode()
+    made = await endpoint(media, **hook, EncryptedEndPointCredential=encrypted)
+    shown = await media("GET", f"api/NotificationEndPoints('{made}')")
+    assert shown.d["EncryptedEndPointCredential"] == encrypted and KEY not in shown.text
+    (record,) = await records.of(database, "azure", "endpoint", [UUID(made[-36:])])
+    letter = messages.registration(record, messages.Options(camel=True), registered=True)
+    assert isinstance(letter, Called)
+    digest = hmac.new(b"k" * 64, letter.body.encode(), hashlib.sha256).hexdigest().upper()
+    assert letter.headers["ms-signature"] == f"sha256={digest}"
+    about = json.loads(letter.body)["Properties"]
+    assert about["notificationEndPointId"] == about["NotificationEndPointId"] == made
+    # Another server's, one that was cut, one that is none; the key itself, which is not encrypted.
+    for wrong in (
+        {"ProtectionKeyId": "A" * 40},
+        {"EncryptedEndPointCredential": encrypted[:-8]},
+        {"EncryptedEndPointCredential": KEY},
+    ):
+        given = {"Name": "x", **hook, "EncryptedEndPointCredential": encrypted, **wrong}
+        assert (await media("POST", "api/NotificationEndPoints", given)).status == 400
+    assert (await media("GET", f"api/GetProtectionKey?ProtectionKeyId='{'A' * 40}'")).status == 404
+    assert (
+        await media("MERGE", f"api/NotificationEndPoints('{made}')", {"EncryptedEndPointCredential": "x"})
+    ).status == 204
+    assert (await media("GET", f"api/NotificationEndPoints('{made}')")).d == shown.d
+
+
+async def test_a_queue_holds_base64_where_that_is_wanted(media: Media, database: Database) -> None:
+    (record,) = await records.of(database, "azure", "endpoint", [UUID((await endpoint(media))[-36:])])
+    letter = messages.registration(record, messages.Options(base64=True), registered=False)
+    assert isinstance(letter, Queued) and letter.queue == "notifications"
+    assert json.loads(base64.b64decode(letter.body))["EventType"] == "NotificationEndPointUnregistration"
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,8 @@ async def test_each_route_lets_in_exactly_those_with_its_role(api: Api, engine: 
     wrong = []
     for operation, needed in ROUTES:
         method, path = operation.replace("{}", "VX-1").split(" ")
+        # A stream would not end.
+        path += "?after=nowhere" if path == "/job/events" else ""
         roles_needed = enough(operation, needed)
         for user, password in ((None, ""), ("admin", "wrong")):
             if (await api(method, "/API" + path, user=user, password=password)).status != 401:

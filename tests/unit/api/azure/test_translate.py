@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import product
 
 import pytest
@@ -9,23 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidijob.api.azure.documents import JOB
-from vidijob.api.azure.messages import _following
 from vidijob.api.azure.translate import (
     FINAL,
+    JID,
     JOB_STATES,
     NAMES,
     PRIORITIES,
     STATES_IN_SQL,
     STEP_STATES,
+    TOLD,
     job_condition,
-    linked,
-    parse_id,
     priority_of,
 )
 from vidijob.errors import Invalid, NotFound
 from vidijob.jobs.expressions import evaluate
+from vidijob.jobs.following import Place
 from vidijob.jobs.identity import Uuids
-from vidijob.jobs.model import JobId, Priority
+from vidijob.jobs.model import Event, JobId, Priority, StepNumber
 from vidijob.jobs.states import ENDED, JOB_TRANSITIONS, STEP_TRANSITIONS, JobState, StepState
 from vidijob.odata.query import read_filter
 
@@ -59,16 +60,24 @@ def test_a_step_goes_back_only_to_wait() -> None:
         assert STEP_STATES[before] <= STEP_STATES[after] or after is StepState.WAITING
 
 
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([*JobState, *StepState])), max_size=30))
-def test_what_is_told_of_any_events_never_goes_back_and_ends_once(
-    events: list[tuple[bool, JobState | StepState]],
-) -> None:
-    state = 0
-    for of_job, new in events:
-        following = _following(state, of_job, new.value)
-        assert 0 <= following < len(NAMES)
-        if RANK[following] > RANK[state]:
-            state = following
+@given(st.lists(st.tuples(st.sampled_from([None, 10, 20]), st.integers(0, 20)), max_size=30))
+def test_what_is_told_of_any_events_never_goes_back_and_ends_once(events: list[tuple[int | None, int]]) -> None:
+    told = [_event(step, list(JobState if step is None else StepState)[n % 10].value) for step, n in events]
+    place, last = Place.read(TOLD, None), dict.fromkeys((None, 10, 20), 0)
+    for event in told:
+        place = Place.read(TOLD, str(place))
+        for change in place.go_on([event], (10, 20)):
+            assert last[change.step] == change.old and RANK[change.new] > RANK[change.old]
+            last[change.step] = change.new
+    assert last[None] == place.job
+    # A job that has ended has no task that has not.
+    assert last[None] not in FINAL or all(last[step] in FINAL for step in (10, 20))
+    assert sum(last[step] in FINAL for step in last) <= 3
+
+
+def _event(step: int | None, new: str) -> Event:
+    number = None if step is None else StepNumber(step)
+    return Event(1, datetime(2026, 1, 1, tzinfo=UTC), JobId(1), number, None, new, "user", None)
 
 
 @given(st.integers(-(2**31), 2**31 - 1))
@@ -99,11 +108,13 @@ def test_a_condition_on_the_state_is_asked_of_the_core_as_it_was_meant(sign: str
 
 def test_ids() -> None:
     uuid = UUIDS.of_job(JobId(7))
-    text = f"nb:jid:UUID:{uuid}"
-    assert parse_id(text, "jid") == parse_id(text.replace(":", "%3A"), "jid") == uuid
-    assert linked(f"https://media.windows.net/api/Jobs('{text.replace(':', '%253A')}')", "jid") == uuid
+    text = JID.of(uuid)
+    assert text == f"nb:jid:UUID:{uuid}"
+    assert JID.uuid(text) == JID.uuid(text.replace(":", "%3A")) == JID.read(text) == uuid
+    assert JID.linked(f"https://media.windows.net/api/Jobs('{text.replace(':', '%253A')}')") == uuid
     for wrong in ("", "junk", text.replace("jid", "tid"), text[:-1], "nb:jid:UUID:" + "g" * 36):
+        assert JID.read(wrong) is None
         with pytest.raises(NotFound):
-            parse_id(wrong, "jid")
+            JID.uuid(wrong)
         with pytest.raises(Invalid):
-            linked(wrong, "jid")
+            JID.linked(wrong)

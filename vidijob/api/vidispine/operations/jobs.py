@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vidijob.api.vidispine import (
+    events,
     external_ids,
     jobs,
     notifications,
@@ -118,6 +119,20 @@ JOBS: Operations = {
     ),
     jobs.delete: Operation(
         takes=(Parameter("id", Kind.LIST, "The ids of jobs that have ended.", needed=True, example="VX-1"),),
+        refuses={404},
+    ),
+    events.follow: Operation(
+        takes=(
+            Parameter("id", Kind.LIST, "Only what happens to these jobs, at most 100.", example="VX-1"),
+            Parameter("type", Kind.LIST, "Only what happens to jobs of these types.", example="TRANSCODE"),
+            Parameter("step", Kind.FLAG, "Whether what happens to steps is told as well.", False),
+            Parameter(
+                "after",
+                Kind.TEXT,
+                "What was the `id` of an event: what follows it is told; the header `Last-Event-ID` goes before. Without both, what "
+                "happens from now on.",
+            ),
+        ),
         refuses={404},
     ),
     jobs.get: Operation(takes=(*_SHOWN, *_WAIT), tagged=True, answers=JobDocument),
