@@ -88,7 +88,7 @@ def run(figure: tuple[str, ...], rounds: int, jobs: int, **flags: Any) -> None:
     share a commit beside others; held: while somebody holds a snapshot; history: the last tenth of all --jobs beside the first, once; counts:
     submissions beside such as are not counted, and the counts beside the jobs. Without a FIGURE all of them.
     """
-    asyncio.run(_run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
+    loops.run("auto", _run(settings.load(flags), figure or tuple(FIGURES), Size(rounds, jobs)))
 
 
 @bench.command()

@@ -158,6 +158,26 @@ def test_head_of_what_cannot_be_read_is_not_possible() -> None:
     assert RouteTable([route("POST", "/job")]).find("HEAD", ("job",)) == (None, {}, ["POST"])
 
 
+def test_two_paths_that_fit_alike_are_one() -> None:
+    table = RouteTable([route("GET", "/a/{x}/c"), route("PUT", "/a/b/{y}"), route("DELETE", "/a/{x}/{y}")])
+    both = table.find("PATCH", ("a", "b", "c"))
+    assert both == (None, {}, ["GET", "PUT"])
+    for method, name in (("GET", {"x": "b"}), ("PUT", {"y": "c"})):
+        found, names, allowed = table.find(method, ("a", "b", "c"))
+        assert found is not None and (found.method, names, allowed) == (method, name, ["GET", "PUT"])
+
+
+def test_a_segment_may_look_like_what_stands_for_a_name() -> None:
+    assert find("GET", "/job/{}")[:2] == ("GET /job/{id}", {"id": "{}"})
+    assert find("GET", "/{}/VX-1") == (None, {}, [])
+
+
+def test_a_path_that_is_longer_than_any_is_not_remembered() -> None:
+    before = TABLE._fitting.cache_info().currsize
+    assert find("GET", "/job" * 10_000) == (None, {}, [])
+    assert TABLE._fitting.cache_info().currsize == before
+
+
 def test_an_empty_table_knows_nothing() -> None:
     assert RouteTable[str]([]).find("GET", ()) == (None, {}, [])
 
