@@ -796,12 +796,10 @@ CREATE TABLE queue_message (
 CREATE INDEX queue_message_order ON queue_message (queue, place);
 CREATE INDEX queue_message_expiry ON queue_message (expires_at);
 
--- Jobs of which another face tells each state, and how far each was looked at: all events of transactions before tx have
--- been, and of tx itself those up to an id.
+-- Jobs of which another face tells each state, and how far each was looked at: all events of transactions before tx have been.
 CREATE TABLE watch (
   job_id bigint PRIMARY KEY REFERENCES job ON DELETE CASCADE,
-  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  after_id bigint NOT NULL DEFAULT 0,
+  tx xid8 NOT NULL DEFAULT '0',
   -- The last state that was told, in the words of the face; null: none.
   told text,
   -- Whether it is told as well how far its steps are.

@@ -56,5 +56,7 @@ DELETE FROM queue_message WHERE queue = $1::text;
 -- name: expire(limit) :many
 -- Delete some messages whose time is over.
 DELETE FROM queue_message WHERE id IN (
-  SELECT id FROM queue_message WHERE expires_at <= statement_timestamp() LIMIT $1::integer)
+  SELECT id FROM queue_message WHERE expires_at <= statement_timestamp()
+  ORDER BY expires_at LIMIT $1::integer
+  FOR UPDATE SKIP LOCKED)
 RETURNING id;

@@ -51,9 +51,9 @@ SELECT id, data FROM problem WHERE type = $1::text ORDER BY id;
 -- Whether a problem is due for another look.
 SELECT EXISTS (SELECT FROM problem WHERE next_check <= clock_timestamp());
 
--- name: jobs(id) :many
--- The jobs that a problem holds back.
-SELECT DISTINCT job_id FROM problem_job WHERE problem_id = $1::bigint ORDER BY job_id;
+-- name: jobs(id, after, limit) :many
+-- The next of the jobs that a problem holds back, beyond one by id.
+SELECT DISTINCT job_id FROM problem_job WHERE problem_id = $1::bigint AND job_id > $2::bigint ORDER BY job_id LIMIT $3::integer;
 
 -- name: doom(id, jobs, reason) :none
 -- Let the steps that wait for a problem fail when their jobs go on; any worker can do that. Needs the jobs locked.

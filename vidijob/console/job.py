@@ -30,6 +30,8 @@ _READ = "_job_read"
 #: Lines of the event log that are shown, the last ones.
 _MOST_LINES = 500
 _MOST_PICTURES = 12
+#: In seconds.
+_LONGEST_LEFT = 366 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ def _left(attempt: Attempt | None, took: timedelta | None) -> timedelta | None:
     progress = attempt.progress if attempt is not None else None
     if progress is None or took is None or not 0 < progress.value < progress.total:
         return None
-    return took * ((progress.total - progress.value) / progress.value)
+    left = (progress.total - progress.value) / progress.value
+    # Beyond that it is no guess any more, and might not be a time.
+    return took * left if abs(took.total_seconds() * left) < _LONGEST_LEFT else None
 
 
 def _marks(stages: Sequence[Stage]) -> Mapping[StepNumber, tuple[str, str]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ _VISITOR = "vidijob_visitor"
 _THEME = "vidijob_theme"
 _THEMES = ("light", "dark")
 _LONGEST = 200
+_OURS = re.compile(r"[A-Za-z0-9_-]{20,200}")
 NOBODY = User("", frozenset())
 
 
@@ -40,7 +42,8 @@ async def recognise(request: web.Request, accounts: Accounts) -> tuple[User, str
         except NotAuthenticated:
             pass
     visitor = request.cookies.get(_VISITOR, "")
-    return NOBODY, visitor if 20 <= len(visitor) <= _LONGEST else secrets.token_urlsafe(32)
+    # It goes back as a cookie: nothing that could not stand in one.
+    return NOBODY, visitor if _OURS.fullmatch(visitor) else secrets.token_urlsafe(32)
 
 
 def csrf(secret: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from vidijob.access import ADMINISTRATOR, ROLES
 from vidijob.console.visit import Entry, Room, View, Visit
 from vidijob.engine.groups import Membership, NewUser
 from vidijob.errors import Invalid
+from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Own, Route
 
 _OWN = Own("name", ADMINISTRATOR)
+_LONGEST_REAL_NAME = 1000
 
 
 async def listing(visit: Visit) -> web.StreamResponse:
@@ -32,10 +36,15 @@ async def add(visit: Visit) -> web.StreamResponse:
     """Make a user."""
     form = await visit.form()
     name = form.text("name") or ""
-    await visit.accounts.add(name, form.text("password") or "", form.all("role"))
-    if real := form.text("real"):
-        await visit.accounts.set_real_name(name, real)
-    return visit.go(f"/users/{name}", did="user-added")
+    new = NewUser(
+        name,
+        password_hash=await visit.accounts.hashed(form.text("password") or ""),
+        real_name=_real_name(form),
+        groups=Membership(join=_roles(form)),
+    )
+    if not await visit.services.groups.add_user(new):
+        raise Invalid("user", f"There is a user {name} already.", value=name)
+    return _to(visit, name, "user-added")
 
 
 async def change(visit: Visit) -> web.StreamResponse:
@@ -43,19 +52,13 @@ async def change(visit: Visit) -> web.StreamResponse:
     form = await visit.form()
     name = visit.path["name"]
     account = await visit.accounts.one(name)
-    wanted = form.all("role")
-    unknown = set(wanted) - set(ROLES)
-    if unknown:
-        raise Invalid("role", f"There is no role {min(unknown)}.", value=min(unknown))
+    wanted = _roles(form)
     membership = Membership(
         join=[role for role in wanted if role not in account.roles],
         leave=[role for role in account.roles if role not in wanted],
     )
-    real = (form.text("real") or "").strip()
-    if len(real) > 1000:
-        raise Invalid("real", "A real name is at most 1000 characters.")
-    await visit.services.groups.change_user(NewUser(name, real_name=real, groups=membership))
-    return visit.go(f"/users/{name}", did="user-changed")
+    await visit.services.groups.change_user(NewUser(name, real_name=_real_name(form), groups=membership))
+    return _to(visit, name, "user-changed")
 
 
 async def set_password(visit: Visit) -> web.StreamResponse:
@@ -65,20 +68,40 @@ async def set_password(visit: Visit) -> web.StreamResponse:
     if password != (form.text("again") or ""):
         raise Invalid("password", "The two passwords are not the same: go back and type them once more.")
     await visit.accounts.set_password(name, password)
-    return visit.go(f"/users/{name}", did="password-set")
+    return _to(visit, name, "password-set")
 
 
 async def disable(visit: Visit) -> web.StreamResponse:
     """Let a user log in no more, or again."""
     name = visit.path["name"]
     await visit.accounts.set_disabled(name, (await visit.form()).flag("disabled", True))
-    return visit.go(f"/users/{name}", did="user-changed")
+    return _to(visit, name, "user-changed")
 
 
 async def delete(visit: Visit) -> web.StreamResponse:
     """Take a user out."""
     await visit.accounts.delete(visit.path["name"])
     return visit.go("/users", did="user-deleted")
+
+
+def _roles(form: Parameters) -> list[str]:
+    roles = form.all("role")
+    unknown = set(roles) - set(ROLES)
+    if unknown:
+        raise Invalid("role", f"There is no role {min(unknown)}.", value=min(unknown))
+    return roles
+
+
+def _real_name(form: Parameters) -> str:
+    real = (form.text("real") or "").strip()
+    if len(real) > _LONGEST_REAL_NAME:
+        raise Invalid("real", f"A real name is at most {_LONGEST_REAL_NAME} characters.")
+    return real
+
+
+def _to(visit: Visit, name: str, did: str) -> web.Response:
+    """Go on to a user, whatever signs the name has."""
+    return visit.go(f"/users/{quote(name, safe='')}", did=did)
 
 
 _ROUTES: list[Route[View]] = [

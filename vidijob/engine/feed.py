@@ -1,7 +1,7 @@
 """What happens, told as it happens to whoever looks on: one reader of the event log in each process, however many look.
 
-It reads what can be seen at once, also while an older transaction is open, and remembers what it has told beyond the
-horizon, so that nothing is told twice nor passed over. It knows no page and no HTTP.
+It reads what can be seen at once, also while an older transaction is open: each look tells what could not be seen in the
+snapshot of the one before, so that nothing is told twice nor passed over. It knows no page and no HTTP.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from vidijob.engine.bell import Bell
 from vidijob.engine.follower import CHANNELS, Follower
 from vidijob.jobs.model import JobId, Progress, StepNumber
-from vidijob.store import events, feed
+from vidijob.store import feed
 from vidijob.store.database import Database
 from vidijob.store.feed import Event
 
@@ -53,8 +53,8 @@ class Feed(Follower):
         super().__init__("feed", bell, [*CHANNELS, "vidijob_stop"], pause=_PAUSE)
         self._database = database
         self._hearers: list[Hear] = []
-        self._horizon: str | None = None
-        self._told: frozenset[int] = frozenset()
+        #: What was seen at the last look; ``None``: nobody looks on.
+        self._seen: str | None = None
         self._progress: dict[tuple[JobId, StepNumber], Progress] = {}
         self._measured_at = float("-inf")
 
@@ -62,7 +62,7 @@ class Feed(Follower):
         """Call ``hear`` with everything that happens after this has returned; the answer ends that."""
         self._hearers.append(hear)
         try:
-            if self._horizon is None:
+            if self._seen is None:
                 await self._mark()
         except BaseException:
             self._hearers.remove(hear)
@@ -78,14 +78,14 @@ class Feed(Follower):
     def _forget(self) -> None:
         """Read no further where nobody listens: whoever comes next is not told what happened meanwhile."""
         if not self._hearers:
-            self._horizon = None
+            self._seen = None
 
-    async def _mark(self) -> None:
-        """Begin to read here."""
-        here = (await events.now(self._database)).tx
-        glance = await feed.visible(self._database, here, _MOST_EVENTS)
-        if self._horizon is None:
-            self._horizon, self._told = glance.horizon, glance.beyond
+    async def _mark(self) -> str:
+        """Begin to read here, unless that was begun meanwhile; returns where."""
+        here = await feed.snapshot(self._database)
+        if self._seen is None:
+            self._seen = here
+        return self._seen
 
     async def look(self, now: float) -> float:
         """Tell what happened since the last look; returns the seconds until it is worth another look unasked."""
@@ -99,13 +99,9 @@ class Feed(Follower):
         return _POLL
 
     async def _happening(self, now: float) -> Happening:
-        if self._horizon is None:
-            await self._mark()
-        assert self._horizon is not None
-        glance = await feed.visible(self._database, self._horizon, _MOST_EVENTS)
-        found = [event for event in glance.events if event.id not in self._told]
-        flood = len(glance.events) == _MOST_EVENTS
-        self._horizon, self._told = glance.horizon, frozenset() if flood else glance.beyond
+        since = self._seen if self._seen is not None else await self._mark()
+        found, self._seen = await feed.visible(self._database, since, _MOST_EVENTS)
+        flood = len(found) == _MOST_EVENTS
         if now < self._measured_at + _POLL * 0.7:
             return Happening(found, (), flood)
         self._measured_at = now

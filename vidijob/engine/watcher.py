@@ -13,7 +13,7 @@ from vidijob.engine.bell import Bell
 from vidijob.engine.follower import Follower
 from vidijob.engine.letters import Letter, post
 from vidijob.jobs.model import Origin
-from vidijob.store import origins, queues, records, watches
+from vidijob.store import events, origins, queues, records, watches
 from vidijob.store.database import Database, Session
 from vidijob.store.records import Record
 from vidijob.store.watches import Advanced, Watched
@@ -21,7 +21,9 @@ from vidijob.store.watches import Advanced, Watched
 __all__ = ["Advanced", "Record", "Told", "Watched", "Watcher"]
 
 _AT_ONCE = 50
-_EXPIRE = 60.0
+#: Between two looks at all watched jobs, in seconds: what another process has passed over, or left when it was killed.
+_ALL = 60.0
+_EXPIRE, _EXPIRED_AT_ONCE = 60.0, 1000
 #: Between two looks at how far steps are, and at how many jobs at most.
 _ADVANCE, _MOST_ADVANCED = 2.0, 1000
 
@@ -63,36 +65,46 @@ class Watcher(Follower):
         super().__init__("watcher", bell)
         self._database = database
         self._teller = teller
-        self._expire_at = 0.0
-        self._advance_at = 0.0
+        #: All events of transactions before this one were looked at.
+        self._seen = ""
+        self._all_at = self._expire_at = self._advance_at = float("-inf")
 
     async def look(self, now: float) -> float:
         """Tell all that is to be told; returns the seconds until it is worth another look unasked."""
         if now >= self._expire_at:
-            await queues.expire(self._database, 1000)
+            while await queues.expire(self._database, _EXPIRED_AT_ONCE) == _EXPIRED_AT_ONCE:
+                pass
             self._expire_at = now + _EXPIRE
-        while await self._some():
-            pass
+        await self._follow(now)
         if now >= self._advance_at:
             self._advance_at = now + _ADVANCE
             if await self._advance():
                 return _ADVANCE
         return self.unasked
 
-    async def _some(self) -> bool:
-        """Look at some jobs; tells whether there may be more."""
-        async with self._database.transaction() as session:
-            due = await watches.due(session, _AT_ONCE)
-            called = await self._say(session, due, self._teller.tell)
-        if called:
-            self._bell.ring("vidijob_delivery")
-        return len(due) == _AT_ONCE
+    async def _follow(self, now: float) -> None:
+        """Tell what happened since the last look; now and then, whatever was not told."""
+        until = (await events.now(self._database)).tx
+        all_of_them = now >= self._all_at
+        if all_of_them:
+            jobs = await watches.all_news(self._database, until)
+        else:
+            jobs = await watches.news(self._database, self._seen, until)
+        for first in range(0, len(jobs), _AT_ONCE):
+            async with self._database.transaction() as session:
+                due = await watches.due(session, jobs[first : first + _AT_ONCE], until)
+                called = await self._say(session, due, self._teller.tell, until)
+            if called:
+                self._bell.ring("vidijob_delivery")
+        self._seen = until
+        if all_of_them:
+            self._all_at = now + _ALL
 
     async def _advance(self) -> bool:
         """Tell how far steps are that somebody follows; tells whether there are any."""
         async with self._database.transaction() as session:
             running = await watches.advanced(session, _MOST_ADVANCED)
-            called = await self._say(session, running, self._teller.advance)
+            called = await self._say(session, running, self._teller.advance, None)
         if called:
             self._bell.ring("vidijob_delivery")
         return bool(running)
@@ -102,8 +114,9 @@ class Watcher(Follower):
         session: Session,
         found: Sequence[_About],
         say: Callable[[_About, Origin, Mapping[UUID, Record]], Told],
+        until: str | None,
     ) -> bool:
-        """Post what is said of some jobs; tells whether anybody is to be called."""
+        """Post what is said of some jobs, up to a transaction; tells whether anybody is to be called."""
         if not found:
             return False
         known = await origins.of(session, [one.job for one in found])
@@ -115,5 +128,5 @@ class Watcher(Follower):
             if one.job in known:
                 told = say(one, known[one.job], receivers)
             letters += told.letters
-            await watches.told(session, one, told.state, over=told.over)
+            await watches.told(session, one.job, until, told.state, over=told.over)
         return await post(session, letters)

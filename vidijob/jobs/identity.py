@@ -8,10 +8,9 @@ import re
 from hashlib import blake2b
 from uuid import UUID
 
-from vidijob.errors import Invalid, NotFound
+from vidijob.errors import NotFound
 from vidijob.jobs.model import JobId
 
-_SITE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,9}")
 _JOB = re.compile(r"(?:JOB-)?(?P<site>[A-Za-z_][A-Za-z0-9_]*)-(?P<number>[0-9]{1,32})")
 _LARGEST = 2**63 - 1
 
@@ -29,13 +28,6 @@ def site_of(text: str) -> str | None:
     """Return the site that the id of a job, or of something like it, is of; ``None``: it has not the form of one."""
     match = _JOB.fullmatch(text)
     return None if match is None else match["site"]
-
-
-def check_site(site: str) -> str:
-    """Return a site name that can be taken, or raise ``Invalid``."""
-    if not _SITE.fullmatch(site):
-        raise Invalid("site", "A site is a letter or _, then letters, digits or _; at most 10 characters.", value=site)
-    return site
 
 
 def job_name(site: str, job: JobId) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vidijob.jobs.model import JobId, Progress, StepNumber
@@ -22,36 +21,28 @@ class Event:
     new: str
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """What can be seen of the log from a transaction on."""
-
-    #: In the order of ids.
-    events: Sequence[Event]
-    #: Before this transaction, no event will still appear.
-    horizon: str
-    #: The ids of those that are beyond the horizon: they will be seen again from there.
-    beyond: frozenset[int]
+async def snapshot(database: Database) -> str:
+    """Return what can be seen by now, as a text that means something to this server only."""
+    return str(await database.value("feed.snapshot"))
 
 
-async def visible(database: Database, tx: str, limit: int) -> Glance:
-    """Return what was written by a transaction and those after it, as far as it can be seen; at most ``limit`` events."""
-    rows = await database.rows("feed.visible", tx, limit)
-    found = [row for row in rows if row["id"] is not None]
-    return Glance(
-        [
-            Event(
-                row["id"],
-                JobId(row["job_id"]),
-                StepNumber(row["step"]) if row["step"] is not None else None,
-                row["old_state"],
-                row["new_state"],
-            )
-            for row in found
-        ],
-        rows[0]["horizon"],
-        frozenset(row["id"] for row in found if row["beyond"]),
-    )
+async def visible(database: Database, since: str, limit: int) -> tuple[list[Event], str]:
+    """Return what can be seen now and could not be in a snapshot, in the order of ids and at most ``limit`` events, and the
+    snapshot of now.
+    """
+    rows = await database.rows("feed.visible", since, limit)
+    events = [
+        Event(
+            row["id"],
+            JobId(row["job_id"]),
+            StepNumber(row["step"]) if row["step"] is not None else None,
+            row["old_state"],
+            row["new_state"],
+        )
+        for row in rows
+        if row["id"] is not None
+    ]
+    return events, rows[0]["snapshot"]
 
 
 async def progress(database: Database, limit: int) -> dict[tuple[JobId, StepNumber], Progress]:

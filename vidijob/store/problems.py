@@ -11,6 +11,9 @@ from vidijob.jobs.states import JobEvent, job_sources
 from vidijob.store import jobs
 from vidijob.store.database import Database, Session
 
+#: Jobs that go on in one transaction.
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
@@ -79,14 +82,22 @@ async def is_due(database: Database) -> bool:
 async def resolve(
     database: Database, problem: ProblemId, *, actor: str, remark: str, doom: str | None = None
 ) -> list[JobId]:
-    """Let the jobs that wait for a problem go on, or fail for the reason ``doom``; returns the jobs it held."""
-    async with database.transaction() as session:
-        held = [JobId(row["job_id"]) for row in await session.rows("problem.jobs", problem)]
-        await jobs.lock(session, held)
-        if doom is not None:
-            await session.rows("problem.doom", problem, held, doom)
-        await _release(session, problem, held, actor, remark)
-    return held
+    """Let the jobs that wait for a problem go on, or fail for the reason ``doom``; returns the jobs it held.
+
+    However many they are, no transaction holds many of them; a job that waits again meanwhile is not taken twice.
+    """
+    held: list[JobId] = []
+    while True:
+        async with database.transaction() as session:
+            rows = await session.rows("problem.jobs", problem, held[-1] if held else 0, _AT_ONCE)
+            some = [JobId(row["job_id"]) for row in rows]
+            await jobs.lock(session, some)
+            if doom is not None:
+                await session.rows("problem.doom", problem, some, doom)
+            await _release(session, problem, some, actor, remark)
+        held += some
+        if len(some) < _AT_ONCE:
+            return held
 
 
 async def release_strays(session: Session, strays: Sequence[JobId]) -> list[JobId]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vidijob.jobs.model import Event, JobId, Watch
-from vidijob.store.database import Session
+from vidijob.store.database import Database, Session
 from vidijob.store.events import from_row
 
 
@@ -20,9 +20,6 @@ class Watched:
     told: str | None
     #: What happened, in order.
     events: Sequence[Event]
-    #: The place behind that.
-    tx: str
-    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +31,6 @@ class Advanced:
     at: datetime
     #: Step → percent.
     percents: Mapping[int, float]
-    tx: str
-    after: int
 
 
 async def begin(session: Session, jobs: Mapping[JobId, Watch]) -> None:
@@ -45,14 +40,23 @@ async def begin(session: Session, jobs: Mapping[JobId, Watch]) -> None:
         await session.rows("watch.begin", list(jobs), progress)
 
 
-async def due(session: Session, limit: int) -> list[Watched]:
-    """Return some jobs of which something happened; nobody else goes on with them until the transaction ends."""
+async def news(database: Database, tx: str, until: str) -> list[JobId]:
+    """Return the watched jobs of which something happened in transactions from ``tx`` to before ``until``, all of them over."""
+    return [JobId(row["job_id"]) for row in await database.rows("watch.news", tx, until)]
+
+
+async def all_news(database: Database, until: str) -> list[JobId]:
+    """Return the watched jobs of which something was not looked at; it takes as long as there are watched jobs."""
+    return [JobId(row["job_id"]) for row in await database.rows("watch.all_news", until)]
+
+
+async def due(session: Session, jobs: Sequence[JobId], until: str) -> list[Watched]:
+    """Return those of some jobs of which something happened; nobody else goes on with them until the transaction ends."""
     found = []
-    for row in await session.rows("watch.due", limit):
-        rows = await session.rows("watch.happened", row["job_id"], row["tx"], row["after_id"], row["until_tx"])
-        found.append(
-            Watched(JobId(row["job_id"]), row["told"], [from_row(one) for one in rows], rows[-1]["tx"], rows[-1]["id"])
-        )
+    for row in await session.rows("watch.due", list(jobs), until):
+        rows = await session.rows("watch.happened", row["job_id"], row["tx"], until)
+        if rows:
+            found.append(Watched(JobId(row["job_id"]), row["told"], [from_row(one) for one in rows]))
     return found
 
 
@@ -66,19 +70,19 @@ async def advanced(session: Session, limit: int) -> list[Advanced]:
             row["told"],
             row["at"],
             {int(step): percent for step, percent in row["percents"].items()},
-            row["tx"],
-            row["after_id"],
         )
         for row in await session.rows("watch.advanced", limit)
     ]
 
 
-async def told(session: Session, watched: Watched | Advanced, state: str | None, *, over: bool) -> None:
-    """Note how far a job was looked at and what was told of it last; where it is ``over``, it is watched no longer."""
+async def told(session: Session, job: JobId, until: str | None, state: str | None, *, over: bool) -> None:
+    """Note up to which transaction a job was looked at, unless ``None``, and what was told of it last; where it is ``over``, it is
+    watched no longer.
+    """
     if over:
-        await session.rows("watch.end", watched.job)
+        await session.rows("watch.end", job)
     else:
-        await session.rows("watch.told", watched.job, watched.tx, watched.after, state)
+        await session.rows("watch.told", job, until, state)
 
 
 async def begin_later(session: Session, job: JobId, told: str) -> None:

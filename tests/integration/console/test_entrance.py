@@ -39,6 +39,14 @@ async def test_a_wrong_password_is_refused_without_saying_which_users_there_are(
     assert not session_of(browser)
 
 
+async def test_a_cookie_of_somebody_else_is_not_taken_over(browser: Browser) -> None:
+    hostile = r'vidijob_visitor="aaaaaaaaaaaaaaaaaaaaaaaa\012Set-Cookie: x=1"'
+    shown = await browser.get("/login", headers={"Cookie": hostile})
+    given = SimpleCookie(next(one for one in shown.headers.getall("Set-Cookie") if "visitor" in one))
+    assert shown.status == 200 and given["vidijob_visitor"].value.isprintable()
+    assert "aaaa" not in given["vidijob_visitor"].value
+
+
 @pytest.mark.parametrize("following", ["https://evil.example/", "//evil.example", "/\\evil.example", "/logout"])
 async def test_a_login_leads_nowhere_else(browser: Browser, following: str) -> None:
     csrf = (await browser.get("/login")).csrf

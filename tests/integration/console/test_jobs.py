@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -197,6 +198,26 @@ async def test_a_job_that_failed_says_so_first(browser: Browser, engine: Engine)
     assert re.match(r"Step 100: Failed, tried again, .*; Finished, ", lanes[1])
     assert lanes[2].startswith("Step 200: Failed, ")
     etree.HTML(shown.text)
+
+
+async def test_how_long_it_takes_is_not_guessed_from_next_to_nothing(browser: Browser, engine: Engine) -> None:
+    release = asyncio.Event()
+
+    async def crawl(step: StepContext) -> Outcome:
+        step.progress(1e-300, 1, "percent")
+        await release.wait()
+        return Done()
+
+    await browser.log_in("reader")
+    engine.worker(ScriptedExecutor(work=crawl))
+    engine.scheduler()
+    id = await engine.submit()
+    async with asyncio.timeout(10):
+        while not (log := (await engine.insights.job(id)).log) or log[0].progress is None:
+            await asyncio.sleep(0.05)
+    shown = await browser.get(f"/jobs/{id}")
+    assert (shown.status, "left" in shown.words) == (200, False)
+    release.set()
 
 
 async def test_it_can_be_had_as_it_is(browser: Browser, engine: Engine) -> None:

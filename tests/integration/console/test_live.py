@@ -111,6 +111,25 @@ async def test_nothing_is_missed_or_repeated_while_an_older_transaction_is_open(
     assert told == [int(id.partition("-")[2]) for id in (first, second, third)]
 
 
+async def test_an_open_transaction_makes_no_flood_of_what_was_told(engine: Engine, database: Database) -> None:
+    feed, heard = Feed(database, engine.bell), list[Happening]()
+    await feed.listen(heard.append)
+    async with database.transaction() as session:
+        await session.script("SELECT pg_current_xact_id()")
+        async with database.session() as other:
+            await other.script(
+                "INSERT INTO event (job_id, new_state, actor) SELECT n, 'READY', 'x' FROM generate_series(1, 2500) n"
+            )
+        await feed.look(0)
+        await session.script("INSERT INTO event (job_id, new_state, actor) VALUES (3000, 'READY', 'late')")
+        await engine.submit()
+        await feed.look(1)
+    await feed.look(2)
+    await feed.look(3)
+    assert [(one.flood, len(one.events)) for one in heard] == [(True, 2000), (False, 1), (False, 1)]
+    assert [one.job for one in heard[2].events] == [3000]
+
+
 async def test_nobody_looks_at_the_log_while_no_page_is_open(
     browser: Browser, server: TestClient[web.Request, web.Application], engine: Engine
 ) -> None:

@@ -277,6 +277,11 @@ async def test_users_are_made_changed_and_taken_out(browser: Browser) -> None:
     made = await browser.send("/users", form, "/users")
     assert "ann" in made.words and HOSTILE not in made.text
     assert (await browser.send("/users", form, "/users")).status == 400
+    long = [("name", "bob"), ("real", "x" * 1001), ("password", "a long enough one")]
+    assert (await browser.send("/users", long, "/users")).status == 400
+    assert (await browser.get("/users/bob")).status == 404
+    odd = [("name", "b%6fb?#"), ("real", ""), ("password", "a long enough one")]
+    assert "b%6fb?#" in (await browser.send("/users", odd, "/users")).words
     changed = await browser.send(
         "/users/ann", [("role", "_job_search"), ("role", "_job_write"), ("real", "")], "/users/ann"
     )

@@ -27,6 +27,12 @@ class Needing:
         return Done()
 
 
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let jobs go on in several transactions, however few they are."""
+    monkeypatch.setattr("vidijob.store.problems._AT_ONCE", 2)
+
+
 def problems(engine: Engine) -> Problems:
     return Problems(engine.database, engine.bell, "VX")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidijob.errors import Invalid, NotFound
-from vidijob.jobs.identity import MalformedId, Uuids, check_site, job_name, parse_job
+from vidijob.errors import NotFound
+from vidijob.jobs.identity import MalformedId, Uuids, job_name, parse_job
 from vidijob.jobs.model import JobId
 
 LARGEST = 2**63 - 1
@@ -19,7 +19,7 @@ SITES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True)
 
 @given(site=SITES, number=st.integers(1, LARGEST), prefix=st.sampled_from(["", "JOB-"]))
 def test_what_is_named_is_found_again(site: str, number: int, prefix: str) -> None:
-    assert parse_job(check_site(site), prefix + job_name(site, JobId(number))) == number
+    assert parse_job(site, prefix + job_name(site, JobId(number))) == number
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,6 @@ def test_reading_an_id_refuses_or_answers_one_that_a_row_can_have(text: str) -> 
         assert refused.id == text
     else:
         assert 0 < number <= LARGEST
-
-
-@pytest.mark.parametrize("site", ["VX", "_", "a1_", "A234567890"])
-def test_a_site_is_taken(site: str) -> None:
-    assert check_site(site) == site
-
-
-@pytest.mark.parametrize("site", ["", "1X", "V-X", "A2345678901", "VX\n", "Ä", "V X"])
-def test_a_site_is_refused(site: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        check_site(site)
-    assert (refused.value.context, refused.value.value) == ("site", site)
 
 
 KEYS = st.binary(min_size=32, max_size=32)
