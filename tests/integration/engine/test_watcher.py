@@ -12,7 +12,7 @@ from tests.integration.engine.conftest import ADMIN, Engine
 from vidijob.engine.listings import Listings
 from vidijob.engine.watcher import Advanced, Record, Told, Watched, Watcher
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import JobId, Origin
+from vidijob.jobs.model import JobId, Origin, Watch
 from vidijob.store import jobs, watches
 from vidijob.store.database import Database
 
