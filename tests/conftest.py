@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -123,17 +124,27 @@ async def _administer(server: str, statement: str) -> None:
 @pytest.fixture
 async def empty_url(postgres: str) -> AsyncIterator[str]:
     """The URL of an empty database of this test's own."""
-    name = f"vidijob_test_{os.getpid()}_{next(_number)}"
-    await _administer(postgres, f'CREATE DATABASE "{name}"')
-    yield database_url(postgres, name)
-    await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+    async with made(postgres) as url:
+        yield url
 
 
 @pytest.fixture
 async def url(postgres: str, template: str) -> AsyncIterator[str]:
     """The URL of a migrated database of this test's own."""
+    async with copied(postgres, template) as url:
+        yield url
+
+
+def copied(postgres: str, template: str) -> AbstractAsyncContextManager[str]:
+    """Make a copy of the migrated database, for as long as it is needed; gives its URL."""
+    return made(postgres, f'TEMPLATE "{template}"')
+
+
+@asynccontextmanager
+async def made(postgres: str, how: str = "") -> AsyncIterator[str]:
+    """Make a database, with further words for that, for as long as it is needed; yields its URL."""
     name = f"vidijob_test_{os.getpid()}_{next(_number)}"
-    await _administer(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await _administer(postgres, f'CREATE DATABASE "{name}" {how}')
     yield database_url(postgres, name)
     await _administer(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
 

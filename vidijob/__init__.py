@@ -4,7 +4,7 @@ The floors; a file imports only what stands below it, and rooms beside each othe
 
     11 cli                              the commands
     10 bench                            figures of the whole on this machine
-    9  app        demo                  one process, put together · a first look
+    9  app        demo      front       one process, put together · a first look · one address for several sites
     8  application  workshop  opening   the HTTP server: every face on the engine · what a machine carries steps out with · its database
     7  api  console                     faces: the job APIs of others, a room each · the operator's pages
     6  web                              what faces share of HTTP

@@ -5,11 +5,8 @@ everybody and no rule.
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import signal
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -55,8 +52,7 @@ from vidijob.store.database import Database
 from vidijob.web.listening import listen
 from vidijob.web.monitor import build_monitor
 from vidijob.web.outbound import Outbound
-
-_log = logging.getLogger(__name__)
+from vidijob.web.running import until_told
 
 Role = Literal["api", "scheduler", "worker"]
 ROLES: tuple[Role, ...] = ("api", "scheduler", "worker")
@@ -293,32 +289,5 @@ async def run(
     settings: Settings, roles: Collection[Role], announce: Callable[[Server], None], beside: Collection[Role] = ()
 ) -> None:
     """Run until SIGTERM or SIGINT; ``announce`` is called when everything has started. A second signal ends it at once."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        if stopping.is_set():
-            os._exit(130)
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
     server = Server(settings, roles, beside)
-    starting = asyncio.create_task(server.start())
-    await _first(starting, stopping.wait())
-    if not starting.done():
-        starting.cancel()
-        with suppress(asyncio.CancelledError):
-            await starting
-        return
-    await starting
-    announce(server)
-    await stopping.wait()
-    _log.info("stopping")
-    await server.stop()
-
-
-async def _first(task: asyncio.Task[None], other: Awaitable[object]) -> None:
-    waiting = asyncio.ensure_future(other)
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
+    await until_told(server, lambda: announce(server))

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -30,6 +31,8 @@ VERBOSE = "application/json;odata=verbose"
 ENCODER = "nb:mpid:UUID:70bdc2c3-ebf4-42a9-8542-5afc1e55d217"
 KEY = base64.b64encode(b"k" * 64).decode()
 FINAL = (3, 4, 5)
+#: A preset with two sizes.
+SIZES = '{"Codecs": [{"H264Layers": [{"Height": 80}, {"Height": 120}]}]}'
 
 
 class Azure:
@@ -63,9 +66,12 @@ class Azure:
         return int(state)
 
 
-def body(source: str, number: int) -> str:
+def body(sources: Sequence[str], *numbers: int) -> str:
     """Return the body of a task."""
-    return f"<taskBody><inputAsset>{source}</inputAsset><outputAsset>JobOutputAsset({number})</outputAsset></taskBody>"
+    read = "".join(f"<inputAsset>{source}</inputAsset>" for source in sources)
+    return (
+        f"<taskBody>{read}{''.join(f'<outputAsset>JobOutputAsset({one})</outputAsset>' for one in numbers)}</taskBody>"
+    )
 
 
 def connection(account: str, secret: str, port: int) -> str:
@@ -113,8 +119,11 @@ async def test_a_chain_of_transcodes_is_told_to_a_queue_and_a_hook(
                 "Name": "chain",
                 "InputMediaAssets": [{"__metadata": {"uri": asset["__metadata"]["uri"]}}],
                 "Tasks": [
-                    {"Name": "small", "Configuration": "H264 Broadband 100p", "TaskBody": body("JobOutputAsset(1)", 0), **encode},
-                    {"Name": "first", "Configuration": "H264 Broadband 120p", "TaskBody": body("JobInputAsset(0)", 1), **encode},
+                    {
+                        "Name": "joined", "Configuration": "H264 Broadband 100p",
+                        "TaskBody": body(["JobOutputAsset(1)", "JobInputAsset(0)", "JobOutputAsset(2)"], 0), **encode,
+                    },
+                    {"Name": "sizes", "Configuration": SIZES, "TaskBody": body(["JobInputAsset(0)"], 1, 2), **encode},
                 ],
                 "JobNotificationSubscriptions": [
                     {"NotificationEndPointId": point, "TargetJobState": target} for point, target in zip(points, (2, 1), strict=True)
@@ -122,9 +131,12 @@ async def test_a_chain_of_transcodes_is_told_to_a_queue_and_a_hook(
             },
         )  # fmt: skip
         assert await azure.until_ended(job["Id"]) == 3, installation.log()
-        small, first = await files(azure, job["Id"])
-        assert [(await video_height(path)) for path in (small, first)] == [100, 120]
-        assert not list(small.parent.glob(".*")) and not list(first.parent.glob(".*"))
+        joined, large, small = made = await files(azure, job["Id"])
+        assert [(await picture(path))[0] for path in made] == [100, 120, 80]
+        _, length = await picture(small)
+        # What is put together lasts as long as its three parts, which are of the same source.
+        assert (await picture(joined))[1] == pytest.approx(3 * length, abs=0.3)
+        assert not [left for path in made for left in path.parent.glob(".*")]
         await asyncio.to_thread(read_queue, account, secret, installation.port, job["Id"])
         async with asyncio.timeout(30):
             while len(receiver.received) < 2:
@@ -139,7 +151,7 @@ async def test_a_chain_of_transcodes_is_told_to_a_queue_and_a_hook(
         for one in (await azure("GET", f"Jobs('{job['Id']}')/OutputMediaAssets"))["results"]:
             await azure("DELETE", f"Assets('{one['Id']}')")
         async with asyncio.timeout(30):
-            while small.exists() or first.exists():
+            while any(path.exists() for path in (joined, large, small)):
                 await asyncio.sleep(0.1)
         await azure("DELETE", f"Jobs('{job['Id']}')")
     assert "Traceback" not in installation.log(), installation.log()
@@ -149,16 +161,16 @@ async def files(azure: Azure, job: str) -> list[Path]:
     """Return what the tasks of a job made, in their order."""
     found = []
     for task in (await azure("GET", f"Jobs('{job}')/Tasks"))["results"]:
-        (asset,) = (await azure("GET", f"Tasks('{task['Id']}')/OutputMediaAssets"))["results"]
-        (file,) = (await azure("GET", f"Assets('{asset['Id']}')/Files"))["results"]
-        found.append(Path(unquote(urlsplit(asset["Uri"]).path)) / file["Name"])
+        for asset in (await azure("GET", f"Tasks('{task['Id']}')/OutputMediaAssets"))["results"]:
+            (file,) = (await azure("GET", f"Assets('{asset['Id']}')/Files"))["results"]
+            found.append(Path(unquote(urlsplit(asset["Uri"]).path)) / file["Name"])
     return found
 
 
-async def video_height(path: Path) -> int:
-    """Return how high the picture of a file is."""
-    info = json.loads((await probe(path)).text())
-    return int(re.findall(r'"height": ?(\d+)', json.dumps(info))[0])
+async def picture(path: Path) -> tuple[int, float]:
+    """Return how high the picture of a file is, and for how many seconds it lasts."""
+    info = await probe(path)
+    return int(re.findall(r'"height": ?(\d+)', info.text())[0]), float(info.duration or 0)
 
 
 def read_queue(account: str, secret: str, port: int, job: str) -> None:

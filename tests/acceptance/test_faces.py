@@ -75,13 +75,26 @@ async def test_one_job_in_four_dialects(
         await client.until("VX-1", "ABORTED")
         assert (await watched(f"/job/{listed}"))["status"] == "CANCELLED"
         assert (await mps.job(hexadecimal))["State"] == "TranscodeCancelled"
+        (cancelled,) = (await mps("ListJob", State="TranscodeCancelled"))["JobList"]["Job"]
+        assert (cancelled["JobId"], cancelled["Output"]["Priority"]) == (hexadecimal, "9")
+        assert (await mps("ListJob", State="Submitted"))["JobList"]["Job"] == []
         assert (await azure("GET", f"Jobs('{job['Id']}')/State"))["State"] == 5
         async with asyncio.timeout(30):
             while not receiver.received or b'"Canceled"' not in receiver.received[-1].body:
                 await asyncio.sleep(0.1)
-        last = receiver.received[-1]
-        digest = hmac.new(base64.b64decode(KEY), last.body, hashlib.sha256).hexdigest().upper()
-        assert last.headers["ms-signature"] == f"sha256={digest}"
-        about = json.loads(last.body)["Properties"]
-        assert (about["JobId"], about["NewState"]) == (job["Id"], "Canceled")
+        told = [json.loads(call.body) for call in receiver.received]
+        # The registration, and each state that it had since somebody followed it, once.
+        assert [one["EventType"] for one in told] == [2, 1, 1]
+        abouts = [one["Properties"] for one in told]
+        states = [("Queued", "Canceling"), ("Canceling", "Canceled")]
+        assert [(about["OldState"], about["NewState"]) for about in abouts[1:]] == states
+        assert {about["JobId"] for about in abouts[1:]} == {job["Id"]}
+        for call, about in zip(receiver.received, abouts, strict=True):
+            digest = hmac.new(base64.b64decode(KEY), call.body, hashlib.sha256).hexdigest().upper()
+            assert call.headers["ms-signature"] == f"sha256={digest}"
+            assert about["NotificationEndPointId"] == point["Id"]
+            assert call.headers["ms-mediaservices-accountid"] == about["AccountId"]
+        # What was submitted is one job in all of them.
+        assert (await azure("GET", "Jobs?$inlinecount=allpages&$filter=State%20eq%205"))["__count"] == "1"
+        assert (await watched(""))["jobs"] == [listed]
     assert "Traceback" not in installation.log(), installation.log()

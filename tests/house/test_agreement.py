@@ -15,6 +15,7 @@ from vidijob import access, help, resources
 from vidijob.api.vidispine.routes import TABLE
 from vidijob.cli import commands
 from vidijob.cli.exits import MEANING
+from vidijob.front.settings import FrontSettings
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import JobState, StepState
 from vidijob.settings import Settings
@@ -133,6 +134,15 @@ def test_the_help_page_has_every_setting_with_its_default() -> None:
         default = field.default
         if default not in (None, (), 0):
             assert row[1].strip("`") == str(default)
+
+
+def test_a_front_has_a_flag_for_each_of_its_settings_and_the_help_page_tells_all() -> None:
+    names = [name.replace("_", "-") for name in FrontSettings.model_fields]
+    assert [flag for flag in flags("front") if flag != "help"] == names
+    rows = table(help.page("sites").text, r"`--[a-z-]+`")
+    assert [row[0].strip("`-") for row in rows] == names
+    for row, field in zip(rows, FrontSettings.model_fields.values(), strict=True):
+        assert row[1] == ("\N{EN DASH}" if field.default == () else str(field.default))
 
 
 def test_the_help_page_has_every_role() -> None:

@@ -17,11 +17,14 @@ from vidijob import help
 from vidijob.api.vidispine.routes import TABLE
 from vidijob.cli import commands
 from vidijob.cli.profiles import VARIABLES
+from vidijob.front.settings import FrontSettings
 from vidijob.settings import Settings
 
 README = (ROOT / "README.md").read_text("utf-8")
 TEXTS = {"README": README, **{page.topic: page.text for page in help.pages()}}
 EACH = pytest.mark.parametrize("name", TEXTS)
+#: The variables of a front, and what they begin with.
+OF_FRONTS = {"front", *(f"front_{name}" for name in FrontSettings.model_fields)}
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -105,7 +108,7 @@ def test_each_flag_and_variable_in_a_sentence_is_one_of_ours(name: str) -> None:
         if re.fullmatch(r"--[a-z-]+( .*)?", span):
             assert span.split()[0] in known, span
     for variable in re.findall(r"VIDIJOB_([A-Z_]*[A-Z])", TEXTS[name]):
-        assert variable.lower() in {*Settings.model_fields, *VARIABLES}, variable
+        assert variable.lower() in {*Settings.model_fields, *VARIABLES, *OF_FRONTS}, variable
 
 
 @EACH

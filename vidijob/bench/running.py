@@ -9,16 +9,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from vidijob.access import ROLES, User
 from vidijob.api.vidispine.translate.payloads import Composer
+from vidijob.engine.batch import Batch
 from vidijob.engine.bell import Bell
-from vidijob.engine.commands import Commands
+from vidijob.engine.commands import Commands, Plan
 from vidijob.engine.counter import Counter
 from vidijob.engine.notifier import Notifier
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
+from vidijob.engine.submissions import Submissions
 from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.registry import Registry
@@ -88,6 +90,28 @@ class Nothing:
         return False
 
 
+class _OneByOne(Batch[Any, Any]):
+    """A batch that nobody shares."""
+
+    async def add(self, item: Any) -> Any:
+        """Hand in an item, and flush it."""
+        return (await self._flush([item]))[0]
+
+
+class _Unshared(Submissions):
+    def __init__(self, database: Database, site: str) -> None:
+        super().__init__(database, site)
+        self._batch = _OneByOne(self._store)
+
+
+class _UnsharedCommands(Commands):
+    """The same commands, but for submissions, each of which has a commit of its own."""
+
+    def __init__(self, database: Database, bell: Bell, plan: Plan, site: str) -> None:
+        super().__init__(database, bell, plan, site)
+        self._submissions = _Unshared(database, site)
+
+
 class Ours:
     """What is compared."""
 
@@ -96,6 +120,7 @@ class Ours:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._commands = Commands(database, Bell(database), self._plan, _SITE)
+        self._unshared = _UnsharedCommands(database, Bell(database), self._plan, _SITE)
         self._steps = chain(1)
 
     async def _plan(self, type: str) -> tuple[PlannedStep, ...]:
@@ -137,14 +162,11 @@ class Ours:
         self._steps = chain(steps)
         left = iter(range(number))
 
+        commands = self._commands if grouped else self._unshared
+
         async def client() -> None:
             for _ in left:
-                if grouped:
-                    await self._commands.submit(USER, "BENCH", Priority.MEDIUM, {"title": ["A title"]})
-                else:
-                    planned = await self._commands.check(USER, "BENCH", Priority.MEDIUM, {"title": ["A title"]})
-                    new = NewJob("BENCH", JobState.READY, Priority.MEDIUM, USER.name, {"title": ["A title"]}, planned)
-                    await jobs.submit(self._database, [new])
+                await commands.submit(USER, "BENCH", Priority.MEDIUM, {"title": ["A title"]})
 
         begun = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(clients)))

@@ -17,7 +17,7 @@ from vidijob.errors import VidijobError
 
 #: Each is in the file of its name, under that name.
 _COMMANDS = (
-    "serve", "worker", "demo", "migrate", "postgres", "job", "problem", "jobtype", "preset", "user", "bench", "help",
+    "serve", "worker", "front", "demo", "migrate", "postgres", "job", "problem", "jobtype", "preset", "user", "bench", "help",
     "metrics", "completion",
 )  # fmt: skip
 

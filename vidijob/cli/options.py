@@ -9,25 +9,26 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
-from vidijob.settings import PREFIX, Settings
+from vidijob.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def setting(*names: str) -> Callable[[Command], Command]:
+def setting(*names: str, of: type[BaseSettings] = Settings) -> Callable[[Command], Command]:
     """Give a command the flags of these settings; one that is not given arrives as ``None`` or empty."""
 
     def decorate(command: Command) -> Command:
         for name in reversed(names):
-            command = _option(name)(command)
+            command = _option(of, name)(command)
         return command
 
     return decorate
 
 
-def _option(name: str) -> Callable[[Command], Command]:
-    field = Settings.model_fields[name]
+def _option(of: type[BaseSettings], name: str) -> Callable[[Command], Command]:
+    field = of.model_fields[name]
     kind, many = _kind(field.annotation)
     default = field.get_default()
     shown = "" if default is None or default == () else f" Default: {default}."
@@ -36,7 +37,7 @@ def _option(name: str) -> Callable[[Command], Command]:
         name,
         type=kind,
         multiple=many,
-        help=f"{field.description}{shown} [{PREFIX}{name.upper()}]",
+        help=f"{field.description}{shown} [{of.model_config['env_prefix']}{name.upper()}]",
     )
 
 

@@ -1,5 +1,5 @@
-"""Jobs watched to their end: each is asked for again and again, by what was known of it last, so that an answer without
-news is short. A server that is away is waited for.
+"""Jobs watched to their end: each is asked for again and again, by what was known of it last, and a server that can answers when
+there is news, or says in short that there is none. A server that is away is waited for.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from vidijob.cli.exits import Exit, Failure
 from vidijob.cli.profiles import Server
 from vidijob.cli.remote import Remote, Unanswered, ask, part
 
-#: Between two questions, in seconds: it grows while there is no news.
+#: Between two questions, in seconds: it grows while there is no news and the server does not wait for some.
 _LEAST, _MOST = 0.25, 2.0
+#: For so many seconds a server that can waits for news of each job, of so many at most: each takes a connection.
+_WAIT, _FEW = 10, 20
 #: While the server is away.
 _AWAY = 1.0
 
@@ -34,7 +36,7 @@ def watch(
     view = _view(wanted, quiet=accept is not None)
 
     async def act(remote: Remote) -> Exit:
-        watched = [_Watched(remote, id, view, patience) for id in wanted]
+        watched = [_Watched(remote, id, view, patience, waits=len(wanted) <= _FEW) for id in wanted]
         tasks = [asyncio.create_task(one.until_ended()) for one in watched]
         try:
             async with asyncio.timeout(timeout):
@@ -143,13 +145,14 @@ def _view(ids: Sequence[str], *, quiet: bool) -> _View:
 class _Watched:
     """One job."""
 
-    def __init__(self, remote: Remote, id: str, view: _View, patience: float) -> None:
+    def __init__(self, remote: Remote, id: str, view: _View, patience: float, *, waits: bool) -> None:
         self.id = id
         #: As it was last known.
         self.state = ""
         self._remote = remote
         self._view = view
         self._patience = patience
+        self._waits = waits
 
     async def until_ended(self) -> Exit:
         """Return the code of the state it ended in; what went wrong is said."""
@@ -161,13 +164,15 @@ class _Watched:
             return Exit(failure.exit_code)
 
     async def _until_ended(self) -> Exit:
+        clock = asyncio.get_running_loop().time
         known: str | None = None
         pause = _LEAST
         while True:
             headers = {"If-None-Match": known} if known else {}
-            reply = await self._asked("false", headers)
+            asked = clock()
+            reply = await self._asked("false", headers, _WAIT if known and self._waits else 0)
             if reply.status == 304:
-                pause = min(pause * 1.5, _MOST)
+                pause = _LEAST if clock() > asked + _MOST else min(pause * 1.5, _MOST)
             else:
                 known, pause = reply.headers.get("ETag"), _LEAST
                 job = {**reply.document, "jobId": self.id}
@@ -178,15 +183,16 @@ class _Watched:
                     return exits.of_states([self.state])
             await asyncio.sleep(pause)
 
-    async def _asked(self, metadata: str, headers: Mapping[str, str]) -> Any:
+    async def _asked(self, metadata: str, headers: Mapping[str, str], wait: int = 0) -> Any:
         loop = asyncio.get_running_loop()
         end: float | None = None
         while True:
+            query = [("metadata", metadata), *([("wait", str(wait))] if wait else [])]
             try:
-                reply = await self._remote.call(
-                    "GET", f"/job/{part(self.id)}", query=[("metadata", metadata)], headers=headers
-                )
+                reply = await self._remote.call("GET", f"/job/{part(self.id)}", query=query, headers=headers)
             except Unanswered as failure:
+                # Perhaps only too many wait there.
+                wait = 0
                 end = end if end is not None else loop.time() + self._patience
                 if loop.time() >= end:
                     raise

@@ -18,6 +18,7 @@ from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, O
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
 from vidijob.store import (
+    collation,
     configuration,
     events,
     history,
@@ -116,6 +117,7 @@ class Insights:
         self._site = site
         self._reading = reading or (lambda: database)
         self._readers = asyncio.Semaphore(_READERS)
+        self._by_code_point: bool | None = None
         self._singles = Batch(self._read, most=_TOGETHER, lanes=_LANES)
         self._ends = Batch(self._ended, most=_ENDED_TOGETHER, lanes=_LANES)
 
@@ -291,6 +293,12 @@ class Insights:
             case FacetField.USER:
                 # Only needed where users without jobs are to be listed.
                 return [one.name for one in await users.listing(self._database)] if request.least == 0 else ()
+
+    async def sorts_by_code_point(self) -> bool:
+        """Tell whether lists are sorted by text as another program would sort it."""
+        if self._by_code_point is None:
+            self._by_code_point = await collation.is_by_code_point(self._database)
+        return self._by_code_point
 
     async def alive(self) -> None:
         """Raise ``Unavailable`` unless the database answers."""

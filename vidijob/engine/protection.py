@@ -8,7 +8,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from vidijob.errors import Invalid, NotFound, NotImplementedHere
 from vidijob.store import configuration
@@ -16,7 +16,8 @@ from vidijob.store.database import Database
 
 _NAME = "protection"
 _BITS = 2048
-_YEARS = timedelta(days=36_500)
+#: From when until when the certificate is valid, whatever time it is: it goes with the database.
+_VALID = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 
 
 class Protection:
@@ -80,8 +81,7 @@ def _made() -> tuple[str, str]:
         raise NotImplementedHere("This server has no certificate: vidijob[azure] is not installed.") from None
     key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "vidijob")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + _YEARS)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), *_VALID)
     made = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return pem.decode(), base64.b64encode(made).decode()

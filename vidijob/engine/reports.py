@@ -25,6 +25,8 @@ from vidijob.store.steps import End, Held
 _log = logging.getLogger(__name__)
 
 _MOST = 128
+#: When so many wait while some are being stored, they are stored beside these.
+_MANY = 48
 #: Before another attempt for those whose jobs are locked, in seconds; it doubles.
 _FIRST_PATIENCE = 0.01
 _LONGEST_PATIENCE = 0.5
@@ -62,14 +64,19 @@ class Reports:
         self._indirect: set[Held] = set()
         self._patience = _FIRST_PATIENCE
         self._one_by_one = 0
+        #: Jobs of which an end is being stored with what follows on it.
+        self._under_way: set[JobId] = set()
         self._loop = Loop("reports", self.tick)
+        self._beside = Loop("reports beside", self._tick_beside)
 
     def start(self) -> None:
         """Begin to report."""
         self._loop.start()
+        self._beside.start()
 
     async def stop(self) -> None:
         """Report what is left, but for what stays locked."""
+        await self._beside.stop()
         await self._loop.stop()
         now = asyncio.get_running_loop().time
         end = now() + _LAST_PATIENCE
@@ -83,6 +90,8 @@ class Reports:
         """Have an end reported."""
         self._ends[end.held] = end
         self._loop.wake()
+        if len(self._ends) - len(self._under_way) >= _MANY:
+            self._beside.wake()
 
     def __contains__(self, held: Held) -> bool:
         """Tell whether an end is not stored yet."""
@@ -96,7 +105,7 @@ class Reports:
         """Report all that can be; returns the seconds until it is worth another attempt."""
         await self._go_on()
         busy: set[Held] = set()
-        while free := [end for held, end in self._ends.items() if held not in busy]:
+        while free := [end for held, end in self._ends.items() if held not in busy and held.job not in self._under_way]:
             ends = free[: 1 if self._one_by_one else _MOST]
             try:
                 ended = await steps.end(self._database, ends, check_again=self._look_again)
@@ -118,35 +127,55 @@ class Reports:
         self._busy = busy
         return self._patience if busy else _ASLEEP
 
-    async def _go_on(self) -> None:
-        """Store the ends after which their jobs go on, or are over, in one statement; the others are left."""
+    async def _tick_beside(self) -> float:
+        try:
+            await self._go_on(least=_MANY)
+        finally:
+            # What is left is for the other one, however little it is.
+            self._loop.wake()
+        return _ASLEEP
+
+    async def _go_on(self, least: int = 1) -> None:
+        """Store the ends after which their jobs go on, or are over, in one statement, if there are so many at least; the
+        others are left.
+        """
         while not self._one_by_one:
             among: dict[JobId, End] = {}
             for held, end in self._ends.items():
-                if held not in self._indirect and direct.may_be(end) and len(among) < _MOST:
-                    among.setdefault(held.job, end)
+                if held in self._indirect or held.job in self._under_way or not direct.may_be(end):
+                    continue
+                among.setdefault(held.job, end)
+                if len(among) == _MOST:
+                    break
             ends = list(among.values())
-            if not ends:
+            if len(ends) < least:
                 return
-            with self._hands.offering(len(ends)) as offer:
-                try:
-                    ended = await direct.end(self._database, ends, offer)
-                except Unavailable:
-                    raise
-                except Exception:
-                    # One by one they are stored, or found out; by other statements, so that a bug in this one would be hidden.
-                    _log.exception("ends of %d steps: they are stored one by one", len(ends))
-                    self._one_by_one = len(ends)
-                    return
-                for end in ends:
-                    if end.held in ended.accepted:
-                        self._forget(end.held)
-                    else:
-                        self._indirect.add(end.held)
-                self._hands.begin(ended.leases)
-            self._tell([], ended.queued, ended.over)
-            if ended.leases:
-                self._bell.ring("vidijob_event")
+            self._under_way |= among.keys()
+            try:
+                await self._store(ends)
+            finally:
+                self._under_way -= among.keys()
+
+    async def _store(self, ends: Sequence[End]) -> None:
+        with self._hands.offering(len(ends)) as offer:
+            try:
+                ended = await direct.end(self._database, ends, offer)
+            except Unavailable:
+                raise
+            except Exception:
+                # One by one they are stored, or found out; by other statements, so that a bug in this one would be hidden.
+                _log.exception("ends of %d steps: they are stored one by one", len(ends))
+                self._one_by_one = len(ends)
+                return
+            for end in ends:
+                if end.held in ended.accepted:
+                    self._forget(end.held)
+                else:
+                    self._indirect.add(end.held)
+            self._hands.begin(ended.leases)
+        self._tell([], ended.queued, ended.over)
+        if ended.leases:
+            self._bell.ring("vidijob_event")
 
     def _tell(self, ends: Sequence[End], queued: bool, over: Sequence[JobId]) -> None:
         if queued:

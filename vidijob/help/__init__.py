@@ -21,6 +21,7 @@ TOPICS = (
     "containers",
     "systemd",
     "scaling",
+    "sites",
     "capacity",
     "dask",
     "hardening",

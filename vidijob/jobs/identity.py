@@ -24,6 +24,12 @@ class MalformedId(NotFound):
     """An id that no job can have."""
 
 
+def site_of(text: str) -> str | None:
+    """Return the site that the id of a job, or of something like it, is of; ``None``: it has not the form of one."""
+    match = _JOB.fullmatch(text)
+    return None if match is None else match["site"]
+
+
 def job_name(site: str, job: JobId) -> str:
     """Return the id as users know it."""
     return f"{site}-{job}"

@@ -139,6 +139,8 @@ class FacetResult:
 
     request: FacetRequest
     counts: Sequence[tuple[str, int]]
+    #: The values that can occur, in their order, as far as that was asked.
+    known: Sequence[str] = ()
 
 
 def facet(request: FacetRequest, counted: Mapping[str, int], known: Sequence[str]) -> FacetResult:
@@ -156,4 +158,4 @@ def facet(request: FacetRequest, counted: Mapping[str, int], known: Sequence[str
         if count >= (request.least or 0) and (request.most is None or count <= request.most)
     ]
     kept.sort(key=lambda one: (-one[1], place.get(one[0], len(place)), one[0]))
-    return FacetResult(request, kept if request.results is None else kept[: request.results])
+    return FacetResult(request, kept if request.results is None else kept[: request.results], known)

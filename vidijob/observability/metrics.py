@@ -33,6 +33,7 @@ DELIVERIES_PENDING = Reading(
     "vidijob_deliveries_pending", "Deliveries that are not over; of more than 100000, so many are counted."
 )
 LANES_TROUBLED = Reading("vidijob_receivers_failing", "Receivers whose last delivery failed.")
+SITE_UP = Reading("vidijob_site_up", "1 if a site answers the front that tells of it.", ("site",))
 
 # What each process counts.
 SUBMITTED = Counter("vidijob_jobs_submitted_total", "Jobs that were accepted.", ("type",))

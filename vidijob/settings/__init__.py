@@ -11,16 +11,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from vidijob.errors import SetupError
+from vidijob.settings.sources import Sourced, read
 from vidijob.settings.values import Amounts, BaseURL, Labels, Networks, OneServer, Origins, Paths, Programs, Schemes
 
 FILE = "vidijob.toml"
@@ -29,7 +23,7 @@ PREFIX = "VIDIJOB_"
 _HANDED_OVER = 256
 
 
-class Settings(BaseSettings):
+class Settings(Sourced):
     """The settings of one process. The description of a field is its help text, everywhere."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, toml_file=FILE, frozen=True)
@@ -214,18 +208,6 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from, the strongest first."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
     @property
     def roots(self) -> tuple[Path, ...]:
         """Return the storage roots as absolute paths."""
@@ -270,13 +252,4 @@ class Settings(BaseSettings):
 
 def load(flags: Mapping[str, Any]) -> Settings:
     """Read the settings; flags that are ``None`` or empty were not given. Raises ``SetupError`` with every fault."""
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise SetupError(
-            f"The settings (flags, {PREFIX}*, {FILE}) cannot be taken. " + "; ".join(faults) + "."
-        ) from None
-    except (SettingsError, ValueError) as error:
-        raise SetupError(f"The settings (flags, {PREFIX}*, {FILE}) cannot be read: {error}.") from None
+    return read(Settings, flags)

@@ -75,6 +75,14 @@ Origins = Annotated[
         _like(r"\*|https?://[A-Za-z0-9.\-_\[\]:]{1,300}"), "is no origin: http(s)://host[:port], without a path, or *"
     ),
 ]
+SiteServers = Annotated[
+    _Texts,
+    # A server and perhaps a path below which it is; no password, which would be in the list of processes.
+    _each(
+        _like(r"[A-Za-z_][A-Za-z0-9_]{0,9}=https?://[A-Za-z0-9._\[\]:-]+(/[^\s?#]*)?"),
+        "is no site: VX=http://host:8080, what its ids begin with first",
+    ),
+]
 Amounts = Annotated[
     _Texts,
     _each(_like(r"[A-Za-z][A-Za-z0-9_.-]{0,63}=[0-9]{1,9}(\.[0-9]{1,9})?"), "is no resource: name=amount, as in gpu=1"),

@@ -30,6 +30,15 @@ _OF_SIGN = {
     Sign.MORE: "more",
     Sign.AT_LEAST: "at_least",
 }
+#: Where neither side can be nothing.
+_PLAIN = {
+    Sign.EQUAL: "plain_equal",
+    Sign.UNEQUAL: "plain_unequal",
+    Sign.LESS: "plain_less",
+    Sign.AT_MOST: "plain_at_most",
+    Sign.MORE: "plain_more",
+    Sign.AT_LEAST: "plain_at_least",
+}
 _OF_FUNCTION = {
     Function.STARTS: "starts",
     Function.ENDS: "ends",
@@ -71,8 +80,8 @@ def write(
                 names = ("text", "sought")
                 return fill(known[_OF_FUNCTION[function]], **dict(zip(names, map(text, texts), strict=False)))
             case Comparison(sign=sign, left=left, right=right):
-                plain = "plain_" if is_there(left) and is_there(right) else ""
-                return fill(known[plain + _OF_SIGN[sign]], left=text(left), right=text(right))
+                names_of = _PLAIN if is_there(left) and is_there(right) else _OF_SIGN
+                return fill(known[names_of[sign]], left=text(left), right=text(right))
             case Junction(all=all, parts=members):
                 between = known["and" if all else "or"]
                 return reduce(lambda left, right: fill(between, left=left, right=right), map(text, members))

@@ -16,7 +16,7 @@ from vidijob.web import keys
 _log = logging.getLogger(__name__)
 
 #: Of our answers a page may read these headers as well.
-_EXPOSED = "allow, etag, location, next-cursor, reason, retry-after, x-request-id"
+_EXPOSED = "allow, etag, location, next-cursor, reason, retry-after, vidijob-missing-sites, vidijob-site, x-request-id"
 _MAX_AGE = 600
 _ASKED = "Access-Control-Request-Method"
 

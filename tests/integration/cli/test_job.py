@@ -17,6 +17,7 @@ from tests.integration.engine.conftest import ADMIN, ScriptedExecutor
 from vidijob.cli.exits import Exit
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.jobs.states import JobState
+from vidijob.observability import metrics
 
 
 async def act(step: StepContext) -> Outcome:
@@ -72,6 +73,23 @@ async def test_a_job_that_is_held_is_released_aborted_run_again_and_deleted(vidi
     assert ended.code == Exit.FAULT and f"The job {second} is still running (HOLD): abort it first" in ended.err
     assert (await vidijob("job", "delete", first)).out == f"Deleted: {first}.\n"
     assert (await vidijob("job", "show", first)).code == Exit.NOT_FOUND
+
+
+async def test_a_job_without_news_is_hardly_asked_for(vidijob: Place) -> None:
+    def requests() -> int:
+        samples = (sample for family in metrics.REQUESTS._made.collect() for sample in family.samples)
+        return int(sum(sample.value for sample in samples if "/API/job/{id}" in sample.labels.values()))
+
+    id = (await vidijob("job", "submit", "WORK", "--hold")).out.strip()
+    before = requests()
+    watching = asyncio.create_task(vidijob("job", "watch", id))
+    await asyncio.sleep(2)
+    assert requests() - before == 1, "one was answered, another waits for news"
+    run_jobs(vidijob)
+    await vidijob.engine.commands.release(ADMIN, id)
+    began = asyncio.get_running_loop().time()
+    ended = await asyncio.wait_for(watching, 20)
+    assert ended.code == Exit.DONE and asyncio.get_running_loop().time() - began < 8
 
 
 async def test_lists_are_lines_for_scripts_and_the_documents_of_the_server(vidijob: Place) -> None:

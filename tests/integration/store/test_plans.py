@@ -23,14 +23,14 @@ LIMIT = 32
 TABLES = ("job", "step", "job_queue", "step_queue", "attempt", "lease")
 STARTABLE = [state.value for state in step_sources(StepEvent.START)]
 
-#: Jobs of all priorities but IMMEDIATE, one step each, every tenth of them urgent, of two executors.
+#: Jobs of all priorities but IMMEDIATE, one step each, every tenth of them urgent, of two executors. One of forty has a weight.
 FILL = f"""
     INSERT INTO job (id, type, state, priority, owner, total_steps)
     SELECT n, 'TRANSCODE', 'READY', (enum_range(NULL::job_priority))[1 + n % 5], 'user', 1
     FROM generate_series(1, {WAITING}) n;
     INSERT INTO step (job_id, number, description, executor, method, critical, cleanup, state, waiting)
     SELECT id, 100, 'A step', CASE WHEN id % 2 = 0 THEN 'media' ELSE 'file' END, 'work', true, false, 'READY', 0 FROM job;
-    INSERT INTO job_queue (job_id, priority) SELECT id, priority FROM job;
+    INSERT INTO job_queue (job_id, priority, weight) SELECT id, priority, CASE WHEN id % 40 = 0 THEN id % 9 - 4 ELSE 0 END FROM job;
     INSERT INTO step_queue (job_id, step, executor, urgent, priority)
     SELECT job_id, number, executor, job_id % 10 = 0, priority FROM step JOIN job ON job.id = step.job_id;
 """

@@ -74,8 +74,16 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
     assert refused.value.context == "$filter"
 
 
-@given(st.text(max_size=60))
-def test_whatever_is_sent_is_read_or_refused(text: str) -> None:
+#: What filters consist of, and what none does.
+WORDS = [
+    *("Name", "Priority", "Created", "IsPrimary", "eq", "ne", "gt", "le", "and", "or", "not", "(", ")", ",", " ", "'a'", "''", "'", "5L"),
+    *("-1.5e3d", "null", "true", "datetime'2013-04-20T22:41:57'", "guid'x'", "startswith", "substringof", "tolower", "length", "é", "\x00", "$"),
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=20), st.sampled_from(["", " "]))
+def test_whatever_is_sent_is_read_or_refused(words: list[str], between: str) -> None:
+    text = between.join(words)
     with suppress(Invalid):
         read_filter(text, FIELDS)
 

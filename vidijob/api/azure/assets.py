@@ -29,7 +29,8 @@ _MOST_LINKED = 1000
 class Files(KeptSet):
     """The files of assets."""
 
-    fixed = frozenset({"ParentAssetId"})
+    # It stays where it is.
+    fixed = frozenset({"ParentAssetId", "Name"})
 
     def __init__(self) -> None:
         super().__init__(orders.FACE, orders.FILE, shapes.FILE, CID)

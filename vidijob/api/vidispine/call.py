@@ -17,6 +17,7 @@ from aiohttp import web
 
 from vidijob.access import User
 from vidijob.api.vidispine.answers import Answer, failure, response, stream, unless_known
+from vidijob.api.vidispine.translate import parts
 from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
 from vidijob.engine.accounts import Accounts
@@ -96,6 +97,11 @@ class Call:
     def idempotency_key(self) -> str | None:
         """Return what marks a request that may be a repetition (ours; the header of the IETF's draft)."""
         return self._request.headers.get("Idempotency-Key")
+
+    @property
+    def part(self) -> str | None:
+        """Return what a front that merges lists asks for, where one does; see ``translate/parts.py``."""
+        return self._request.headers.get(parts.HEADER)
 
     @property
     def gone(self) -> bool:

@@ -92,7 +92,9 @@ def _response(request: web.Request, answer: Answer, version: str) -> web.Respons
 
 
 def failure(ask: Ask, error: Exception) -> Answer:
-    """Return how an error reads, in the format that was asked for."""
+    """Return how an error of a request in a batch reads, in the format that was asked for."""
+    if not isinstance(error, VidijobError):
+        _log.error("A request of a batch: %s %s", ask.method, [segment.name for segment in ask.path], exc_info=error)
     return _told(ask.writer, error)
 
 

@@ -177,6 +177,25 @@ async def test_a_template_with_its_parts(media: Media) -> None:
     assert "HTTP/1.1 409" in text and (await media("GET", "api/JobTemplates/$count")).text == "1"
 
 
+async def test_a_changeset_of_any_set(media: Media) -> None:
+    good, bad = post("Assets", '{"Name": "a"}'), post("Assets", '{"Nmae": "b"}')
+    _, text = await send(media, changeset(good, good, bad))
+    assert text.count("HTTP/1.1 ") == 1 and "HTTP/1.1 400" in text
+    assert (await media("GET", "api/Assets/$count")).text == "0"
+    _, text = await send(media, changeset(good, good))
+    assert text.count("HTTP/1.1 201 Created") == 2, text
+    assert (await media("GET", "api/Assets/$count")).text == "2"
+    # Not of two, nor what the first has none of.
+    for other in (post("NotificationEndPoints", "{}"), post("$1/Files", "{}"), post("Operations", "{}")):
+        _, text = await send(media, changeset(good, other))
+        assert text.count("HTTP/1.1 ") == 1 and "HTTP/1.1 400" in text
+    _, text = await send(media, changeset(post("Operations", "{}"), post("Operations", "{}")))
+    assert "HTTP/1.1 405" in text
+    await media.log_in("reader")
+    _, text = await send(media, changeset(good, good))
+    assert "HTTP/1.1 403" in text and (await media("GET", "api/Assets/$count")).text == "2"
+
+
 @pytest.mark.parametrize(
     ("type", "body"),
     [

@@ -20,6 +20,7 @@ from tests.integration.api.azure.conftest import MINIMAL, Media
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
 from vidijob.api.azure import messages
 from vidijob.api.azure.messages import Teller
+from vidijob.engine import commands
 from vidijob.engine.identities import Identities
 from vidijob.engine.letters import Called, Queued
 from vidijob.engine.queues import Queues
@@ -171,10 +172,14 @@ async def test_a_job_of_another_face_is_subscribed_to(
     assert (await media("DELETE", f"api/Jobs('{other['Id']}')")).status == 204
 
 
-async def test_a_job_is_not_deleted_before_its_end_is_told(media: Media, engine: Engine, database: Database) -> None:
+async def test_a_job_is_not_deleted_before_its_end_is_told(
+    media: Media, engine: Engine, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     id = await media.submit(**subscribed(await endpoint(media)))
     await engine.commands.abort(ADMIN, "VX-1", reason=None, cleanup=False)
-    refused = await media("DELETE", f"api/Jobs('{id}')")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(commands, "_UNTOLD_WAIT", 0.1)
+        refused = await media("DELETE", f"api/Jobs('{id}')")
     assert refused.status == 503 and "not entered" in refused.message
     late = Watcher(database, engine.bell, Teller(await Identities(database).uuids()))
     late.start()

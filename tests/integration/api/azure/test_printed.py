@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from tests.integration.api.azure.conftest import MINIMAL, VERBOSE, Media
 from tests.integration.api.azure.test_jobs import HEADERS, LINKS, PROPERTIES
-from tests.integration.engine.conftest import ADMIN, Engine
+from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
 from vidijob.api.azure import messages, translate
 from vidijob.api.azure.documents import MODEL
+from vidijob.application import build_application
+from vidijob.engine.accounts import Accounts
+from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.odata import query
+from vidijob.store.database import Database
 
 #: The headers of the printed requests, but for who asks.
 ASKED = {"DataServiceVersion": "3.0", "MaxDataServiceVersion": "3.0", "x-ms-version": "2.11"}
@@ -108,3 +114,35 @@ async def test_an_operation_is_answered_as_the_page_shows(media: Media) -> None:
     assert document["odata.metadata"].endswith("/api/$metadata#Operations/@Element")
     assert re.fullmatch(r"nb:opid:UUID:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", document["Id"])
     assert document["State"] == "InProgress" and document["ErrorCode"] is document["ErrorMessage"] is None
+
+
+async def test_durations_are_in_seconds_or_milliseconds(media: Media, engine: Engine, database: Database) -> None:
+    async def done(step: StepContext) -> Outcome:
+        await asyncio.sleep(0.02)
+        return Done()
+
+    id = await media.submit()
+    engine.worker(ScriptedExecutor(run=done), name="task")
+    engine.scheduler()
+    await engine.until("VX-1")
+    seconds = (await media("GET", f"api/Jobs('{id}')")).d["RunningDuration"]
+    application = build_application(
+        database,
+        engine.bell,
+        Accounts(database),
+        site="VX",
+        storage_root=media.root,
+        azure_options=messages.Options(unit=1000),
+    )
+    async with TestClient(TestServer(application)) as client:
+        other = Media(client, media.root)
+        await other.log_in("account001")
+        assert (await other("GET", f"api/Jobs('{id}')")).d["RunningDuration"] == pytest.approx(1000 * seconds)
+        (task,) = (await other("GET", "api/Tasks")).d["results"]
+        assert task["RunningDuration"] >= 19
+        for shown, asked in ((media, seconds), (other, 1000 * seconds)):
+            for sign, found in (("gt", "0"), ("le", "1")):
+                reply = await shown(
+                    "GET", f"api/Jobs/$count?$filter=RunningDuration%20{sign}%20{asked + 0.0005 * asked}d"
+                )
+                assert reply.text == found

@@ -93,6 +93,10 @@ async def test_assets_and_files(media: Media) -> None:
     )
     (file,) = (await media("GET", f"api/Assets('{id}')/Files")).d["results"]
     assert (file["ContentFileSize"], file["IsPrimary"]) == ("17", True)
+    changed = {"Name": "../../elsewhere.mp4", "ParentAssetId": "x", "ContentFileSize": 18}
+    assert (await media("MERGE", f"api/Files('{file['Id']}')", changed)).status == 204
+    (file,) = (await media("GET", f"api/Assets('{id}')/Files")).d["results"]
+    assert (file["Name"], file["ParentAssetId"], file["ContentFileSize"]) == ("clip's one.mp4", id, "18")
     (same,) = (await media("GET", f"api/Files?$filter=ParentAssetId%20eq%20'{id}'%20and%20IsPrimary%20eq%20true")).d[
         "results"
     ]

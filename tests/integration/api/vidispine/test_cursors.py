@@ -64,7 +64,7 @@ def word(fields: object) -> str:
 
 
 NO_CURSORS = [
-    "x", "AAAA", "%FF", "a" * 5000, word({}), word([]), word([["jobId", True]]), word([["jobId", True, 0]]),
+    "x", "AAAA", "%FF", "a" * 5000, word({}), word([]), word([["jobId", True]]), word([["jobId", True, -1]]),
     word([["jobId", True, 2**63]]), word([["jobId", True, True]]), word([["jobId", 1, 1]]), word([["jobId", True, "1"]]),
     word([["type", False, "X"]]), word([["type", False, 1], ["jobId", False, 1]]), word([["nothing", False, 1]]),
     word([["type", False, "\x00"], ["jobId", False, 1]]), word([["type", False, "\ud800"], ["jobId", False, 1]]),

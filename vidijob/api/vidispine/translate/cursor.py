@@ -60,7 +60,8 @@ def _position(word: str) -> Position:
 
 def _value(field: SortField, value: object) -> str | int | datetime | None:
     match field:
-        case SortField.ID if type(value) is int and 0 < value < 2**63:
+        # 0: before the first, where a front that merges sites begins.
+        case SortField.ID if type(value) is int and 0 <= value < 2**63:
             return value
         case SortField.STATE if isinstance(value, str):
             return JobState(value).value
