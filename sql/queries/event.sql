@@ -1,9 +1,9 @@
 -- The event log, for others than the notifier.
 
--- name: history(job) :many
--- All that happened to a job, in order.
+-- name: of_job(job, limit) :many
+-- What happened to a job and its steps, the newest first; at most so much, or, null, all of it.
 SELECT id, at, job_id, step, old_state, new_state, actor, remark
-FROM happened WHERE job_id = $1::bigint ORDER BY id;
+FROM happened WHERE job_id = $1::bigint ORDER BY id DESC LIMIT $2::integer;
 
 -- name: horizon() :value
 -- The transaction before which nothing will still appear.
@@ -22,7 +22,3 @@ WHERE tx >= $1::text::xid8 AND tx < $2::text::xid8 AND id > $3::bigint AND first
   AND ($4::bigint IS NULL OR job_id = $4)
 ORDER BY first_id, id
 LIMIT $5::integer;
-
--- name: of_job(job, limit) :many
--- What happened to a job and its steps, the newest first.
-SELECT at, step, old_state, new_state, actor, remark FROM happened WHERE job_id = $1::bigint ORDER BY id DESC LIMIT $2::integer;

@@ -98,7 +98,7 @@ class _Bars(_View):
 
     def __init__(self, ids: Sequence[str]) -> None:
         self._progress = Progress(
-            TextColumn("[bold]{task.fields[id]}", markup=True),
+            TextColumn("{task.fields[id]}", style="bold", markup=False),
             TextColumn("{task.fields[state]}", markup=False),
             BarColumn(),
             TaskProgressColumn(),

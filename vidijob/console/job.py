@@ -19,9 +19,9 @@ from vidijob.engine import stills
 from vidijob.errors import NotFound
 from vidijob.jobs.catalogue import is_result
 from vidijob.jobs.drawing import drawn
-from vidijob.jobs.history import Entry, Span, StandingStep, spans
+from vidijob.jobs.history import Span, StandingStep, spans
 from vidijob.jobs.identity import job_name
-from vidijob.jobs.model import Attempt, Job, StepNumber
+from vidijob.jobs.model import Attempt, Event, Job, StepNumber
 from vidijob.jobs.states import ENDED, HELD, StepState
 from vidijob.web import keys
 from vidijob.web.routing import Route
@@ -168,7 +168,7 @@ def _marks(stages: Sequence[Stage]) -> Mapping[StepNumber, tuple[str, str]]:
     }
 
 
-def _log(job: Job, history: Sequence[Entry]) -> list[Line]:
+def _log(job: Job, history: Sequence[Event]) -> list[Line]:
     lines = [Line(one.at, one.step, one.new, one.remark or "", _who(one.actor)) for one in history]
     for attempt in job.log or ():
         lines += [Line(note.at, attempt.step, None, note.text, "") for note in attempt.notes]

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vidijob.console import words
-from vidijob.jobs.history import Entry, Span
-from vidijob.jobs.model import Job
+from vidijob.jobs.history import Span
+from vidijob.jobs.model import Event, Job
 from vidijob.jobs.states import JobState
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Timeline:
     whole: timedelta
 
 
-def timeline(job: Job, stages: Sequence[Stage], history: Sequence[Entry], tried: Sequence[Span]) -> Timeline:
+def timeline(job: Job, stages: Sequence[Stage], history: Sequence[Event], tried: Sequence[Span]) -> Timeline:
     """Return when what happened."""
     begin, now = job.started, words.now()
     moments = [entry.at for entry in history]
@@ -70,7 +70,7 @@ def timeline(job: Job, stages: Sequence[Stage], history: Sequence[Entry], tried:
     return Timeline([lane for lane in lanes if lane.bars], _ticks(whole), whole)
 
 
-def _waits(history: Sequence[Entry], begin: datetime, whole: timedelta, end: datetime) -> list[Bar]:
+def _waits(history: Sequence[Event], begin: datetime, whole: timedelta, end: datetime) -> list[Bar]:
     bars = []
     own = [entry for entry in history if entry.step is None and entry.new in _STATES]
     for entry, following in zip(own, [*own[1:], None], strict=True):

@@ -93,7 +93,7 @@ class Feed(Follower):
             return _IDLE
         happening = await self._happening(now)
         self._forget()
-        if happening != Happening():
+        if happening.events or happening.progress or happening.flood:
             for hear in list(self._hearers):
                 hear(happening)
         return _POLL

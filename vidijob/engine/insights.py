@@ -11,15 +11,16 @@ from typing import TypeVar
 
 from vidijob.engine.batch import Batch
 from vidijob.errors import NotFound, TookTooLong, Unavailable
-from vidijob.jobs.history import Entry, StandingStep
+from vidijob.jobs.history import StandingStep
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Job, JobId, Origin, Priority, Waiting
+from vidijob.jobs.model import Event, Job, JobId, Origin, Priority, Waiting
 from vidijob.jobs.search import FacetField, FacetRequest, FacetResult, Filter, Order, Position, facet
 from vidijob.jobs.states import JobState
 from vidijob.jobs.task_groups import data_keys, group_of, in_order
 from vidijob.store import (
     collation,
     configuration,
+    events,
     history,
     jobs,
     jobtypes,
@@ -143,11 +144,11 @@ class Insights:
         found = await jobs.ended(self._database, set(wanted))
         return [found.get(id) for id in wanted]
 
-    async def course(self, text: str, most: int) -> tuple[list[StandingStep], list[Entry]]:
+    async def course(self, text: str, most: int) -> tuple[list[StandingStep], list[Event]]:
         """Return the steps of a job as they stand, and what happened to it, the last ``most`` lines of that."""
         job = parse_job(self._site, text)
         async with self._database.snapshot() as session:
-            return await history.steps(session, job), await history.entries(session, job, most)
+            return await history.steps(session, job), await events.history(session, job, most)
 
     async def _held_back(self, job: Job) -> Waiting | None:
         """Return why a queued job is not admitted, where that is not only because others are before it."""

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 
 from vidijob.errors import SetupError
-from vidijob.front.handling import PREFIXES, Front
+from vidijob.front.handling import LARGEST_BODY, PREFIXES, Front
 from vidijob.front.settings import FrontSettings
 from vidijob.front.sites import Site, Sites
 from vidijob.observability import metrics, processes
@@ -17,8 +17,6 @@ from vidijob.observability.recording import expose
 from vidijob.web import middleware
 from vidijob.web.entrance import CLOSING, Entrance
 
-#: A body beyond this is refused with 413, as by a site; a file that is imported goes through as it comes.
-LARGEST_BODY = 10 * 1024 * 1024
 LONGEST_LINE = 64 * 1024
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 

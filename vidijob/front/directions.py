@@ -67,8 +67,11 @@ def direction(prefix: str, method: str, segments: Sequence[str]) -> Direction:
             return _its_own(method)
         case [_, "job", id, *_]:
             return Direction(Way.BY_ID, id)
-        case _:
+        case [_, ("user" | "group" | "configuration" | "task-group" | "task-definition" | "notification"), *_]:
             return _its_own(method)
+        case _:
+            # Small answers; and what no site knows, which the first one says.
+            return Direction(Way.FIRST)
 
 
 def _open(method: str, segments: Sequence[str]) -> Direction:

@@ -18,7 +18,7 @@ from vidijob.front.gathering import gather
 from vidijob.front.listing import Listing
 from vidijob.front.sites import Body, Reply, Site, SiteMissing, Sites
 from vidijob.jobs.identity import site_of
-from vidijob.web import keys
+from vidijob.web import bodies, keys
 from vidijob.web.middleware import shown
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Target
@@ -27,6 +27,8 @@ from vidijob.web.routing import target as taken_apart
 _log = logging.getLogger(__name__)
 
 PREFIXES = ("/APInoauth", "/APIinit", "/API")
+#: A body beyond this is refused with 413, as by a site.
+LARGEST_BODY = 10 * 1024 * 1024
 #: Parameters of lists that each site is asked otherwise.
 _OF_PAGES = frozenset({"first", "number", "cursor"})
 #: A site that has nothing to tell says so within so many seconds; a job is waited for no longer.
@@ -84,7 +86,7 @@ class Front:
                 return await self._list(request, where, given, tolerant)
             case Way.TOGETHER:
                 last = where.segments[-1] if where.segments else ""
-                body = await request.read()
+                body = await _whole(request)
                 return await gather(request, self._sites, target, last, body, tolerant=tolerant, seconds=self._patience)
             case Way.IN_TURN:
                 return await self._in_turn(request, target)
@@ -98,7 +100,9 @@ class Front:
             case Way.FOLLOWED if given.list("id") is not None:
                 site = self._of_jobs(given.list("id") or ())
             case Way.NEW:
-                site = self._sites.get(site_of(given.text("notification") or "")) or self._sites.first
+                # Which may be a URL that ends with its id.
+                notification = (given.text("notification") or "").rstrip("/").rpartition("/")[2]
+                site = self._sites.get(site_of(notification)) or self._sites.first
             case Way.FIRST:
                 site = self._sites.first
             case _:
@@ -131,7 +135,7 @@ class Front:
         matrix = "".join(f";{pair}" for pair in where.matrix if not _is_of_pages(pair))
         pairs = [pair for pair in request.rel_url.raw_query_string.split("&") if pair and not _is_of_pages(pair)]
         path = f"/API/{'/'.join(where.segments)}{matrix}"
-        body = await request.read() if request.can_read_body else None
+        body = await _whole(request)
         listing = Listing(request, self._sites, path, given, "&".join(pairs), body)
         response = await listing.answer(tolerant=tolerant, seconds=self._patience)
         if not isinstance(response, web.Response) or request.method == "PUT":
@@ -143,7 +147,7 @@ class Front:
 
     async def _in_turn(self, request: web.Request, target: str, *, longer: float = 0) -> web.StreamResponse:
         """Ask site after site until one knows what the path names: an external id, a worker, the token of a step."""
-        body = await request.read() if request.can_read_body else None
+        body = await _whole(request)
         refused: list[Reply] = []
         missing: SiteMissing | None = None
         for site in self._sites.all:
@@ -164,10 +168,13 @@ class Front:
 
 
 async def _body(request: web.Request, where: Target) -> Body:
-    if not request.can_read_body:
-        return None
     # A file goes through as it comes; anything else is small, or refused with 413.
-    return request.content if where.segments[:1] == ("import",) else await request.read()
+    streamed = where.segments == ("import", "raw") and request.can_read_body
+    return request.content if streamed else await _whole(request)
+
+
+async def _whole(request: web.Request) -> bytes | None:
+    return await bodies.whole(request, LARGEST_BODY) if request.can_read_body else None
 
 
 def _longer(given: Parameters, where: Target) -> float:

@@ -26,8 +26,6 @@ from vidijob.web.streaming import Streamed
 _FORMS = (Form.XML, Form.JSON, Form.TEXT)
 _PAGE = 100
 _ALL = 2**31 - 1
-#: Parameters that each site is told otherwise.
-_OURS = frozenset({"first", "number", "cursor"})
 #: So many jobs are sent at once of a long page.
 _TOGETHER = 200
 

@@ -1,4 +1,4 @@
-"""What one job has gone through: its steps as they stand, what happened to it, and from that how long each try took. Pure."""
+"""What one job has gone through: its steps as they stand, and how long each try took, by what happened to it. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vidijob.jobs.graph import PlannedStep
-from vidijob.jobs.model import StepNumber
+from vidijob.jobs.model import Event, StepNumber
 from vidijob.jobs.states import HELD, StepState
 
 _STATES = frozenset(state.value for state in StepState)
@@ -22,20 +22,6 @@ class StandingStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the event log about a job."""
-
-    at: datetime
-    #: ``None``: it happened to the job.
-    step: StepNumber | None
-    old: str | None
-    new: str
-    #: The user, or the part of the server, that did it.
-    actor: str
-    remark: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
     """One try of a step."""
 
@@ -47,21 +33,21 @@ class Span:
     state: StepState
 
 
-def spans(history: Sequence[Entry]) -> list[Span]:
+def spans(history: Sequence[Event]) -> list[Span]:
     """Return the tries of all steps in the order in which they began, of a history in the order of what happened."""
     found: list[Span] = []
     running: dict[StepNumber, int] = {}
-    for entry in history:
-        if entry.step is None or entry.new not in _STATES:
+    for event in history:
+        if event.step is None or event.new not in _STATES:
             continue
-        state = StepState(entry.new)
-        place = running.get(entry.step)
+        state = StepState(event.new)
+        place = running.get(event.step)
         if state in HELD and place is None:
-            running[entry.step] = len(found)
-            found.append(Span(entry.step, entry.at, None, state))
+            running[event.step] = len(found)
+            found.append(Span(event.step, event.at, None, state))
         elif place is not None:
-            ended = None if state in HELD else entry.at
-            found[place] = Span(entry.step, found[place].began, ended, state)
+            ended = None if state in HELD else event.at
+            found[place] = Span(event.step, found[place].began, ended, state)
             if ended is not None:
-                del running[entry.step]
+                del running[event.step]
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vidijob.errors import Invalid
 from vidijob.jobs.model import Event, JobId, StepNumber
-from vidijob.store.database import Database
+from vidijob.store.database import Database, Session
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -42,9 +42,9 @@ def cursor(text: str) -> Cursor:
     return Cursor(match[1], match[2], int(match[3] or 0))
 
 
-async def history(database: Database, job: JobId) -> list[Event]:
-    """Return all that happened to a job, in order."""
-    return [from_row(row) for row in await database.rows("event.history", job)]
+async def history(source: Database | Session, job: JobId, most: int | None = None) -> list[Event]:
+    """Return what happened to a job, in order: all of it, or the last ``most``."""
+    return [from_row(row) for row in reversed(await source.rows("event.of_job", job, most))]
 
 
 async def now(database: Database) -> Cursor:

@@ -1,9 +1,9 @@
-"""One job's steps as they stand and its lines of the event log: rows → model."""
+"""One job's steps as they stand: rows → model."""
 
 from __future__ import annotations
 
 from vidijob.jobs.graph import PlannedStep
-from vidijob.jobs.history import Entry, StandingStep
+from vidijob.jobs.history import StandingStep
 from vidijob.jobs.model import JobId, StepNumber, TaskDefinition
 from vidijob.jobs.states import StepState
 from vidijob.store.database import Session
@@ -30,20 +30,4 @@ async def steps(session: Session, job: JobId) -> list[StandingStep]:
             StepState(row["state"]),
         )
         for row in await session.rows("step.of_job", job)
-    ]
-
-
-async def entries(session: Session, job: JobId, limit: int) -> list[Entry]:
-    """Return what happened to a job, in that order; of more than ``limit`` lines, the last."""
-    rows = await session.rows("event.of_job", job, limit)
-    return [
-        Entry(
-            row["at"],
-            StepNumber(row["step"]) if row["step"] is not None else None,
-            row["old_state"],
-            row["new_state"],
-            row["actor"],
-            row["remark"],
-        )
-        for row in reversed(rows)
     ]

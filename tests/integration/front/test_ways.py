@@ -34,6 +34,7 @@ async def test_a_job_goes_to_the_site_that_is_named_else_to_the_first(world: Wor
     named = made.text.rpartition("/")[2].strip()
     assert named.startswith("VY-")
     assert await submit(world, f"type=THUMBNAIL&notification={named}") == "VY-3"
+    assert await submit(world, f"type=THUMBNAIL&notification={world.front.address}/API/notification/{named}") == "VY-4"
     refused = await world.front("POST", "/API/job?type=THUMBNAIL&site=VZ")
     assert refused.status == 400 and "The sites here are VX, VY." in refused.text
 
@@ -67,7 +68,7 @@ async def test_a_job_is_asked_for_at_its_site(world: World) -> None:
 async def test_what_is_not_there_reads_as_on_one_server(world: World, accept: str) -> None:
     for method, path in (
         ("GET", "/API/job/VZ-1"), ("GET", "/API/job/VX-77"), ("GET", "/API/job/nothing"), ("GET", "/API/job/VX-0"),
-        ("DELETE", "/API/job/%20"), ("PUT", "/API/job/VZ-1?priority=LOW"), ("GET", "/API/nowhere"), ("PATCH", "/API/job/VX-1"),
+        ("DELETE", "/API/job/%20"), ("PUT", "/API/job/VZ-1?priority=LOW"), ("GET", "/API/nowhere"), ("POST", "/API/item"), ("PATCH", "/API/job/VX-1"),
         ("GET", "/API/job?sort=colour"), ("GET", "/API/job?number=x"), ("GET", "/API/job?first=-1"),
         ("GET", "/API/job?cursor=x"), ("GET", "/API/job?state=LOST"), ("GET", "/API/job?user=perhaps"),
         ("DELETE", "/API/job"), ("GET", "/API/job/%FF"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from vidijob.jobs.history import Entry, Span, spans
-from vidijob.jobs.model import StepNumber
+from vidijob.jobs.history import Span, spans
+from vidijob.jobs.model import Event, JobId, StepNumber
 from vidijob.jobs.states import StepState
 
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -16,9 +16,9 @@ def at(seconds: float) -> datetime:
     return BEGIN + timedelta(seconds=seconds)
 
 
-def entry(seconds: float, step: int | None, new: str) -> Entry:
+def entry(seconds: float, step: int | None, new: str) -> Event:
     """Return a line of the log."""
-    return Entry(at(seconds), None if step is None else StepNumber(step), None, new, "test", None)
+    return Event(1, at(seconds), JobId(1), None if step is None else StepNumber(step), None, new, "test", None)
 
 
 def test_a_try_lasts_from_its_start_to_its_end_whatever_it_runs_as() -> None:
