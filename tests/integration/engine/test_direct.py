@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 
 from tests.faults.injection import Faults, FaultyDatabase, Kind, Site
-from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
+from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, succeed, task
 from vidijob.engine import heads
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
-from vidijob.jobs.model import JobType, Priority, StepNumber, TaskDefinition
+from vidijob.jobs.model import Dependency, JobType, Priority, StepNumber, TaskDefinition
 from vidijob.jobs.states import JobState
 from vidijob.store.database import Database
 
@@ -155,3 +155,19 @@ async def test_a_job_with_an_old_number_is_found_though_the_head_is_not_read_fro
     assert (await engine.until(f"VX-{held.id}", seconds=8)).state is JobState.FINISHED
     assert await read.read(10) == [] and not read.partial
     assert await read.read(10) == [] and read.partial
+
+
+async def test_what_one_statement_does_to_a_job_of_very_many_steps_is_all_in_its_log(engine: Engine) -> None:
+    first, second = range(1, 101), range(1001, 1100)
+    begin = [TaskDefinition(StepNumber(n), "", "test", "brief", Dependency()) for n in first]
+    gate = TaskDefinition(StepNumber(900), "", "test", "brief", Dependency(all_previous=True))
+    fan = [TaskDefinition(StepNumber(n), "", "test", "brief", Dependency(step=StepNumber(900))) for n in second]
+    engine.types["FAN"] = JobType("FAN", (*begin, gate, *fan))
+    engine.know_types()
+    engine.worker(ScriptedExecutor(short=["brief"], brief=succeed), slots=1000)
+    engine.scheduler()
+    job = await engine.submit("FAN")
+    assert (await engine.until(job, seconds=50)).state is JobState.FINISHED
+    log = Counter((step, new) for _, step, _, new in await engine.events())
+    for step in (*first, 900, *second):
+        assert [log[step, state] for state in ("READY", "STARTED", "FINISHED")] == [1, 1, 1], step
