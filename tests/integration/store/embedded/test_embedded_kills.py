@@ -129,6 +129,12 @@ async def test_a_backend_that_outlives_its_postmaster_is_ended_before_the_next_s
     backend = connection.get_server_pid()
     # Busy without ever waiting for anything, so that it does not notice.
     busy = asyncio.create_task(connection.execute("select count(*) from generate_series(1, 1000000000) a"))
+    other = await asyncio.wait_for(asyncpg.connect(server.url), 10)
+    async with asyncio.timeout(10):
+        while not await other.fetchval(
+            "SELECT state = 'active' AND wait_event IS NULL FROM pg_stat_activity WHERE pid = $1", backend
+        ):
+            await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
     for pid in [*folder.supervisors(), folder.postmaster()]:
         kill(pid)
@@ -139,6 +145,7 @@ async def test_a_backend_that_outlives_its_postmaster_is_ended_before_the_next_s
     with pytest.raises(LOST):
         await busy
     await connection.close()
+    other.terminate()
     await server.stop()
 
 
