@@ -8,6 +8,7 @@ import json
 
 import asyncpg
 
+from tests.migration.past import bring_before
 from vidijob.jobs.model import JobId
 from vidijob.store import admissions
 from vidijob.store.database import Database
@@ -28,11 +29,7 @@ async def test_queues_and_calls_that_were_there_before(empty_url: str) -> None:
     database = Database(lambda: empty_url, connections=1)
     await database.open()
     try:
-        for one in load()[: this.version - 1]:
-            await connection.execute(one.sql)
-            await connection.execute(
-                "INSERT INTO schema_version VALUES ($1, $2, $3)", one.version, one.name, one.breaking
-            )
+        await bring_before(connection, this)
         await connection.execute(FILL)
         assert (await migrate(database))[0] == this
         await connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from tests.migration.past import bring_before
 from vidijob.jobs.model import JobId
 from vidijob.store import events
 from vidijob.store.database import Database
@@ -32,11 +33,7 @@ async def test_slots_and_events_that_were_there_before(empty_url: str) -> None:
     database = Database(lambda: empty_url, connections=1)
     await database.open()
     try:
-        for one in load()[: this.version - 1]:
-            await connection.execute(one.sql)
-            await connection.execute(
-                "INSERT INTO schema_version VALUES ($1, $2, $3)", one.version, one.name, one.breaking
-            )
+        await bring_before(connection, this)
         await connection.execute(FILL)
         before = await events.now(database)
         assert (await migrate(database))[0] == this

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -48,7 +49,7 @@ class Metric:
         """See to it that it is shown although nothing has happened yet."""
 
 
-class Counted(Metric):
+class Counted(Metric, ABC):
     """What each process counts itself."""
 
     def __init__(self, name: str, about: str, labels: Sequence[str] = ()) -> None:
@@ -68,8 +69,9 @@ class Counted(Metric):
         assert self._made is not None
 
     @property
+    @abstractmethod
     def _made(self) -> Any:
-        raise NotImplementedError
+        """Return what Prometheus' client knows it as."""
 
     def _taker(self, child: Any) -> Take:
         taker: Take = child.inc
