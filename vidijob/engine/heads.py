@@ -28,10 +28,17 @@ class Heads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._all_at = 0.0
+        #: So often in a row it took long.
+        self._long = 0
         self._behind: dict[Priority, int] = {}
         self._highest: dict[Priority, int] = {}
         #: Whether the last answer may lack jobs with old numbers.
         self.partial = False
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether it takes long to find the beginning: once it may have been for another reason."""
+        return self._long > 1
 
     async def read(self, limit: int) -> list[tuple[JobId, Priority]]:
         """Return the next jobs in the queue."""
@@ -42,7 +49,8 @@ class Heads:
         else:
             found = await admissions.head(self._database, limit)
             now = time.monotonic()
-            self._all_at = now + EVERY if now - begun > _LONG else 0.0
+            self._long = self._long + 1 if now - begun > _LONG else 0
+            self._all_at = now + EVERY if self._long else 0.0
         self._remember(found)
         return [(one.job, one.priority) for one in found]
 
