@@ -204,6 +204,14 @@ BUGS = [
     Bug("a step is given to a worker and queued", "direct.end", (("FROM freer WHERE state = 'READY'\n)", "FROM freer WHERE state <> 'NONE'\n)"),)),
     Bug("the first step is given to a worker and queued", "job.admit", (("FROM begun WHERE NOT direct\n        UNION", "FROM begun\n        UNION"),)),
     Bug("a worker is given more than it offers to take", "job.admit", (("$10::integer >= count(*)", "$10::integer + 1 >= count(*)"),)),
+    Bug("a job arrives in a slot that is not looked at", "arrival.start", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
+    Bug("a job arrives by a term that is over", "arrival.start", (("holder = $2::uuid AND term = $3::bigint AND expires_at > clock_timestamp()", "$2::uuid IS NOT NULL AND $3::bigint > 0"),)),
+    Bug("a job that arrives overtakes one that waits", "arrival.start", ((" AND NOT EXISTS (SELECT FROM job_queue)", ""),)),
+    Bug("a job that arrives is started and queued", "arrival.start", (("FROM made WHERE state = 'READY'\n", "FROM made\n"),)),
+    Bug("a job that arrives is not counted", "arrival.start", (("priority, 1 FROM made\n", "priority, 1 FROM made WHERE false\n"),)),
+    Bug("a step of a job that arrives is given to a worker and queued", "arrival.start", (("WHERE p.state = 'READY'", "WHERE p.state <> 'NONE'"),)),
+    Bug("a worker is given more by an arrival than it offers to take", "arrival.start", (("$8::integer >= count(*)", "$8::integer + 1 >= count(*)"),)),
+    Bug("that a job has started with its arrival is no event", "arrival.start", (("'scheduler' AS actor FROM admitted\n", "'scheduler' AS actor FROM admitted WHERE false\n"),)),
     Bug("a change is folded that was not taken", "count.fold", (("LIMIT $1::integer", "LIMIT $1::integer - 1"), ("FROM taken t,", "FROM job_count_change t,"))),
 ]  # fmt: skip
 

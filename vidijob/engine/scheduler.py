@@ -197,11 +197,18 @@ class Scheduler:
         """Return what a job of this priority would be admitted by if it came now; ``None`` where something may wait before it,
         where there is no room, and where that has to be found out.
         """
-        current = time.monotonic() < self._arrange_at or (self._arrange_at > 0 and self._bell.hears)
-        if self._term is None or not current or not self._rests or self._admissions.is_woken or self._heads.is_long:
+        if self._term is None or self._rules is None or self._paused or any(group.limited for group in self._groups):
+            return None
+        if priority is not Priority.IMMEDIATE and not self._is_current():
             return None
         chosen = policy.admissions([(_COMING, priority)], list(self._known_free.values()))
         return Opening(self._id, self._term, self._rules, chosen[0].slot) if chosen else None
+
+    def _is_current(self) -> bool:
+        """Tell whether nothing waits and the slots are as they should be, as far as is known."""
+        if not self._rests or self._admissions.is_woken or self._heads.is_long:
+            return False
+        return time.monotonic() < self._arrange_at or (self._arrange_at > 0 and self._bell.hears)
 
     @contextmanager
     def filling(self, opening: Opening) -> Iterator[Offer]:
