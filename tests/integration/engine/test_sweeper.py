@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import asyncpg
 import pytest
 
@@ -12,11 +14,14 @@ PASS = "INSERT INTO job_queue (job_id, priority) SELECT n, 'LOW' FROM generate_s
 
 
 @pytest.fixture
-async def connection(database: Database, url: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connection(database: Database, url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection to a database by which nobody else comes."""
     connection = await asyncpg.connect(url)
-    await connection.execute("ALTER TABLE job_queue SET (autovacuum_enabled = off)")
-    return connection
+    try:
+        await connection.execute("ALTER TABLE job_queue SET (autovacuum_enabled = off)")
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def grown(connection: asyncpg.Connection[asyncpg.Record]) -> int:
@@ -29,16 +34,13 @@ async def grown(connection: asyncpg.Connection[asyncpg.Record]) -> int:
 async def test_the_queue_stays_as_large_as_it_was(
     database: Database, connection: asyncpg.Connection[asyncpg.Record]
 ) -> None:
-    try:
-        sweeper, idle = Sweeper(database, lambda: True), Sweeper(database, lambda: False)
-        assert await sweeper.tick() == 10.0  # nothing lies about
-        sizes = []
-        for _ in range(6):
-            sizes.append(await grown(connection))
-            assert await idle.tick() == 10.0  # that is for whoever leads
-            assert await sweeper.tick() == 3.0
-        # What an index has emptied it uses again one time later.
-        assert sizes[5] <= sizes[2]
-        assert await grown(connection) < await grown(connection)  # as without it
-    finally:
-        await connection.close()
+    sweeper, idle = Sweeper(database, lambda: True), Sweeper(database, lambda: False)
+    assert await sweeper.tick() == 10.0  # nothing lies about
+    sizes = []
+    for _ in range(6):
+        sizes.append(await grown(connection))
+        assert await idle.tick() == 10.0  # that is for whoever leads
+        assert await sweeper.tick() == 3.0
+    # What an index has emptied it uses again one time later.
+    assert sizes[5] <= sizes[2]
+    assert await grown(connection) < await grown(connection)  # as without it
