@@ -1,10 +1,11 @@
 -- Jobs that start as they arrive: stored and admitted by one statement, in one commit. What admission asks for is asked here
 -- in the same words; where it is not so, the job is READY and queued, as any other.
 
--- name: start(job, holder, term, rules, slot, worker, executors, room, lease_seconds, short) :many
+-- name: start(job, holder, term, rules, slot, worker, executors, room, lease_seconds, short, behind) :many
 -- Store a job that has no submission key with its steps, and start it in a slot (none for IMMEDIATE), if the caller still
--- leads by the rules of now and the slot is free, and nothing waits in the queue: nobody is overtaken. Of the steps that begin,
--- the worker takes the first so many that need no more than its executors: they are never queued. Answers id and
+-- leads by the rules of now and the slot is free, and no job behind some other waits in the queue: the caller knows of none before
+-- that, so that nobody is overtaken. Of the steps that begin, the worker takes the first so many that need no more than its
+-- executors: they are never queued. Answers id and
 -- time of the job, whether it was started and has a step queued, and the steps that were taken, each with a number: a row for
 -- each, one without a number where there is none.
 WITH lead AS MATERIALIZED (
@@ -17,7 +18,7 @@ WITH lead AS MATERIALIZED (
 ), taken AS (
   UPDATE slot SET job_id = g.id FROM given g, lead
   WHERE slot.number = $5::smallint AND coalesce(slot.job_id, 0) = 0 AND slot.least_priority <= g.priority
-    AND g.priority <> 'IMMEDIATE' AND NOT EXISTS (SELECT FROM job_queue)
+    AND g.priority <> 'IMMEDIATE' AND NOT EXISTS (SELECT FROM job_queue WHERE job_id > $11::bigint)
   RETURNING g.id
 ), admitted AS (
   SELECT id FROM taken UNION ALL SELECT g.id FROM given g, lead WHERE g.priority = 'IMMEDIATE'

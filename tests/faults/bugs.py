@@ -206,7 +206,7 @@ BUGS = [
     Bug("a worker is given more than it offers to take", "job.admit", (("$10::integer >= count(*)", "$10::integer + 1 >= count(*)"),)),
     Bug("a job arrives in a slot that is not looked at", "arrival.start", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
     Bug("a job arrives by a term that is over", "arrival.start", (("holder = $2::uuid AND term = $3::bigint AND expires_at > clock_timestamp()", "$2::uuid IS NOT NULL AND $3::bigint > 0"),)),
-    Bug("a job that arrives overtakes one that waits", "arrival.start", ((" AND NOT EXISTS (SELECT FROM job_queue)", ""),)),
+    Bug("a job that arrives overtakes one that waits", "arrival.start", ((" AND NOT EXISTS (SELECT FROM job_queue WHERE job_id > $11::bigint)", " AND $11::bigint IS NOT NULL"),)),
     Bug("a job that arrives is started and queued", "arrival.start", (("FROM made WHERE state = 'READY'\n", "FROM made\n"),)),
     Bug("a job that arrives is not counted", "arrival.start", (("priority, 1 FROM made\n", "priority, 1 FROM made WHERE false\n"),)),
     Bug("a step of a job that arrives is given to a worker and queued", "arrival.start", (("WHERE p.state = 'READY'", "WHERE p.state <> 'NONE'"),)),

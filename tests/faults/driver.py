@@ -148,11 +148,13 @@ class Driver:
         new = NewJob("FAULT", JobState.READY, priority, "admin", {}, self._rules.plan)
         slot = b % (self._rules.bounds.limit + 1) or None
         offer = self._offer(a // 8, (b // 8) % 2)
-        opening = Opening(self._schedulers[s], term, None, slot)
+        # Behind the last one nothing waits.
+        behind = self._ids[-1] if self._ids and (b // 16) % 2 else JobId(0)
+        opening = Opening(self._schedulers[s], term, None, slot, behind)
         arrived = await arrivals.start(self._database, new, opening, offer)
         job, before = self._rules.job(), self._rules.queue()
         job.immediate = priority is Priority.IMMEDIATE
-        overtakes = not job.immediate and any(other.queued for other in self._rules.jobs)
+        overtakes = not job.immediate and not behind and any(other.queued for other in self._rules.jobs)
         self._ids.append(arrived.job)
         self._rules.jobs.append(job)
         started = not overtakes and self._rules.admit(s, len(self._ids) - 1, slot)
@@ -424,7 +426,7 @@ class Driver:
 
 #: How often each operation is chosen by a seed, of all.
 WEIGHTS = {
-    "submit": 5, "campaign": 1, "end_term": 1, "admit": 9, "arrive": 2, "claim": 10, "extend": 3, "end": 10, "hand_back": 3, "expire": 2,
+    "submit": 5, "campaign": 1, "end_term": 1, "admit": 9, "arrive": 4, "claim": 10, "extend": 3, "end": 10, "hand_back": 3, "expire": 2,
     "rescue": 6, "abort": 2, "prioritise": 1, "resolve": 5,
 }  # fmt: skip
 

@@ -28,17 +28,20 @@ class Heads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._all_at = 0.0
-        #: So often in a row it took long.
-        self._long = 0
+        self._newest = 0
         self._behind: dict[Priority, int] = {}
         self._highest: dict[Priority, int] = {}
         #: Whether the last answer may lack jobs with old numbers.
         self.partial = False
 
     @property
-    def is_long(self) -> bool:
-        """Tell whether it takes long to find the beginning: once it may have been for another reason."""
-        return self._long > 1
+    def behind(self) -> JobId:
+        """Return a job behind which those are that were stored a moment ago, if there are any."""
+        return JobId(max(self._newest - _BEFORE, 0))
+
+    def see(self, job: JobId) -> None:
+        """Remember a job that never was in the queue."""
+        self._newest = max(self._newest, job)
 
     async def read(self, limit: int) -> list[tuple[JobId, Priority]]:
         """Return the next jobs in the queue."""
@@ -49,14 +52,14 @@ class Heads:
         else:
             found = await admissions.head(self._database, limit)
             now = time.monotonic()
-            self._long = self._long + 1 if now - begun > _LONG else 0
-            self._all_at = now + EVERY if self._long else 0.0
+            self._all_at = now + EVERY if now - begun > _LONG else 0.0
         self._remember(found)
         return [(one.job, one.priority) for one in found]
 
     def _remember(self, found: list[Queued]) -> None:
         first: dict[Priority, int] = {}
         for one in found:
+            self.see(one.job)
             # Those that go before others tell nothing of where these are.
             if one.weight == 0:
                 first.setdefault(one.priority, one.job)

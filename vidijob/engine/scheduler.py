@@ -202,11 +202,11 @@ class Scheduler:
         if priority is not Priority.IMMEDIATE and not self._is_current():
             return None
         chosen = policy.admissions([(_COMING, priority)], list(self._known_free.values()))
-        return Opening(self._id, self._term, self._rules, chosen[0].slot) if chosen else None
+        return Opening(self._id, self._term, self._rules, chosen[0].slot, self._heads.behind) if chosen else None
 
     def _is_current(self) -> bool:
         """Tell whether nothing waits and the slots are as they should be, as far as is known."""
-        if not self._rests or self._admissions.is_woken or self._heads.is_long:
+        if not self._rests or self._admissions.is_woken:
             return False
         return time.monotonic() < self._arrange_at or (self._arrange_at > 0 and self._bell.hears)
 
@@ -231,6 +231,7 @@ class Scheduler:
 
     def filled(self, arrived: Arrived) -> None:
         """Take into account what has become of the job, and have the steps carried out that were taken."""
+        self._heads.see(arrived.job)
         self._begun([arrived.job] if arrived.started else [], arrived.leases, queued=arrived.queued)
         if not arrived.started:
             # The opening was found by what is not so any more.

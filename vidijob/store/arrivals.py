@@ -26,6 +26,8 @@ class Opening:
     rules: int | None
     #: None for IMMEDIATE.
     slot: int | None
+    #: Behind this one it is looked whether another waits: an older one would be known.
+    behind: JobId
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ async def start(database: Database, new: NewJob, opening: Opening, offer: Offer 
         offer.room,
         offer.duration.total_seconds(),
         list(offer.short),
+        opening.behind,
     )
     first = rows[0]
     leases = [steps.lease(row) for row in rows if row["number"] is not None]

@@ -135,7 +135,9 @@ async def test_what_a_worker_was_given_and_never_told_of_is_run_long_before_its_
         engine.worker(ScriptedExecutor())
         await engine.until(await engine.submit())
         faults.arm(Kind.LOST, only=site, calls=(faults.passed[site] + 1,))
-        assert (await engine.until(await engine.submit(), seconds=7)).state is JobState.FINISHED
+        # With a key it is not started by the statement that stores it.
+        job = await engine.commands.submit(ADMIN, "WORK", Priority.MEDIUM, {}, key="once")
+        assert (await engine.until(f"VX-{job.id}", seconds=7)).state is JobState.FINISHED
         assert faults.hit[site] == 1
     finally:
         await engine.stop()
