@@ -151,7 +151,8 @@ class Driver:
         # Behind the last one nothing waits.
         behind = self._ids[-1] if self._ids and (b // 16) % 2 else JobId(0)
         opening = Opening(self._schedulers[s], term, None, slot, behind)
-        arrived = await arrivals.start(self._database, new, opening, offer)
+        async with self._database.session() as session:
+            arrived = await arrivals.start(session, new, opening, offer)
         job, before = self._rules.job(), self._rules.queue()
         job.immediate = priority is Priority.IMMEDIATE
         overtakes = not job.immediate and not behind and any(other.queued for other in self._rules.jobs)

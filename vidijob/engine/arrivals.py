@@ -55,6 +55,8 @@ class Arrivals:
         if opening is None:
             return None
         with self._leader.filling(opening) as offer:
-            arrived = await arrivals.start(self._database, new, opening, offer)
-            self._leader.filled(arrived)
+            async with self._database.session() as session:
+                arrived = await arrivals.start(session, new, opening, offer)
+                # Its steps begin while the connection is given back.
+                self._leader.filled(arrived)
         return arrived.job, arrived.at

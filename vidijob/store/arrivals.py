@@ -10,7 +10,7 @@ from uuid import UUID
 
 from vidijob.jobs.model import JobId, Lease
 from vidijob.store import jobs, steps
-from vidijob.store.database import Database
+from vidijob.store.database import Session
 from vidijob.store.direct import NO_OFFER, Offer
 from vidijob.store.jobs import NewJob
 
@@ -45,13 +45,13 @@ class Arrived:
     queued: bool
 
 
-async def start(database: Database, new: NewJob, opening: Opening, offer: Offer = NO_OFFER) -> Arrived:
+async def start(session: Session, new: NewJob, opening: Opening, offer: Offer = NO_OFFER) -> Arrived:
     """Store a job that is READY and has no key, and start it with its first steps as far as the opening still holds.
 
     It is only queued where the holder does not lead any more, the rules have changed, the slot is taken, or another job
     waits already and this one is not IMMEDIATE.
     """
-    rows = await database.rows(
+    rows = await session.rows(
         "arrival.start",
         jobs.document(new) | ({"trace": new.trace} if new.trace is not None else {}),
         opening.holder,
