@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ from vidijob.jobs.graph import plan
 from vidijob.jobs.model import JobType, Priority
 from vidijob.jobs.notifications import NotificationRequest
 from vidijob.jobs.states import JobState
-from vidijob.store import jobs
+from vidijob.store import jobs, traces
 from vidijob.store.jobs import NewJob
 
 ARRIVAL = ("arrivals.start", "arrival.start")
@@ -93,6 +94,14 @@ async def test_it_is_stored_and_started_in_one_commit(world: World) -> None:
     assert kept == {"name": ["value"]}
     world.go_on.set()
     assert (await world.engine.until(f"VX-{job.id}")).state is JobState.FINISHED
+
+
+async def test_the_trace_that_it_belongs_to_is_kept_with_it(world: World) -> None:
+    trace = f"00-{1:032x}-{2:016x}-01"
+    stored = await world.engine.arrivals.start(replace(new(), trace=trace))
+    assert stored is not None
+    assert await traces.of(world.engine.database, stored[0]) == trace
+    await world.engine.until(f"VX-{stored[0]}")
 
 
 async def test_an_immediate_job_starts_as_it_arrives_although_all_is_full(world: World) -> None:

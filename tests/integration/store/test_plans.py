@@ -133,12 +133,31 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
         INSERT INTO leader (role, holder, term, expires_at) VALUES ('scheduler', '{holder}', 1, 'infinity');
         INSERT INTO slot (number) SELECT generate_series(1, {LIMIT});
         UPDATE step SET state = 'NONE';
+        SELECT setval('job_id', {WAITING});
     """)
     offer = [uuid4(), ["media", "file"], LIMIT, 10.0, []]
     admission = [holder, 1, ids, ids, ["READY"], ["NULL"] * LIMIT, ["NULL"] * LIMIT, *offer, None]
     plan = await explain(connection, "job.admit", *admission)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE begun") == LIMIT
     assert examined(plan) <= 8 * LIMIT
+    document = {"type": "WORK", "state": "READY", "priority": "HIGH", "owner": "ann", "data": {}, "total_steps": 1}
+    document["steps"] = [
+        {
+            "number": 100,
+            "description": "",
+            "executor": "file",
+            "method": "work",
+            "metadata": {},
+            "critical": True,
+            "cleanup": False,
+            "waiting": 0,
+            "unlocks": [],
+            "unlocks_parallel": [],
+        }
+    ]
+    plan = await explain(connection, "arrival.start", json.dumps(document), holder, 1, None, 1, *offer, WAITING)
+    assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE taken") == 1
+    assert examined(plan) <= 40
     await connection.execute(f"""
         UPDATE job SET state = 'STARTED' WHERE id <= {LIMIT};
         UPDATE step SET state = 'STARTED' WHERE job_id <= {LIMIT};
