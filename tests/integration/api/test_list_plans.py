@@ -56,7 +56,9 @@ FILL = f"""
     SELECT id, 'azure', jsonb_build_object('Name', 'job ' || id, 'Tasks', '[{{"Name": "t"}}]'::jsonb) FROM job WHERE id % 2 = 0;
     ALTER SEQUENCE job_id RESTART {JOBS + 1};
 """
-ANALYSE = "".join(f"ANALYZE {table};" for table in ("job", "job_count", "job_origin", "event", "step", "attempt"))
+ANALYSE = "".join(
+    f"ANALYZE {table};" for table in ("job", "job_count", "job_origin", "event", "step", "earlier_attempt")
+)
 
 
 class Explaining(Session):
