@@ -98,6 +98,7 @@ WHERE a.worker = w.id;
 -- From now on a try has the number of its lease: what was given to tries before is not given again.
 SELECT setval('lease_number', greatest((SELECT last_value FROM lease_number), (SELECT last_value FROM attempt_id_seq)));
 CREATE TEMPORARY TABLE held ON COMMIT DROP AS SELECT * FROM lease;
+DROP VIEW job_under_way;
 DROP TABLE lease;
 CREATE TABLE lease (
   job_id bigint NOT NULL,
@@ -114,6 +115,10 @@ CREATE TABLE lease (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 INSERT INTO lease
 SELECT job_id, step, number, worker, expires_at, stop, progress_value, progress_total, progress_unit, data FROM held;
+CREATE VIEW job_under_way AS
+SELECT job_id FROM step_queue
+UNION
+SELECT job_id FROM lease;
 
 DROP TABLE former_step, former_attempt;
 ALTER TABLE problem_job ADD FOREIGN KEY (job_id, step) REFERENCES step ON DELETE CASCADE;
