@@ -96,20 +96,18 @@ WITH input AS MATERIALIZED (
 ), logged AS (
   -- Not by joins: these would compare each with each.
   INSERT INTO event (job_id, step, old_state, new_state, actor, further)
-  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  SELECT job_id, min(ended), min(old_state), 'FINISHED', min(actor), string_agg(said, ';' ORDER BY place, step)
   FROM (
-    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
-    FROM (
-      SELECT job_id, 0 AS place, step, old::text AS old_state, 'FINISHED' AS new_state, worker::text AS actor FROM held
-      UNION ALL
-      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM freer WHERE state <> 'NONE'
-      UNION ALL
-      SELECT job_id, 2, number, 'READY', state::text, $5::uuid::text FROM freer WHERE lease IS NOT NULL
-      UNION ALL
-      SELECT id, 3, NULL, old::text, state::text, 'scheduler' FROM over
-    ) event
-    GROUP BY job_id
-  ) job
+    SELECT job_id, 0 AS place, NULL::smallint AS step, step AS ended, old::text AS old_state, worker::text AS actor, NULL AS said
+    FROM held
+    UNION ALL
+    SELECT job_id, 1, number, NULL, NULL, NULL, number || ' NONE READY scheduler' FROM freer WHERE state <> 'NONE'
+    UNION ALL
+    SELECT job_id, 2, number, NULL, NULL, NULL, number || ' READY ' || state || ' ' || $5::uuid FROM freer WHERE lease IS NOT NULL
+    UNION ALL
+    SELECT id, 3, NULL, NULL, NULL, NULL, ' ' || old || ' ' || state || ' scheduler' FROM over
+  ) event
+  GROUP BY job_id
 )
 SELECT job_id, step, way = 'end' AS over, job_id IN (SELECT job_id FROM freer WHERE state = 'READY') AS queued,
        NULL::bigint AS number, NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup,

@@ -178,19 +178,15 @@ WITH lead AS (
   ORDER BY priority DESC, job_id, number
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor, further)
-  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  SELECT job_id, NULL, min(old_state), 'STARTED', 'scheduler', string_agg(said, ';' ORDER BY place, step)
   FROM (
-    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
-    FROM (
-      SELECT id AS job_id, 0 AS place, NULL::smallint AS step, old::text AS old_state, 'STARTED' AS new_state, 'scheduler' AS actor
-      FROM started
-      UNION ALL
-      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM begun
-      UNION ALL
-      SELECT job_id, 2, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
-    ) event
-    GROUP BY job_id
-  ) job
+    SELECT id AS job_id, 0 AS place, NULL::smallint AS step, old::text AS old_state, NULL AS said FROM started
+    UNION ALL
+    SELECT job_id, 1, number, NULL, number || ' NONE READY scheduler' FROM begun
+    UNION ALL
+    SELECT job_id, 2, number, NULL, number || ' READY ' || state || ' ' || $8::uuid FROM begun WHERE direct
+  ) event
+  GROUP BY job_id
 )
 SELECT j.id AS job_id, s.id IS NOT NULL AS started, q.job_id IS NOT NULL AS queued, b.number AS step, b.lease AS number, b.executor,
        b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom, b.type AS job_type,

@@ -43,6 +43,10 @@ FILL = """
     VALUES (7, 300, 'test', false, 'MEDIUM'), (8, 100, 'test', false, 'MEDIUM');
     INSERT INTO worker (id, host, pid, executors, slots, seen_at) VALUES ('{worker}', 'here', 1, '{test}', 1, now() - interval '1 h');
     SELECT setval('lease_number', 3);
+    INSERT INTO event (job_id, step, old_state, new_state, actor, remark, further)
+    VALUES (7, NULL, NULL, 'READY', 'some body; else', 'a remark', NULL),
+           (7, 100, 'STARTED', 'FINISHED', 'worker', NULL,
+            ARRAY[(200, 'NONE', 'READY', 'scheduler'), (NULL, 'STARTED', 'FINISHED', 'scheduler')]::further_event[]);
 """.replace("{worker}", str(WORKER))
 
 
@@ -57,8 +61,10 @@ async def test_attempts_that_were_there_before(empty_url: str) -> None:
         await connection.execute(FILL)
         every = "SELECT id, job_id, step, ordinal, state, at, worker, error, total_sub_tasks FROM attempt ORDER BY id"
         before = await connection.fetch(every)
+        happened = await connection.fetch("SELECT * FROM happened ORDER BY id")
         assert (await migrate(database))[0] == this
         assert await connection.fetch(every) == before
+        assert len(happened) == 4 and await connection.fetch("SELECT * FROM happened ORDER BY id") == happened
         assert await connection.fetchval("SELECT count(*) FROM earlier_attempt") == 2, (
             "the first of 100, and that of 400"
         )
