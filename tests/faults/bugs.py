@@ -132,6 +132,11 @@ BUGS = [
         ),
     ),
     Bug(
+        "the try before is forgotten when a step is claimed again",
+        "step.claim",
+        (("WHERE s.tries > 1", "WHERE s.tries > 99"),),
+    ),
+    Bug(
         "a step that vanished is not queued again",
         "step.give_back",
         (("FROM gone WHERE cleanup OR NOT closing", "FROM gone WHERE false"),),

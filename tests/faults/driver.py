@@ -56,8 +56,8 @@ ORDER BY s.job_id, s.number
 _STEP_COLUMNS = ("state", "waiting", "queued", "lease", "expired", "stop", "tries", "vanished", "problem", "doomed")
 _CLEAR = (
     "DELETE FROM event; DELETE FROM problem; DELETE FROM slot; DELETE FROM job_queue; DELETE FROM step_queue;"
-    "DELETE FROM lease; DELETE FROM step; DELETE FROM attempt; DELETE FROM job; DELETE FROM leader; DELETE FROM worker;"
-    "DELETE FROM job_count; DELETE FROM job_count_change"
+    "DELETE FROM lease; DELETE FROM step; DELETE FROM earlier_attempt; DELETE FROM sub_task; DELETE FROM job;"
+    "DELETE FROM leader; DELETE FROM worker; DELETE FROM job_count; DELETE FROM job_count_change"
 )
 
 

@@ -20,7 +20,7 @@ from vidijob.store.queries import query
 WAITING = 20_000
 #: The most that a worker claims at once.
 LIMIT = 32
-TABLES = ("job", "step", "job_queue", "step_queue", "attempt", "lease")
+TABLES = ("job", "step", "job_queue", "step_queue", "earlier_attempt", "lease")
 STARTABLE = [state.value for state in step_sources(StepEvent.START)]
 
 #: Jobs of all priorities but IMMEDIATE, one step each, every tenth of them urgent, of two executors. One of forty has a weight.
@@ -161,8 +161,8 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
     await connection.execute(f"""
         UPDATE job SET state = 'STARTED' WHERE id <= {LIMIT};
         UPDATE step SET state = 'STARTED' WHERE job_id <= {LIMIT};
-        INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-        SELECT id, 100, id, id, gen_random_uuid(), 'infinity' FROM job WHERE id <= {LIMIT};
+        INSERT INTO lease (job_id, step, number, worker, expires_at)
+        SELECT id, 100, id, gen_random_uuid(), 'infinity' FROM job WHERE id <= {LIMIT};
     """)
     plan = await explain(connection, "direct.end", ids, [100] * LIMIT, ids, ["NULL"] * LIMIT, *offer)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE held") == LIMIT
