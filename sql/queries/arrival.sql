@@ -43,23 +43,20 @@ WITH lead AS MATERIALIZED (
   LATERAL (SELECT b.begins, b.begins AND s.needs IS NULL AND s.executor = ANY ($7::text[]) AS fits) f
 ), planned AS (
   INSERT INTO step (job_id, number, description, executor, method, metadata, critical, cleanup, state,
-                    waiting, waiting_parallel, unlocks, unlocks_parallel, needs, tries)
+                    waiting, waiting_parallel, unlocks, unlocks_parallel, needs, tries, at, attempt, worker)
   SELECT job_id, number, description, executor, method, metadata, critical, cleanup,
          CASE WHEN NOT begins THEN 'NONE'
               WHEN NOT direct THEN 'READY'
               WHEN executor || '.' || method = ANY ($10::text[]) THEN 'STARTED'
               ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
-         waiting, waiting_parallel, unlocks, unlocks_parallel, needs, direct::integer
+         waiting, waiting_parallel, unlocks, unlocks_parallel, needs, direct::integer,
+         CASE WHEN begins THEN clock_timestamp() END, CASE WHEN direct THEN nextval('lease_number') END,
+         CASE WHEN direct THEN $6::uuid END
   FROM part
-  RETURNING job_id, number, state, executor, method, metadata, tries, retries, needs,
-            CASE WHEN tries > 0 THEN nextval('attempt_id_seq') END AS attempt,
-            CASE WHEN tries > 0 THEN nextval('lease_number') END AS lease
-), tried AS (
-  INSERT INTO attempt (id, job_id, step, ordinal, state, worker) OVERRIDING SYSTEM VALUE
-  SELECT attempt, job_id, number, tries - 1, state, $6::uuid FROM planned WHERE lease IS NOT NULL
+  RETURNING job_id, number, state, executor, method, metadata, tries, retries, needs, attempt AS lease
 ), leased AS (
-  INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-  SELECT job_id, number, lease, attempt, $6::uuid, clock_timestamp() + make_interval(secs => $9::float8)
+  INSERT INTO lease (job_id, step, number, worker, expires_at)
+  SELECT job_id, number, lease, $6::uuid, clock_timestamp() + make_interval(secs => $9::float8)
   FROM planned WHERE lease IS NOT NULL
 ), put AS (
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
@@ -70,13 +67,13 @@ WITH lead AS MATERIALIZED (
 ), logged AS (
   INSERT INTO event (job_id, new_state, actor, remark, further)
   SELECT g.id, 'READY', g.doc->>'owner', g.doc->>'remark', (
-    SELECT array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step)
+    SELECT string_agg(said, ';' ORDER BY place, step)
     FROM (
-      SELECT 0 AS place, NULL::smallint AS step, 'READY' AS old_state, 'STARTED' AS new_state, 'scheduler' AS actor FROM admitted
+      SELECT 0 AS place, NULL::smallint AS step, ' READY STARTED scheduler' AS said FROM admitted
       UNION ALL
-      SELECT 1, number, 'NONE', 'READY', 'scheduler' FROM planned WHERE state <> 'NONE'
+      SELECT 1, number, number || ' NONE READY scheduler' FROM planned WHERE state <> 'NONE'
       UNION ALL
-      SELECT 2, number, 'READY', state::text, $6::uuid::text FROM planned WHERE lease IS NOT NULL
+      SELECT 2, number, number || ' READY ' || state || ' ' || $6::uuid FROM planned WHERE lease IS NOT NULL
     ) event)
   FROM given g
 ), asked AS (
