@@ -216,7 +216,7 @@ BUGS = [
     Bug("a job that arrives is not counted", "arrival.start", (("priority, 1 FROM made\n", "priority, 1 FROM made WHERE false\n"),)),
     Bug("a step of a job that arrives is given to a worker and queued", "arrival.start", (("WHERE p.state = 'READY'", "WHERE p.state <> 'NONE'"),)),
     Bug("a worker is given more by an arrival than it offers to take", "arrival.start", (("$8::integer >= count(*)", "$8::integer + 1 >= count(*)"),)),
-    Bug("that a job has started with its arrival is no event", "arrival.start", (("'scheduler' AS actor FROM admitted\n", "'scheduler' AS actor FROM admitted WHERE false\n"),)),
+    Bug("that a job has started with its arrival is no event", "arrival.start", (("STARTED scheduler' AS said FROM admitted\n", "STARTED scheduler' AS said FROM admitted WHERE false\n"),)),
     Bug("a change is folded that was not taken", "count.fold", (("LIMIT $1::integer", "LIMIT $1::integer - 1"), ("FROM taken t,", "FROM job_count_change t,"))),
 ]  # fmt: skip
 
