@@ -163,7 +163,7 @@ def within(options: Options, shape: Shape, rows: Sequence[Row]) -> Page:
         assert isinstance(by, Field)
         name = by.name
         # Nothing is less than anything.
-        found.sort(key=lambda row: (row.get(name) is not None, row.get(name) or 0), reverse=down)
+        found.sort(key=lambda row: (row.get(name) is not None, 0 if row.get(name) is None else row[name]), reverse=down)
     return Page(found[options.skip : options.skip + options.top], len(found))
 
 
