@@ -23,6 +23,7 @@ async def test_both_token_services(media: Media) -> None:
         "/azure/v2/OAuth2-13", headers={"Content-Type": "application/x-www-form-urlencoded"},
         data=f"grant_type=client_credentials&client_id=account001&client_secret={PASSWORD.replace(' ', '+')} &scope=urn%3awindowsazuremediaservices",
     )  # fmt: skip
+    assert old.headers["Cache-Control"] == "no-store"
     issued = await old.json()
     assert list(issued) == ["token_type", "access_token", "expires_in", "scope"] and issued["expires_in"] == "21600"
     given = {"client_id": "account001", "client_secret": PASSWORD, "resource": "https://rest.media.azure.net"}
@@ -37,6 +38,8 @@ async def test_both_token_services(media: Media) -> None:
     ):
         refused = await media.client.post("/azure/v2/OAuth2-13", data=wrong)
         assert refused.status == 401 and list(await refused.json()) == ["error", "error_description"]
+    other = await media.client.post("/azure/v2/OAuth2-13", data={**given, "grant_type": "password"})
+    assert other.status == 400 and (await other.json())["error"] == "unsupported_grant_type"
 
 
 async def test_the_bootstrap_redirects_and_does_nothing(media: Media) -> None:
