@@ -302,6 +302,27 @@ async def test_texts_in_single_quotes_and_atom_are_read(media: Media) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("type", "charset", "head"),
+    [
+        ("application/atom+xml", "utf-16", ""), ("application/atom+xml", "latin-1", '<?xml version="1.0" encoding="ISO-8859-1"?>'),
+        ("application/atom+xml;charset=ISO-8859-1", "latin-1", '<?xml version="1.0" encoding="utf-8"?>'),
+        # A library says so of what is not.
+        ("application/atom+xml", "utf-8", '<?xml version="1.0" encoding="utf-16"?>'),
+        ("application/json;charset=ISO-8859-1", "latin-1", None), ("application/json", "utf-16", None),
+    ],
+)  # fmt: skip
+async def test_a_body_is_read_in_its_charset(media: Media, type: str, charset: str, head: str | None) -> None:
+    data = "http://schemas.microsoft.com/ado/2007/08/dataservices"
+    entry = (
+        f'{head}<entry xmlns="http://www.w3.org/2005/Atom" xmlns:d="{data}" xmlns:m="{data}/metadata"><content '
+        'type="application/xml"><m:properties><d:Name>Zoë</d:Name></m:properties></content></entry>'
+    )
+    body = '{"Name": "Zoë"}' if head is None else entry
+    made = await media("POST", "api/Assets", body.encode(charset), type=type)
+    assert made.status == 201 and made.d["Name"] == "Zoë", made.text
+
+
 async def test_ids_of_requests_are_echoed(media: Media) -> None:
     headers: dict[str, Any] = {"x-ms-client-request-id": "mine", "client-request-id": "also mine"}
     reply = await media("GET", "api/Jobs", headers=headers)
