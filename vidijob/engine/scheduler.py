@@ -88,8 +88,10 @@ class Scheduler:
         self._pulse_at = 0.0
         #: Slots that were free when it looked last, but for those that it has filled; others may have become free.
         self._known_free: dict[int, Slot] = {}
-        #: Slots kept for jobs that are on their way.
+        #: Slots kept for jobs that are on their way, and those that such jobs took since it began to look: what it reads then may
+        #: be older.
         self._kept: set[int] = set()
+        self._taken: set[int] = set()
         self._heads = Heads(database)
         self._groups: list[TaskGroup] = []
         self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
@@ -143,6 +145,7 @@ class Scheduler:
     async def tick(self) -> float:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
         self._rests = False
+        self._taken.clear()
         #: Jobs that somebody else has locked: the others go on.
         busy: set[JobId] = set()
         current = emptied = False
@@ -225,6 +228,7 @@ class Scheduler:
             raise
         finally:
             self._kept.discard(slot)
+            self._taken.add(slot)
         if not self._known_free or time.monotonic() >= self._arrange_at:
             # So that the next one finds an opening as well.
             self._admissions.wake()
@@ -265,7 +269,7 @@ class Scheduler:
         return list(self._known_free.values())
 
     def _know(self, free: Sequence[Slot]) -> None:
-        self._known_free = {slot.number: slot for slot in free if slot.number not in self._kept}
+        self._known_free = {slot.number: slot for slot in free if slot.number not in self._kept | self._taken}
 
     async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
         """Return who is to be admitted, of those that are not busy."""
