@@ -60,8 +60,16 @@ def revoke(name: str, id: str, **flags: Any) -> None:
 
 
 def _with(flags: dict[str, Any], act: Callable[[AccessKeys], Awaitable[T]]) -> T:
+    loaded = settings.load(flags)
+    # One that had to be made first has nobody in it who could be given a key.
+    if loaded.database_url is None and not (loaded.data_dir / "postgres").is_dir():
+        raise click.UsageError(
+            f"There is no database in {loaded.data_dir}. Keys are made where the server's is: "
+            "name its folder with --data-dir, or it with --database-url."
+        )
+
     async def run() -> T:
         async with AsyncExitStack() as stack:
-            return await act(AccessKeys(await open_database(stack, settings.load(flags))))
+            return await act(AccessKeys(await open_database(stack, loaded)))
 
     return asyncio.run(run())
