@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -23,6 +23,7 @@ from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
 from vidijob.jobs.task_groups import Selection, TaskGroup, data_keys
 from vidijob.store import admissions, limits, slots, task_groups, workers
+from vidijob.store.arrivals import Arrived, Opening
 from vidijob.store.database import Database
 from vidijob.store.direct import NO_OFFER, Offer
 
@@ -44,6 +45,8 @@ _ARRANGED = 0.75
 _MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
+#: A job that has no number yet.
+_COMING = JobId(0)
 
 
 class Hands(Protocol):
@@ -77,12 +80,16 @@ class Scheduler:
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
+        #: Whether nothing was left waiting when it looked last.
+        self._rests = False
         self._id = uuid4()
         self._term: int | None = None
         self._arrange_at = 0.0
         self._pulse_at = 0.0
         #: Slots that were free when it looked last, but for those that it has filled; others may have become free.
         self._known_free: dict[int, Slot] = {}
+        #: Slots kept for jobs that are on their way.
+        self._kept: set[int] = set()
         self._heads = Heads(database)
         self._groups: list[TaskGroup] = []
         self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
@@ -135,6 +142,7 @@ class Scheduler:
 
     async def tick(self) -> float:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
+        self._rests = False
         #: Jobs that somebody else has locked: the others go on.
         busy: set[JobId] = set()
         current = emptied = False
@@ -143,6 +151,7 @@ class Scheduler:
             if term is None:
                 return _RENEWAL
             if emptied:
+                self._rests = True
                 return self._pause(current)
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
@@ -154,6 +163,7 @@ class Scheduler:
             if not chosen:
                 if busy:
                     return _BUSY
+                self._rests = self._exhausted
                 return self._pause(current)
             for begin in range(0, len(chosen), _MOST):
                 found = await self._admit(term, chosen[begin : begin + _MOST])
@@ -169,16 +179,64 @@ class Scheduler:
         """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
         with self._offers() as offer:
             admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
-            self._begin(admitted.leases)
+            self._begun(admitted.started, admitted.leases, queued=admitted.queued)
         for admission in chosen:
             self._known_free.pop(admission.slot or 0, None)
-        if admitted.queued:
+        return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
+
+    def _begun(self, started: Collection[JobId], leases: Sequence[Lease], *, queued: bool) -> None:
+        self._begin(leases)
+        if queued:
             self._bell.ring("vidijob_step")
-        self._told(admitted.started)
-        if admitted.leases:
+        self._told(started)
+        if leases:
             # That steps have begun may be told to somebody.
             self._bell.ring("vidijob_event")
-        return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
+
+    def opening(self, priority: Priority) -> Opening | None:
+        """Return what a job of this priority would be admitted by if it came now; ``None`` where something may wait before it,
+        where there is no room, and where that has to be found out.
+        """
+        if self._term is None or self._rules is None or self._paused or any(group.limited for group in self._groups):
+            return None
+        if priority is not Priority.IMMEDIATE and not self._is_current():
+            return None
+        chosen = policy.admissions([(_COMING, priority)], list(self._known_free.values()))
+        return Opening(self._id, self._term, self._rules, chosen[0].slot, self._heads.behind) if chosen else None
+
+    def _is_current(self) -> bool:
+        """Tell whether nothing waits and the slots are as they should be, as far as is known."""
+        if not self._rests or self._admissions.is_woken:
+            return False
+        return time.monotonic() < self._arrange_at or (self._arrange_at > 0 and self._bell.hears)
+
+    @contextmanager
+    def filling(self, opening: Opening) -> Iterator[Offer]:
+        """Keep an opening for a job that is on its way, and offer to take its steps."""
+        slot = opening.slot or 0
+        self._known_free.pop(slot, None)
+        self._kept.add(slot)
+        try:
+            with self._offers() as offer:
+                yield offer
+        except BaseException:
+            # The job may be stored, and wait.
+            self._bell.ring("vidijob_job")
+            raise
+        finally:
+            self._kept.discard(slot)
+        if not self._known_free or time.monotonic() >= self._arrange_at:
+            # So that the next one finds an opening as well.
+            self._admissions.wake()
+
+    def filled(self, arrived: Arrived) -> None:
+        """Take into account what has become of the job, and have the steps carried out that were taken."""
+        self._heads.see(arrived.job)
+        self._begun([arrived.job] if arrived.started else [], arrived.leases, queued=arrived.queued)
+        if not arrived.started:
+            # The opening was found by what is not so any more.
+            self._arrange_at = 0.0
+            self._bell.ring("vidijob_job")
 
     def _pause(self, current: bool) -> float:
         if self._heads.partial:
@@ -194,7 +252,7 @@ class Scheduler:
         now = time.monotonic()
         if now < self._arrange_at:
             if not remembers or not self._known_free:
-                self._known_free = {slot.number: slot for slot in await slots.free(self._database)}
+                self._know(await slots.free(self._database))
             return list(self._known_free.values())
         stored = await limits.read(self._database)
         limit = self._concurrent_jobs if stored.concurrent_jobs is None else stored.concurrent_jobs
@@ -203,8 +261,11 @@ class Scheduler:
             await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
         self._arrange_at = now + _ARRANGED if change.settled else 0.0
-        self._known_free = {slot.number: slot for slot in change.free}
-        return change.free
+        self._know(change.free)
+        return list(self._known_free.values())
+
+    def _know(self, free: Sequence[Slot]) -> None:
+        self._known_free = {slot.number: slot for slot in free if slot.number not in self._kept}
 
     async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
         """Return who is to be admitted, of those that are not busy."""
