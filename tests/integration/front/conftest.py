@@ -172,3 +172,8 @@ async def put(database: Database, rows: Sequence[Row]) -> None:
     async with database.transaction() as session:
         await bench.copy(session, "job", _JOB, rows)
         await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
+        # That a job is STARTED is known by its steps.
+        await session.script(
+            "INSERT INTO lease (job_id, step, number, worker, expires_at) SELECT id, 100, id, gen_random_uuid(), 'infinity'"
+            " FROM job WHERE state = 'STARTED' ON CONFLICT DO NOTHING"
+        )
