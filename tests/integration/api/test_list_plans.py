@@ -16,8 +16,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from tests.integration.api.alibaba.conftest import Key, Mps
 from tests.integration.api.arcgis.conftest import Gis
-from tests.integration.api.azure.conftest import PASSWORD, Media
+from tests.integration.api.azure.conftest import Media
 from tests.integration.engine.conftest import Engine
+from tests.integration.serving import PASSWORD
 from tests.integration.store.test_plans import nodes
 from vidijob import access
 from vidijob.access import ROLES

@@ -12,19 +12,12 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from tests.acceptance.conftest import free_port
-from tests.integration.engine.conftest import Engine, task
-from vidijob import access
-from vidijob.access import ROLES
+from tests.integration.engine.conftest import Engine
+from tests.integration.serving import ADMINISTRATOR, PASSWORD, TYPES, add_users
 from vidijob.application import build_application
 from vidijob.cli import commands
 from vidijob.engine.accounts import Accounts
-from vidijob.jobs.catalogue import JOB_TYPES
-from vidijob.jobs.model import JobType
-from vidijob.store import users
 from vidijob.store.database import Database
-
-PASSWORD = "correct horse"
-_HASH = access.hash_password(PASSWORD)
 
 
 @dataclass
@@ -79,14 +72,11 @@ class Place:
 @pytest.fixture
 async def vidijob(database: Database) -> AsyncIterator[Place]:
     """A server with an administrator and a user who may only read; its loops run when a test starts them."""
-    types = {**JOB_TYPES, "WORK": JobType("WORK", (task(100), task(200), task(5000, cleanup=True)))}
-    engine = Engine(database, types)
-    await users.add(database, "admin", _HASH, list(ROLES))
-    await users.add(database, "reader", _HASH, ["_job_read"])
-    await engine.write_types()
-    place = Place(engine)
-    await place.open()
-    yield place
-    with suppress(asyncio.CancelledError):
-        await place.close()
-    await engine.stop()
+    async with Engine(database, dict(TYPES)) as engine:
+        await add_users(database, {**ADMINISTRATOR, "reader": ["_job_read"]})
+        await engine.write_types()
+        place = Place(engine)
+        await place.open()
+        yield place
+        with suppress(asyncio.CancelledError):
+            await place.close()

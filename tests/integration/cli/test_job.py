@@ -12,8 +12,9 @@ import sys
 import pytest
 from lxml import etree
 
-from tests.integration.cli.conftest import PASSWORD, Place
+from tests.integration.cli.conftest import Place
 from tests.integration.engine.conftest import ADMIN, ScriptedExecutor
+from tests.integration.serving import PASSWORD
 from vidijob.cli.exits import Exit
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.jobs.states import JobState

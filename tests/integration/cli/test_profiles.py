@@ -11,7 +11,8 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from tests.integration.cli.conftest import PASSWORD, Place
+from tests.integration.cli.conftest import Place
+from tests.integration.serving import PASSWORD
 from vidijob.cli import commands, profiles
 from vidijob.cli.exits import MEANING, Exit
 from vidijob.jobs.catalogue import PAGES

@@ -10,20 +10,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from tests.integration.engine.conftest import Engine, task
-from vidijob import access
+from tests.integration.engine.conftest import Engine
+from tests.integration.serving import PASSWORD, TYPES, Client, served
 from vidijob.access import ROLES
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
-from vidijob.jobs.catalogue import JOB_TYPES
-from vidijob.jobs.model import JobType
-from vidijob.store import users
 from vidijob.store.database import Database
 
-PASSWORD = "correct horse"
 #: Users that the tests log in as, with their roles.
 USERS = {
     "admin": list(ROLES),
@@ -32,8 +24,6 @@ USERS = {
     "lister": ["_job_read"],
     "nobody": [],
 }
-# Made once: argon2 is slow by design.
-HASH = access.hash_password(PASSWORD)
 
 
 @dataclass
@@ -60,7 +50,7 @@ class Shown:
 class Browser:
     """Somebody's browser; cookies are its own."""
 
-    def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
+    def __init__(self, client: Client) -> None:
         self.base = str(client.make_url("/console"))
         self.session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
@@ -87,24 +77,19 @@ class Browser:
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
     """The engine behind the console; its loops run when a test starts them."""
-    engine = Engine(database, {**JOB_TYPES, "WORK": JobType("WORK", (task(100), task(200), task(5000, cleanup=True)))})
-    yield engine
-    await engine.stop()
+    async with Engine(database, dict(TYPES)) as engine:
+        yield engine
 
 
 @pytest.fixture
-async def server(engine: Engine, database: Database) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+async def server(engine: Engine) -> AsyncIterator[Client]:
     """A server with a few users."""
-    for name, roles in USERS.items():
-        await users.add(database, name, HASH, roles)
-    await engine.write_types()
-    application = build_application(database, engine.bell, Accounts(database), site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, USERS) as client:
         yield client
 
 
 @pytest.fixture
-async def browser(server: TestClient[web.Request, web.Application]) -> AsyncIterator[Browser]:
+async def browser(server: Client) -> AsyncIterator[Browser]:
     """A browser in which nobody has logged in."""
     browser = Browser(server)
     yield browser

@@ -7,12 +7,12 @@ from http.cookies import SimpleCookie
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
-from tests.integration.console.conftest import PASSWORD, Browser
+from tests.integration.console.conftest import Browser
 from tests.integration.engine.conftest import Engine
-from vidijob.application import build_application
-from vidijob.engine.accounts import SESSION, Accounts
+from tests.integration.serving import PASSWORD, served
+from vidijob.engine.accounts import SESSION
 from vidijob.store.database import Database
 
 
@@ -66,10 +66,7 @@ async def test_the_session_is_a_cookie_that_no_script_and_no_other_site_gets(bro
 
 
 async def test_behind_https_it_is_sent_over_https_only(engine: Engine, database: Database, server: object) -> None:
-    application = build_application(
-        database, engine.bell, Accounts(database), site="VX", public_url="https://jobs.example.org/farm"
-    )
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, public_url="https://jobs.example.org/farm") as client:
         browser = Browser(client)
         shown = await browser.get("/login", follow=False)
         cookie = SimpleCookie(shown.headers["Set-Cookie"])["vidijob_visitor"]
@@ -89,8 +86,7 @@ async def test_the_database_knows_a_session_by_its_digest_so_any_process_does(
             f"'{hashlib.sha256(token.encode()).hexdigest()}' AND expires_at < now() + interval '12 hours 1 minute'); END $$"
         )
     # Another process, or this one after a restart.
-    application = build_application(database, engine.bell, Accounts(database), site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine) as client:
         other = Browser(client)
         assert (await other.get("/jobs", headers={"Cookie": f"vidijob_session={token}"})).status == 200
         await other.session.close()

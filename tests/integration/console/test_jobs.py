@@ -8,21 +8,18 @@ import re
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
 from PIL import Image
 
-from tests.integration.console.conftest import HASH, Browser, Shown
+from tests.integration.console.conftest import Browser, Shown
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
+from tests.integration.serving import served
 from vidijob import resources
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
 from vidijob.engine.uploads import Uploads
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext
 from vidijob.executors.storage import Storage
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import JobState
-from vidijob.store import users
 from vidijob.store.database import Database
 
 
@@ -235,7 +232,6 @@ async def test_it_can_be_had_as_it_is(browser: Browser, engine: Engine) -> None:
 async def test_pictures_that_a_job_made_are_shown_and_nothing_else_is(
     engine: Engine, database: Database, tmp_path: Path
 ) -> None:
-    await users.add(database, "reader", HASH, ["_job_read"])
     root, outside = tmp_path / "root", tmp_path / "outside.png"
     root.mkdir()
     Image.new("RGB", (16, 9), "red").save(root / "a still.jpg")
@@ -248,8 +244,7 @@ async def test_pictures_that_a_job_made_are_shown_and_nothing_else_is(
         ADMIN, "WORK", Priority.LOW, {"posterUri": [path.as_uri() for path in wanted], "fileUri": ["file:///x.mp4"]}
     )
     uploads = Uploads(database, Storage([root]))
-    application = build_application(database, engine.bell, Accounts(database), site="VX", uploads=uploads)
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, {"reader": ["_job_read"]}, uploads=uploads) as client:
         browser = Browser(client)
         await browser.log_in("reader")
         assert 'alt="a still.jpg"' in (await browser.get(f"/jobs/VX-{job.id}")).text

@@ -9,16 +9,14 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from tests.integration.console.conftest import PASSWORD, Browser
+from tests.integration.console.conftest import Browser
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
+from tests.integration.serving import PASSWORD, served
 from tests.receiver import Receiver, receiving
 from vidijob import help
 from vidijob.access import ROLES
 from vidijob.api.vidispine.translate.payloads import Composer
-from vidijob.application import build_application
 from vidijob.console.problems import NEEDS
 from vidijob.console.registry import ROOMS
 from vidijob.engine.accounts import Accounts
@@ -220,9 +218,7 @@ async def calling(engine: Engine, database: Database, server: object) -> AsyncIt
 
     composer, outbound = Composer("VX"), Outbound(secret, [ip_network("127.0.0.0/8")])
     trials = Trials(composer.compose, Webhooks(composer.write, outbound).deliver)
-    application = build_application(database, engine.bell, Accounts(database), site="VX", trials=trials)
-    client: TestClient[web.Request, web.Application]
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, trials=trials) as client:
         browser = Browser(client)
         yield browser
         await browser.session.close()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 import pytest
 
@@ -141,6 +142,12 @@ class Engine:
         notifier.start()
         return notifier
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.stop()
+
     async def stop(self) -> None:
         """Stop all that was started."""
         for part in reversed(self.parts):
@@ -174,6 +181,5 @@ class Engine:
 async def engine(database: Database) -> AsyncIterator[Engine]:
     """An engine with one job type, WORK, of three steps and a clean-up."""
     types = {"WORK": JobType("WORK", (task(100), task(200), task(300), task(5000, cleanup=True)))}
-    engine = Engine(database, types)
-    yield engine
-    await engine.stop()
+    async with Engine(database, types) as engine:
+        yield engine

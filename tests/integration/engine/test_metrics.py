@@ -14,9 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
-from vidijob.application import build_application
+from tests.integration.serving import served
 from vidijob.engine import metering
-from vidijob.engine.accounts import Accounts
 from vidijob.engine.metering import Meters, Samples
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.worker import Worker
@@ -65,8 +64,7 @@ async def client(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     """A client of a server on the engine; what it reads is never a moment old."""
     monkeypatch.setattr(metering, "_REMEMBERED", 0.0)
     await engine.write_types()
-    application = build_application(engine.database, engine.bell, Accounts(engine.database), site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine) as client:
         yield client
 
 

@@ -9,16 +9,15 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
+from tests.integration.serving import served
 from vidijob import access
 from vidijob.access import ROLES
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
 from vidijob.executors.base import Done, Fail, Outcome, StepContext
 from vidijob.observability import tracing
 from vidijob.store import users
@@ -51,8 +50,7 @@ async def client(engine: Engine) -> AsyncIterator[TestClient[web.Request, web.Ap
     await engine.write_types()
     engine.worker(ScriptedExecutor(work=act))
     engine.scheduler()
-    application = build_application(engine.database, engine.bell, Accounts(engine.database), site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine) as client:
         yield client
 
 

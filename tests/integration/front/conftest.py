@@ -19,8 +19,8 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from tests.conftest import copied
-from tests.integration.api.vidispine.conftest import PASSWORD, USERS, Reply
-from vidijob import access
+from tests.integration.api.vidispine.conftest import USERS, Reply
+from tests.integration.serving import PASSWORD, add_users
 from vidijob.application import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell
@@ -28,11 +28,10 @@ from vidijob.front.application import application
 from vidijob.front.sites import Site, Sites
 from vidijob.jobs.model import Priority
 from vidijob.jobs.states import ENDED, JobState
-from vidijob.store import bench, users
+from vidijob.store import bench
 from vidijob.store.database import Database
 
 NAMES = ("VX", "VY")
-_HASH = access.hash_password(PASSWORD)
 _JOB = ("id", "type", "state", "verdict", "priority", "owner", "started", "finished", "data", "total_steps")
 _COUNT = ("type", "new_state", "owner", "priority", "jobs")
 _BEGUN = datetime(2026, 5, 4, 10, tzinfo=UTC)
@@ -93,8 +92,7 @@ async def _server(stack: AsyncExitStack, url: str, site: str) -> tuple[str, Data
     database = Database(lambda: url, connections=6)
     await database.open()
     stack.push_async_callback(database.close)
-    for name, roles in USERS.items():
-        await users.add(database, name, _HASH, roles)
+    await add_users(database, USERS)
     bell = Bell(database)
     stack.push_async_callback(bell.stop)
     return await _serve(stack, build_application(database, bell, Accounts(database), site=site)), database
@@ -174,3 +172,8 @@ async def put(database: Database, rows: Sequence[Row]) -> None:
     async with database.transaction() as session:
         await bench.copy(session, "job", _JOB, rows)
         await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
+        # That a job is STARTED is known by its steps.
+        await session.script(
+            "INSERT INTO lease (job_id, step, number, worker, expires_at) SELECT id, 100, id, gen_random_uuid(), 'infinity'"
+            " FROM job WHERE state = 'STARTED' ON CONFLICT DO NOTHING"
+        )

@@ -9,8 +9,9 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from tests.integration.api.vidispine.conftest import JSON, PASSWORD, TEXT, XML, Reply
+from tests.integration.api.vidispine.conftest import JSON, TEXT, XML, Reply
 from tests.integration.front.conftest import World
+from tests.integration.serving import PASSWORD
 from vidijob.api.vidispine.translate import parts
 from vidijob.cli import commands
 

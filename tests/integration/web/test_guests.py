@@ -15,21 +15,18 @@ import pytest
 from aiohttp import web
 
 from tests.integration.engine.conftest import Engine
-from vidijob import access
-from vidijob.access import ROLES
+from tests.integration.serving import ADMINISTRATOR, PASSWORD, add_users
 from vidijob.application import build_application
 from vidijob.console import live, sessions
 from vidijob.engine import tail
 from vidijob.engine.accounts import Accounts
 from vidijob.jobs.catalogue import JOB_TYPES
-from vidijob.store import users
 from vidijob.store.database import Database
 from vidijob.web import guests, keys
 from vidijob.web.entrance import Entrance
 from vidijob.web.middleware import identify
 from vidijob.web.streaming import Streamed
 
-PASSWORD = "correct horse"
 MEBIBYTE = 1024 * 1024
 
 
@@ -225,7 +222,7 @@ async def test_where_there_are_too_many_the_one_goes_that_was_idle_for_longest(
 @pytest.fixture
 async def real(database: Database) -> AsyncIterator[web.Application]:
     """A server with all faces."""
-    await users.add(database, "admin", access.hash_password(PASSWORD), list(ROLES))
+    await add_users(database, ADMINISTRATOR)
     engine = Engine(database, dict(JOB_TYPES))
     yield build_application(database, engine.bell, Accounts(database), site="VX")
     await engine.stop()

@@ -10,24 +10,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from tests.integration.engine.conftest import Engine
-from vidijob import access
-from vidijob.access import ROLES
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
+from tests.integration.serving import ADMINISTRATOR, PASSWORD, Client, served
 from vidijob.engine.uploads import Uploads
 from vidijob.executors.storage import Storage
 from vidijob.front.application import application as front_application
 from vidijob.front.sites import Site, Sites
 from vidijob.jobs.catalogue import JOB_TYPES
-from vidijob.store import users
 from vidijob.store.database import Database
 from vidijob.web import bodies
 
-PASSWORD = "correct horse"
 FORM = "application/x-www-form-urlencoded"
 PARTS = "multipart/form-data; boundary=x"
 #: Every way in which a body is read: where it is sent, as what, and what begins it.
@@ -53,17 +47,11 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def server(
-    database: Database, tmp_path: Path, hurried: None
-) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+async def server(database: Database, tmp_path: Path, hurried: None) -> AsyncIterator[Client]:
     """A server with all faces."""
-    await users.add(database, "admin", access.hash_password(PASSWORD), list(ROLES))
     engine = Engine(database, dict(JOB_TYPES))
     uploads = Uploads(database, Storage([tmp_path]))
-    application = build_application(
-        database, engine.bell, Accounts(database), site="VX", uploads=uploads, storage_root=tmp_path
-    )
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, ADMINISTRATOR, uploads=uploads, storage_root=tmp_path) as client:
         # Logged in once, so that no password has to be checked while a clock runs.
         login = {"Authorization": aiohttp.encode_basic_auth("admin", PASSWORD)}
         assert (await client.get("/API/whoami", headers=login)).status == 200
@@ -108,7 +96,7 @@ async def connected(host: str, port: int) -> AsyncIterator[Sender]:
         writing.close()
 
 
-async def refused(client: TestClient[web.Request, web.Application], way: str, *, trickles: bool) -> bytes:
+async def refused(client: Client, way: str, *, trickles: bool) -> bytes:
     """Send a body slowly, and return what is answered to it."""
     method, path, type, begin = WAYS[way]
     async with connected(client.host, client.port or 0) as sender:
@@ -126,7 +114,7 @@ async def refused(client: TestClient[web.Request, web.Application], way: str, *,
 
 
 async def test_a_body_that_stands_still_is_given_up_by_every_face(
-    server: TestClient[web.Request, web.Application],
+    server: Client,
 ) -> None:
     answers = await asyncio.gather(*(refused(server, way, trickles=False) for way in WAYS))
     for way, answer in zip(WAYS, answers, strict=True):
@@ -141,7 +129,7 @@ async def test_a_body_that_stands_still_is_given_up_by_every_face(
 
 
 async def test_a_body_that_comes_a_byte_at_a_time_is_given_up_but_for_a_file(
-    server: TestClient[web.Request, web.Application],
+    server: Client,
 ) -> None:
     ways = [way for way in WAYS if way != "a file"]
     file = asyncio.create_task(_slow_file(server))
@@ -151,22 +139,20 @@ async def test_a_body_that_comes_a_byte_at_a_time_is_given_up_but_for_a_file(
     assert (await file).startswith(b"HTTP/1.1 200"), "a long file on a slow line is none of that"
 
 
-async def _slow_file(client: TestClient[web.Request, web.Application]) -> bytes:
+async def _slow_file(client: Client) -> bytes:
     async with connected(client.host, client.port or 0) as sender:
         sender.begin("POST", "/API/import/raw?filename=a.mov", "video/mp4", 14)
         await sender.trickle(14)
         return await sender.reading.readline()
 
 
-async def test_nothing_is_kept_of_a_file_that_stands_still(
-    server: TestClient[web.Request, web.Application], tmp_path: Path
-) -> None:
+async def test_nothing_is_kept_of_a_file_that_stands_still(server: Client, tmp_path: Path) -> None:
     answer = await refused(server, "a file", trickles=False)
     assert answer.startswith(b"HTTP/1.1 408")
     assert [path.name for path in tmp_path.rglob("*.part")] == []
 
 
-async def test_who_has_proved_nothing_sends_little(server: TestClient[web.Request, web.Application]) -> None:
+async def test_who_has_proved_nothing_sends_little(server: Client) -> None:
     for path, most in (("/azure/v2/OAuth2-13", 64 * 1024), ("/arcgis/tokens/generateToken?f=json", 1024 * 1024)):
         for type in (FORM, PARTS):
             head = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n' if type is PARTS else b"a="

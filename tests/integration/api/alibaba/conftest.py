@@ -16,17 +16,15 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
 from yarl import URL
 
+from tests.integration import serving
 from tests.integration.engine.conftest import Engine
+from tests.integration.serving import Client, served
 from vidijob.access import ROLES
 from vidijob.api.alibaba.call import Options
-from vidijob.application import build_application
 from vidijob.engine.access_keys import AccessKeys
-from vidijob.engine.accounts import Accounts
 from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.store import users
 from vidijob.store.database import Database
@@ -34,13 +32,8 @@ from vidijob.store.database import Database
 USERS = {"ann": list(ROLES), "reader": ["_job_read"], "nobody": []}
 
 
-@dataclass
-class Reply:
-    """An answer, read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+class Reply(serving.Reply):
+    """An answer, in either form."""
 
     @property
     def json(self) -> Any:
@@ -118,7 +111,7 @@ class Key:
 class Mps:
     """A client, as any program is one."""
 
-    client: TestClient[web.Request, web.Application]
+    client: Client
     key: Key
     keys: dict[str, Key] = field(default_factory=dict)
 
@@ -189,10 +182,9 @@ class Mps:
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
     """The engine behind the face; its loops run when a test starts them."""
-    engine = Engine(database, dict(JOB_TYPES))
-    await engine.write_types()
-    yield engine
-    await engine.stop()
+    async with Engine(database, dict(JOB_TYPES)) as engine:
+        await engine.write_types()
+        yield engine
 
 
 @pytest.fixture
@@ -209,6 +201,5 @@ async def mps(engine: Engine, database: Database, tmp_path: Path, rate: int) -> 
         await users.add(database, name, "hash", roles)
         keys[name] = Key(*await AccessKeys(database).add(name))
     options = Options((tmp_path,), frozenset({"mp4", "proxy"}), rate)
-    application = build_application(database, engine.bell, Accounts(database), site="VX", mps_options=options)
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, mps_options=options) as client:
         yield Mps(client, keys["ann"], keys)

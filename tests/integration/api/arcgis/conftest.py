@@ -8,29 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from tests.integration.engine.conftest import Engine, task
-from vidijob import access
+from tests.integration.engine.conftest import Engine
+from tests.integration.serving import PASSWORD, TYPES, Client, served
 from vidijob.access import ROLES
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
-from vidijob.jobs.catalogue import JOB_TYPES
-from vidijob.jobs.model import JobType
-from vidijob.store import users
 from vidijob.store.database import Database
 
-PASSWORD = "correct horse"
 USERS = {"portaladmin": list(ROLES), "reader": ["_job_read"], "nobody": []}
-# Made once: argon2 is slow by design.
-_HASH = access.hash_password(PASSWORD)
 
 
 class Gis:
     """A client of the face, as any program is one."""
 
-    def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
         self.token = ""
 
@@ -53,19 +43,14 @@ class Gis:
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
     """The engine behind the face; its loops run when a test starts them."""
-    engine = Engine(database, {**JOB_TYPES, "WORK": JobType("WORK", (task(100), task(200), task(5000, cleanup=True)))})
-    yield engine
-    await engine.stop()
+    async with Engine(database, dict(TYPES)) as engine:
+        yield engine
 
 
 @pytest.fixture
-async def gis(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterator[Gis]:
+async def gis(engine: Engine, tmp_path: Path) -> AsyncIterator[Gis]:
     """A client who has logged in with all roles."""
-    for name, roles in USERS.items():
-        await users.add(database, name, _HASH, roles)
-    await engine.write_types()
-    application = build_application(database, engine.bell, Accounts(database), site="VX", storage_root=tmp_path)
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, USERS, storage_root=tmp_path) as client:
         gis = Gis(client)
         await gis.log_in("portaladmin")
         yield gis

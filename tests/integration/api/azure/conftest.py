@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
+from tests.integration import serving
 from tests.integration.engine.conftest import Engine, task
-from vidijob import access
+from tests.integration.serving import PASSWORD, Client, served
 from vidijob.access import ROLES
 from vidijob.api.azure.messages import Teller
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
 from vidijob.engine.identities import Identities
 from vidijob.engine.watcher import Watcher
 from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.jobs.model import JobType
-from vidijob.store import users
 from vidijob.store.database import Database
 
-PASSWORD = "correct horse"
 USERS = {"account001": list(ROLES), "reader": ["_job_read"], "nobody": []}
 VERBOSE = "application/json;odata=verbose"
 MINIMAL = "application/json;odata=minimalmetadata"
@@ -37,22 +31,10 @@ BODY = (
     '<?xml version="1.0" encoding="utf-16"?><taskBody><inputAsset>JobInputAsset(0)</inputAsset>'
     '<outputAsset assetCreationOptions="0" assetName="Output asset">JobOutputAsset(0)</outputAsset></taskBody>'
 )
-# Made once: argon2 is slow by design.
-_HASH = access.hash_password(PASSWORD)
 
 
-@dataclass
-class Reply:
-    """An answer, read to its end."""
-
-    status: int
-    headers: Any
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode()
+class Reply(serving.Reply):
+    """An answer in one of the forms of OData."""
 
     @property
     def d(self) -> Any:
@@ -71,7 +53,7 @@ class Reply:
 class Media:
     """A client of the face, as any program is one."""
 
-    def __init__(self, client: TestClient[web.Request, web.Application], root: Path) -> None:
+    def __init__(self, client: Client, root: Path) -> None:
         self.client = client
         self.root = root
         self.token = ""
@@ -144,19 +126,14 @@ class Media:
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[Engine]:
     """The engine behind the face; its loops run when a test starts them."""
-    engine = Engine(database, {**JOB_TYPES, "WORK": JobType("WORK", (task(100), task(200)))})
-    yield engine
-    await engine.stop()
+    async with Engine(database, {**JOB_TYPES, "WORK": JobType("WORK", (task(100), task(200)))}) as engine:
+        yield engine
 
 
 @pytest.fixture
-async def media(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterator[Media]:
+async def media(engine: Engine, tmp_path: Path) -> AsyncIterator[Media]:
     """A client who has logged in with all roles."""
-    for name, roles in USERS.items():
-        await users.add(database, name, _HASH, roles)
-    await engine.write_types()
-    application = build_application(database, engine.bell, Accounts(database), site="VX", storage_root=tmp_path)
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, USERS, storage_root=tmp_path) as client:
         media = Media(client, tmp_path)
         await media.log_in("account001")
         yield media

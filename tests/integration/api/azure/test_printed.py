@@ -7,15 +7,13 @@ import json
 import re
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from tests.integration.api.azure.conftest import MINIMAL, VERBOSE, Media
 from tests.integration.api.azure.test_jobs import HEADERS, LINKS, PROPERTIES
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor
+from tests.integration.serving import served
 from vidijob.api.azure import messages, translate
 from vidijob.api.azure.documents import MODEL
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.odata import query
 from vidijob.store.database import Database
@@ -126,15 +124,7 @@ async def test_durations_are_in_seconds_or_milliseconds(media: Media, engine: En
     engine.scheduler()
     await engine.until("VX-1")
     seconds = (await media("GET", f"api/Jobs('{id}')")).d["RunningDuration"]
-    application = build_application(
-        database,
-        engine.bell,
-        Accounts(database),
-        site="VX",
-        storage_root=media.root,
-        azure_options=messages.Options(unit=1000),
-    )
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, storage_root=media.root, azure_options=messages.Options(unit=1000)) as client:
         other = Media(client, media.root)
         await other.log_in("account001")
         assert (await other("GET", f"api/Jobs('{id}')")).d["RunningDuration"] == pytest.approx(1000 * seconds)

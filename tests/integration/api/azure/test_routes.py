@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tests.integration.api.azure.conftest import ATOM, ENCODER, MINIMAL, PASSWORD, VERBOSE, Media
+from tests.integration.api.azure.conftest import ATOM, ENCODER, MINIMAL, VERBOSE, Media
 from tests.integration.engine.conftest import Engine
+from tests.integration.serving import PASSWORD
 from vidijob.api.azure.documents import MODEL
 from vidijob.executors.base import Done, Outcome, StepContext
 

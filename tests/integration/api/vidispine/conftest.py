@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from lxml import etree
 from yarl import URL
 
+from tests.integration import serving
 from tests.integration.api.vidispine import described
-from tests.integration.engine.conftest import Engine, ScriptedExecutor, task
-from vidijob import access, resources
+from tests.integration.engine.conftest import Engine, ScriptedExecutor
+from tests.integration.serving import PASSWORD, TYPES, Client, served
+from vidijob import resources
 from vidijob.access import ROLES
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
-from vidijob.jobs.catalogue import JOB_TYPES
 from vidijob.jobs.model import JobType
-from vidijob.store import users
 from vidijob.store.database import Database
 
 NAMESPACE = "http://xml.vidispine.com/schema/vidispine"
 XML, JSON, TEXT = "application/xml", "application/json", "text/plain"
-PASSWORD = "correct horse"
 #: Users that the tests log in as, with their roles.
 USERS = {
     "admin": list(ROLES),
@@ -37,23 +31,11 @@ USERS = {
     "nobody": [],
     **{role.strip("_"): [role] for role in ROLES},
 }
-# Made once: argon2 is slow by design.
-_HASH = access.hash_password(PASSWORD)
 _SCHEMA = etree.XMLSchema(etree.parse(resources.schemas() / "vidispine.xsd"))
 
 
-@dataclass
-class Reply:
-    """An answer, read to its end."""
-
-    status: int
-    headers: Any
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode()
+class Reply(serving.Reply):
+    """An answer in one of the forms of the API."""
 
     @property
     def json(self) -> Any:
@@ -78,7 +60,7 @@ class Reply:
 class Api:
     """A client of the API, as any program is one."""
 
-    def __init__(self, client: TestClient[web.Request, web.Application]) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     async def __call__(
@@ -118,26 +100,20 @@ class Api:
 @pytest.fixture
 def job_types() -> dict[str, JobType]:
     """The shipped types, and WORK, whose steps do what a test says."""
-    return {**JOB_TYPES, "WORK": JobType("WORK", (task(100), task(200), task(5000, cleanup=True)))}
+    return dict(TYPES)
 
 
 @pytest.fixture
 async def engine(database: Database, job_types: dict[str, JobType]) -> AsyncIterator[Engine]:
     """The engine behind the API; its loops run when a test starts them."""
-    engine = Engine(database, job_types)
-    yield engine
-    await engine.stop()
+    async with Engine(database, job_types) as engine:
+        yield engine
 
 
 @pytest.fixture
-async def api(engine: Engine, database: Database) -> AsyncIterator[Api]:
+async def api(engine: Engine) -> AsyncIterator[Api]:
     """A client of a server with a few users, each with one role and the like."""
-    for name, roles in USERS.items():
-        await users.add(database, name, _HASH, roles)
-    await engine.write_types()
-    accounts = Accounts(database)
-    application = build_application(database, engine.bell, accounts, site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, USERS) as client:
         yield Api(client)
 
 

@@ -10,7 +10,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.integration.api.vidispine.conftest import PASSWORD, Api
+from tests.integration.api.vidispine.conftest import Api
+from tests.integration.serving import PASSWORD
 from vidijob.application import build_application
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.bell import Bell

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Api
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
+from tests.integration.serving import served
 from vidijob.engine.configuration import Configuration
 from vidijob.engine.health import Health
 from vidijob.errors import SetupError
@@ -220,8 +219,7 @@ async def ailing(
     (tmp_path / "good").mkdir()
     roots = [tmp_path / "good", tmp_path / "missing"]
     health = Health(database, storage_roots=roots, find_ffmpeg=find)
-    application = build_application(database, engine.bell, Accounts(database), site="VX", health=health)
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, health=health) as client:
         yield client
 
 

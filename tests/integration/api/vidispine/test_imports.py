@@ -13,28 +13,23 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
-from tests.integration.api.vidispine.conftest import JSON, PASSWORD, USERS, XML, Api, Reply
+from tests.integration.api.vidispine.conftest import JSON, USERS, XML, Api, Reply
 from tests.integration.engine.conftest import ADMIN, Engine
 from tests.integration.executors.conftest import small_disk as small_disk
-from vidijob import access
-from vidijob.application import build_application
-from vidijob.engine.accounts import Accounts
+from tests.integration.serving import ADMINISTRATOR, PASSWORD, served
 from vidijob.engine.uploads import Uploads
 from vidijob.errors import OutOfStorage, Unavailable
 from vidijob.executors.storage import Storage
 from vidijob.executors.uploads import FOLDER
 from vidijob.jobs.model import Job, JobData, Priority
-from vidijob.store import users
 from vidijob.store.database import Database
 
 Http = TestClient[web.Request, web.Application]
 RAW = "/API/import/raw"
 MEBIBYTE = 1024 * 1024
 LIMIT = 24 * MEBIBYTE
-# Made once: it is slow by design.
-_HASH = access.hash_password(PASSWORD)
 
 
 @pytest.fixture
@@ -54,11 +49,9 @@ def uploads(database: Database, root: Path) -> Uploads:
 @pytest.fixture
 async def client(engine: Engine, database: Database, uploads: Uploads) -> AsyncIterator[Http]:
     """A client of a server that has a storage."""
-    await engine.write_types()
-    for name in ("admin", "plain", "job_read"):
-        await users.add(database, name, _HASH, USERS[name])
-    application = build_application(database, engine.bell, Accounts(database), site="VX", uploads=uploads)
-    async with TestClient(TestServer(application)) as client:
+    async with served(
+        engine, {name: USERS[name] for name in ("admin", "plain", "job_read")}, uploads=uploads
+    ) as client:
         yield client
 
 
@@ -328,9 +321,6 @@ async def test_a_job_whose_answer_was_lost_keeps_its_file(
 
 
 async def test_without_a_storage_nothing_is_taken(database: Database, engine: Engine) -> None:
-    await engine.write_types()
-    await users.add(database, "admin", _HASH, USERS["admin"])
-    application = build_application(database, engine.bell, Accounts(database), site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine, ADMINISTRATOR) as client:
         reply = await Api(client)("POST", RAW, body=b"x")
         assert reply.status == 501 and "no storage" in reply.headers["Reason"]

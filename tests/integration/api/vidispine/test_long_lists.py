@@ -13,13 +13,12 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
-from tests.integration.api.vidispine.conftest import JSON, PASSWORD, TEXT, XML, Api
+from tests.integration.api.vidispine.conftest import JSON, TEXT, XML, Api
 from tests.integration.engine.conftest import Engine
-from vidijob.application import build_application
+from tests.integration.serving import PASSWORD, served
 from vidijob.engine import insights
-from vidijob.engine.accounts import Accounts
 from vidijob.engine.insights import Insights, Listing
 from vidijob.jobs.search import Filter, Order, SortField
 from vidijob.store.database import Database
@@ -48,8 +47,7 @@ async def many(database: Database) -> None:
 @pytest.fixture
 async def server(engine: Engine, database: Database, api: Api) -> AsyncIterator[Server]:
     """The same face for clients that do not read all they get; its users are those of ``api``."""
-    application = build_application(database, engine.bell, Accounts(database), site="VX")
-    async with TestClient(TestServer(application)) as client:
+    async with served(engine) as client:
         yield client
 
 

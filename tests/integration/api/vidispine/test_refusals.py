@@ -10,9 +10,10 @@ from io import BytesIO
 
 import pytest
 
-from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, PASSWORD, TEXT, USERS, XML, Api
+from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, USERS, XML, Api
 from tests.integration.api.vidispine.contract_roles import CONTRACT
 from tests.integration.engine.conftest import Engine
+from tests.integration.serving import PASSWORD
 from vidijob.api.vidispine.routes import TABLE
 from vidijob.web.routing import Needed, Open, Own
 

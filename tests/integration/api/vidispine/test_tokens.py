@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from tests.integration.api.vidispine.conftest import JSON, PASSWORD, TEXT, USERS, Api, Reply
+from tests.integration.api.vidispine.conftest import JSON, TEXT, USERS, Api, Reply
 from tests.integration.engine.conftest import Engine
+from tests.integration.serving import PASSWORD
 from vidijob.engine.accounts import Accounts
 from vidijob.errors import NotAuthenticated
 from vidijob.store.database import Database

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, PASSWORD, TEXT, USERS, XML, Api
+from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, USERS, XML, Api
+from tests.integration.serving import PASSWORD
 from vidijob.access import ROLES
 from vidijob.engine.accounts import Accounts
 from vidijob.errors import Conflict
