@@ -63,8 +63,6 @@ WITH input AS MATERIALIZED (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, state, owner, priority, count(*) FROM over GROUP BY type, old, state, owner, priority
-), freed AS (
-  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM over o WHERE slot.job_id = o.id
 ), next AS MATERIALIZED (
   SELECT f.*, row_number() OVER (ORDER BY priority DESC, job_id, next) AS place
   FROM (SELECT h.job_id, unnest(h.following) AS next, h.way = 'clean' AS clean, h.priority, h.type, h.owner,

@@ -15,6 +15,8 @@ from vidijob.jobs.states import JobState
 from vidijob.store import queries
 
 JOIN = "l.number = i.number AND "
+#: In an admission: who had the slot has ended.
+FREE = "    AND (SELECT finished IS NULL FROM job WHERE id = s.job_id) IS NOT TRUE\n"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ BUGS = [
         "step.end",
         (("WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()", "WHERE $2::boolean IS NOT NULL"),),
     ),
-    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
+    Bug("a slot is not looked at: a bare counter", "job.admit", ((FREE, ""),)),
+    Bug("a slot is free when the end is certain, not when it has come", "job.admit", ((FREE, FREE.replace("finished", "verdict")),)),
+    Bug("a slot is not free though its job has ended", "job.admit", ((FREE, "    AND s.job_id IS NULL\n"),)),
     Bug(
         "a job is admitted that is not queued, from any state",
         "job.admit",
@@ -94,17 +98,6 @@ BUGS = [
         "a second scheduler becomes leader beside the first",
         "worker.campaign",
         (("WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()", ""),),
-    ),
-    Bug("a slot is not given back at the end", "job.settle", (("WHERE slot.job_id = e.id", "WHERE false"),)),
-    Bug(
-        "a slot is given back when the end is certain, not when it has come",
-        "job.judge",
-        (
-            (
-                "), relieved AS (",
-                "), freed AS (\n  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM certain c\n  WHERE c.verdict IS NOT NULL AND slot.job_id = c.id\n), relieved AS (",
-            ),
-        ),
     ),
     Bug("a job that waits keeps its slot", "job.park", (("WHERE slot.job_id = p.id", "WHERE false"),)),
     Bug(
@@ -197,7 +190,6 @@ BUGS = [
     Bug("no fence: a direct end does not name its lease", "direct.end", ((" AND l.number = f.number", ""),)),
     Bug("a job goes on directly though something else of it is under way", "direct.end", (("AND NOT others.busy ", ""),)),
     Bug("a job goes on directly though its end is certain", "direct.end", (("AND own.cleanup = (j.verdict IS NOT NULL)\n", "\n"),)),
-    Bug("a direct end frees no slot", "direct.end", (("WHERE slot.job_id = o.id", "WHERE false"),)),
     Bug("a direct end is not counted", "direct.end", (("FROM over GROUP BY", "FROM over WHERE false GROUP BY"),)),
     Bug("a direct end is no event", "direct.end", (("worker::text AS actor FROM held\n", "worker::text AS actor FROM held WHERE false\n"),)),
     Bug("a failure is forgotten by a direct end", "direct.end", (("j.verdict IS NULL AND others.warned", "j.verdict IS NULL AND false"),)),

@@ -18,6 +18,7 @@ from uuid import uuid4
 from vidijob.engine.bell import Bell
 from vidijob.engine.heads import EVERY, Heads
 from vidijob.engine.loop import Loop, promptly
+from vidijob.engine.seats import Seats
 from vidijob.jobs import policy, pools
 from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
@@ -40,6 +41,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: Of its time, at most so much may go into reading all slots.
+_READING = 0.05
 #: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
 _MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
@@ -81,8 +84,7 @@ class Scheduler:
         self._term: int | None = None
         self._arrange_at = 0.0
         self._pulse_at = 0.0
-        #: Slots that were free when it looked last, but for those that it has filled; others may have become free.
-        self._known_free: dict[int, Slot] = {}
+        self._seats = Seats(database)
         self._heads = Heads(database)
         self._groups: list[TaskGroup] = []
         self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
@@ -147,10 +149,10 @@ class Scheduler:
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
             remembers = self._exhausted
-            chosen = await self._choose(await self._free(term, remembers), busy)
+            chosen = await self._choose(term, await self._free(term, remembers), busy)
             if remembers and not self._exhausted:
                 # Others may be free besides those that are remembered.
-                chosen = await self._choose(await self._free(term, False), busy)
+                chosen = await self._choose(term, await self._free(term, False), busy)
             if not chosen:
                 if busy:
                     return _BUSY
@@ -168,10 +170,16 @@ class Scheduler:
     async def _admit(self, term: int, chosen: Sequence[Admission]) -> frozenset[JobId] | None:
         """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
         with self._offers() as offer:
-            admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
+            try:
+                admitted = await admissions.admit(
+                    self._database, self._id, term, chosen, offer, self._rules, self._seats.tids()
+                )
+            except BaseException:
+                # Perhaps they were filled.
+                self._arrange_at = 0.0
+                raise
             self._begin(admitted.leases)
-        for admission in chosen:
-            self._known_free.pop(admission.slot or 0, None)
+        self._seats.fill(admitted.filled)
         if admitted.queued:
             self._bell.ring("vidijob_step")
         self._told(admitted.started)
@@ -193,20 +201,24 @@ class Scheduler:
         """
         now = time.monotonic()
         if now < self._arrange_at:
-            if not remembers or not self._known_free:
-                self._known_free = {slot.number: slot for slot in await slots.free(self._database)}
-            return list(self._known_free.values())
+            known = self._seats.free()
+            if remembers and known:
+                return known
+            if await self._seats.look():
+                return self._seats.free()
         stored = await limits.read(self._database)
         limit = self._concurrent_jobs if stored.concurrent_jobs is None else stored.concurrent_jobs
         change = pools.arrange(stored.seats, pools.levels(limit, stored.pools))
+        moved: dict[int, str] = {}
         if change.kept_for or change.removed:
-            await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
+            moved = await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
+        self._seats.know(stored, change, moved)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
-        self._arrange_at = now + _ARRANGED if change.settled else 0.0
-        self._known_free = {slot.number: slot for slot in change.free}
-        return change.free
+        taken = time.monotonic() - now
+        self._arrange_at = now + max(_ARRANGED, taken / _READING) if change.settled else 0.0
+        return self._seats.free()
 
-    async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
+    async def _choose(self, term: int, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
         """Return who is to be admitted, of those that are not busy."""
         if self._paused:
             self._exhausted = False
@@ -218,7 +230,9 @@ class Scheduler:
             self._exhausted = len(chosen) == len(head) < wanted
             return chosen
         self._exhausted = False
-        selection = Selection(self._groups, free, await slots.places(self._database))
+        places, moved = await slots.vacate(self._database, self._id, term)
+        self._seats.move(moved)
+        selection = Selection(self._groups, free, places)
         # Without ageing one priority after the other; with it all that can grow into each other at once.
         others = [priority for priority in reversed(Priority) if priority is not Priority.IMMEDIATE]
         rounds = [others] if self._ageing is not None else [[priority] for priority in others]
