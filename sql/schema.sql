@@ -267,18 +267,22 @@ CREATE TABLE job (
   -- How it will end, once that is certain and only clean-up is left to do.
   verdict job_state CHECK (verdict IN ('FINISHED', 'FINISHED_WARNING', 'FAILED_TOTAL', 'ABORTED')),
   CHECK ((finished IS NOT NULL) = (state IN ('FINISHED', 'FINISHED_WARNING', 'FAILED_TOTAL', 'ABORTED'))),
-  CHECK (finished IS NULL OR state = verdict)
-) WITH (fillfactor = 85);
+  CHECK (finished IS NULL OR state = verdict),
+  -- Under which state lists look for it. Jobs in the queue and those that were let in are found under one, so that no index hears
+  -- of it when a job goes from the first to the second; there is room beside it for that.
+  listed job_state NOT NULL GENERATED ALWAYS AS (CASE state WHEN 'STARTED' THEN 'READY' ELSE state END) STORED
+) WITH (fillfactor = 50);
 
 -- One for each order that a list can be asked for, and for the filters that go with it; the id comes last, in the direction
--- of the rest, as in every list. Of one user's jobs, those by type and by priority are looked up value by value instead.
+-- of the rest, as in every list. By state a list is gone through one value after the other; of one user's jobs, also by type and
+-- by priority.
 CREATE INDEX job_by_type ON job (type, id);
-CREATE INDEX job_by_state ON job (state, id);
+CREATE INDEX job_by_state ON job (listed, id);
 CREATE INDEX job_by_owner ON job (owner, id);
 CREATE INDEX job_by_started ON job (started, id);
 CREATE INDEX job_by_finished ON job (finished, id);
 CREATE INDEX job_by_priority ON job (priority, id);
-CREATE INDEX job_of_owner_by_state ON job (owner, state, id);
+CREATE INDEX job_of_owner_by_state ON job (owner, listed, id);
 CREATE INDEX job_of_owner_by_started ON job (owner, started, id);
 CREATE INDEX job_of_owner_by_finished ON job (owner, finished, id);
 -- Who asks for data says so as well.
@@ -506,6 +510,12 @@ CREATE TABLE lease (
   data jsonb,
   PRIMARY KEY (job_id, step)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- The jobs of which a step is queued or held; all that are STARTED are among them.
+CREATE VIEW job_under_way AS
+SELECT job_id FROM step_queue
+UNION
+SELECT job_id FROM lease;
 
 CREATE TABLE remote_call (
   -- SHA-256 of the token in the address to call back; the token itself, 256 random bits, is not kept.

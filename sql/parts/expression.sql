@@ -62,7 +62,10 @@ $value::boolean
 $value::uuid
 
 -- part: among_states
-($of = ANY ($values::job_state[]))
+-- For states of jobs, with what an index finds them by: see job.listed.
+($of = ANY ($values::job_state[]) AND (
+  j.listed = ANY (array_remove($values::job_state[], 'STARTED'))
+  OR 'STARTED' = ANY ($values::job_state[]) AND 'READY' <> ALL ($values::job_state[]) AND j.id = ANY (ARRAY(SELECT job_id FROM job_under_way))))
 
 -- part: among_numbers
 ($of = ANY ($values::text[]::bigint[]))

@@ -127,6 +127,15 @@ state = $state::text::job_state
 -- part: states
 state = ANY ($states::text[]::job_state[])
 
+-- part: listed
+listed = $listed::text::job_state
+
+-- part: listed_among
+listed = ANY ($listed_among::text[]::job_state[])
+
+-- part: under_way
+id = ANY (ARRAY(SELECT job_id FROM job_under_way))
+
 -- part: priority
 priority = $priority::text::job_priority
 

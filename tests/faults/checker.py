@@ -395,9 +395,12 @@ def _places(story: _Story) -> Iterator[str]:
     for job in story.log.queued_jobs:
         if states.get(job) != "READY":
             yield f"job {job} is queued and {states.get(job)}"
+    queued, under_way = set(story.log.queued_jobs), {job for job, _ in (*story.log.leases, *story.log.queued_steps)}
     for job, state in states.items():
-        if state == "READY" and job not in set(story.log.queued_jobs):
+        if state == "READY" and job not in queued:
             yield f"job {job} is READY and not queued"
+        if state == "STARTED" and job not in under_way:
+            yield f"job {job} is STARTED and no step of it is held or queued"
     of_step = {(step.job, step.number): step.state for step in story.log.steps}
     for place in story.log.leases:
         if of_step.get(place) not in _HELD:

@@ -139,6 +139,10 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
     "a queue that is not empty": (lambda log: log.queued_jobs.append(2), "jobs are still queued: [2]"),
     "a step that is still queued": (lambda log: log.queued_steps.append((1, 200)), "steps are still queued: [(1, 200)]"),
     "a step that is still held": (lambda log: log.leases.append((1, 200)), "steps are still held: [(1, 200)]"),
+    "a job that nobody goes on with": (
+        lambda log: job(log, 1, state="STARTED"),
+        "job 1 is STARTED and no step of it is held or queued",
+    ),
     "a lease of a step that has ended": (lambda log: log.leases.append((1, 200)), "step 200 of job 1 is held and FINISHED"),
     "a verdict that its steps do not bear out": (
         lambda log: step(log, 200, state="FAILED_FATAL"),

@@ -60,10 +60,7 @@ async def page_after(session: Session, wanted: Filter, after: Position, *, numbe
     if walk.is_shorter(wanted, after.order, 0):
         pieces = await walk.pieces(session, wanted, after.order, offset=0, number=number, after=after)
         if pieces is not None:
-            for piece in pieces:
-                if len(found) < number:
-                    found += await _piece(session, piece, versions=False)
-            return [jobs.from_row(row) for row in found[:number]]
+            return [jobs.from_row(row) for row in await _pieces(session, pieces, number=number, versions=False)]
     for stretch in stretches(after):
         if len(found) < number:
             found += await _page(
@@ -83,11 +80,11 @@ async def _rows(
     versions: bool,
 ) -> list[Record]:
     order, offset = complete(order), first - 1
-    if walk.is_shorter(wanted, order, offset):
+    few = hits is not None and hits <= _FEW
+    if walk.is_shorter(wanted, order, offset) and (wanted.by_kind or not few):
         pieces = await walk.pieces(session, wanted, order, offset=offset, number=number)
         if pieces is not None:
-            return [row for piece in pieces for row in await _piece(session, piece, versions=versions)]
-    few = hits is not None and hits <= _FEW
+            return await _pieces(session, pieces, number=number, versions=versions)
     return await _page(session, wanted, order, offset=offset, number=number, hits=hits, few=few, versions=versions)
 
 
@@ -124,8 +121,16 @@ async def _page(
     return found[::-1] if backward else found
 
 
-async def _piece(session: Session, piece: Piece, *, versions: bool) -> list[Record]:
-    beyond = None if piece.after is None else stretches(piece.after)[0]
+async def _pieces(session: Session, pieces: Sequence[Piece], *, number: int, versions: bool) -> list[Record]:
+    found: list[Record] = []
+    for piece in pieces:
+        for beyond in [None] if piece.after is None else stretches(piece.after):
+            if len(found) < number:
+                found += await _piece(session, piece, beyond, versions=versions)
+    return found[:number]
+
+
+async def _piece(session: Session, piece: Piece, beyond: Stretch | None, *, versions: bool) -> list[Record]:
     among_owned = piece.wanted.owner is not None and piece.wanted.states is None
     few = piece.far if among_owned else piece.hits is not None and piece.hits <= _FEW
     return await _page(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vidijob.jobs.search import DataCondition, FacetField, Filter, Order, SortField
+from vidijob.jobs.states import JobState
 from vidijob.store.database import Session
 from vidijob.store.keyset import Comparison, Stretch
 from vidijob.store.queries import Query, parts
@@ -46,7 +47,7 @@ _THERE = {
     SortField.PRIORITY: "priorities_there",
 }
 #: Conditions on one value: an index can go on from there in an order, which it cannot with several.
-_SINGLE = {"types": "type", "states": "state", "priorities": "priority", "owners": "owner"}
+_SINGLE = {"types": "type", "states": "state", "listed_among": "listed", "priorities": "priority", "owners": "owner"}
 #: The same where they are only to be looked at along the jobs of an owner, for which no index has them.
 _AMONG_OWNED = {"types": "type_among_owned", "priorities": "priority_among_owned"}
 
@@ -68,8 +69,12 @@ class Statement:
 
     def hits(self, wanted: Filter) -> None:
         """Ask how many jobs there are."""
-        self._head("counted_hits" if wanted.by_kind else "hits")
-        self._where(wanted)
+        if wanted.by_kind:
+            self._head("counted_hits")
+            self._where_counted(wanted)
+        else:
+            self._head("hits")
+            self._where(wanted)
 
     def page(
         self,
@@ -145,22 +150,26 @@ class Statement:
     def tallies(self, wanted: Filter, asked: Sequence[tuple[FacetField | None, Filter]]) -> None:
         """Ask for several counts of what is found, in one go."""
         self._head("begin_cells")
-        self._head("counted_cells" if wanted.by_kind else "cells")
-        self._where(wanted)
+        if wanted.by_kind:
+            self._head("counted_cells")
+            self._where_counted(wanted)
+        else:
+            self._head("cells")
+            self._where(wanted)
         self._head("cells_end")
         self._head("end")
         for place, (field, further) in enumerate(asked):
             if place:
                 self._sql.append("UNION ALL")
             self._head(_CELLS[field], place=place)
-            self._where(further)
+            self._where_counted(further)
             if field is not None:
                 self._head("by_value")
 
     def values(self, wanted: Filter, field: SortField) -> None:
         """Ask which values of a field there are, in order, and how many jobs of each."""
         self._head(_THERE[field])
-        self._where(wanted)
+        self._where_counted(wanted)
         self._head("there_end")
 
     async def run(self, session: Session) -> list[Record]:
@@ -180,12 +189,24 @@ class Statement:
         self._sql.append(self._part(part, **arguments))
 
     def _where(self, wanted: Filter, beyond: Stretch | None = None) -> None:
-        conditions = [*self._plain(wanted), *(self._on_data(condition) for condition in wanted.data)]
+        conditions = [
+            *self._plain(wanted),
+            *self._listed(wanted.states),
+            *(self._on_data(condition) for condition in wanted.data),
+        ]
         if any("*" not in condition.value for condition in wanted.data):
             self._without = _WITHOUT_WHOLE_TABLES
         if beyond is not None:
             terms = [" AND ".join(self._comparison(one) for one in term) for term in beyond]
             conditions.append("(" + " OR ".join(terms) + ")")
+        self._keep(conditions)
+
+    def _where_counted(self, wanted: Filter) -> None:
+        """Say which counts: they know just the state, as a job does, and nothing that an index of jobs would need."""
+        states = {"states": None if wanted.states is None else [state.value for state in wanted.states]}
+        self._keep([*self._plain(wanted), *self._given(states)])
+
+    def _keep(self, conditions: list[str]) -> None:
         if conditions:
             self._sql.append("WHERE " + " AND ".join(conditions))
 
@@ -197,7 +218,6 @@ class Statement:
         given: dict[str, object] = {
             "owner": wanted.owner,
             "types": None if wanted.types is None else list(wanted.types),
-            "states": None if wanted.states is None else [state.value for state in wanted.states],
             "priorities": None if wanted.priorities is None else [priority.value for priority in wanted.priorities],
             "owners": None if wanted.owners is None else list(wanted.owners),
             "started_from": wanted.started_from,
@@ -205,6 +225,24 @@ class Statement:
             "finished_from": wanted.finished_from,
             "finished_to": wanted.finished_to,
         }
+        return self._given(given)
+
+    def _listed(self, states: Sequence[JobState] | None) -> list[str]:
+        """Ask for jobs in some states by what indexes know: READY and STARTED are one there, of which those that are STARTED are
+        found by their steps.
+        """
+        if states is None:
+            return []
+        if not states:
+            return self._given({"states": []})
+        ready, started = JobState.READY in states, JobState.STARTED in states
+        ways = self._given({"listed_among": [state.value for state in states if state is not JobState.STARTED] or None})
+        if started and not ready:
+            ways.append(self._parts["under_way"])
+        there = "(" + " OR ".join(ways) + ")"
+        return [there] if ready == started else [there, *self._given({"states": [state.value for state in states]})]
+
+    def _given(self, given: Mapping[str, object]) -> list[str]:
         conditions = []
         for name, value in given.items():
             if isinstance(value, list) and len(value) == 1:
@@ -247,9 +285,11 @@ def _along_an_index(wanted: Filter, order: Sequence[Order]) -> bool:
     of_all = wanted.owner is None
     kinds = [one for one in (wanted.types, wanted.states, wanted.priorities) if one is not None]
     if not kinds:
-        return of_all or order[0].field not in (SortField.TYPE, SortField.PRIORITY)
+        return order[0].field is not SortField.STATE and (
+            of_all or order[0].field not in (SortField.TYPE, SortField.PRIORITY)
+        )
     single = len(kinds) == 1 and len(kinds[0]) == 1 and order[0].field is SortField.ID
-    return single and (of_all or wanted.states is not None)
+    return single and wanted.states != [JobState.STARTED] and (of_all or wanted.states is not None)
 
 
 def _like(pattern: str) -> str:

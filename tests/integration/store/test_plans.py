@@ -150,6 +150,14 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
     assert examined(plan) <= 10 * LIMIT
 
 
+@pytest.mark.parametrize("connection", KNOWN, indirect=True)
+async def test_no_index_hears_that_a_job_starts(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    async with connection.transaction():
+        await connection.execute(f"UPDATE job SET state = 'STARTED' WHERE id <= {LIMIT}")
+        changed = "SELECT pg_stat_get_xact_tuples_updated(t), pg_stat_get_xact_tuples_hot_updated(t) FROM (SELECT 'job'::regclass) AS of (t)"
+        assert await connection.fetchrow(changed) == (LIMIT, LIMIT)
+
+
 @pytest.mark.parametrize("connection", HISTORIES, indirect=True)
 async def test_the_head_of_each_priority_is_read_from_the_index(
     connection: asyncpg.Connection[asyncpg.Record],
