@@ -135,7 +135,8 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
         UPDATE step SET state = 'NONE';
     """)
     offer = [uuid4(), ["media", "file"], LIMIT, 10.0, []]
-    admission = [holder, 1, ids, ids, ["READY"], ["NULL"] * LIMIT, ["NULL"] * LIMIT, *offer, None]
+    unknown = ["NULL"] * LIMIT
+    admission = [holder, 1, ids, ids, ["READY"], unknown, unknown, *offer, None, unknown]
     plan = await explain(connection, "job.admit", *admission)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE begun") == LIMIT
     assert examined(plan) <= 8 * LIMIT
