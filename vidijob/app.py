@@ -31,6 +31,7 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.scripts import Scripts
 from vidijob.engine.sender import Sender
+from vidijob.engine.sweeper import Sweeper
 from vidijob.engine.trials import Trials
 from vidijob.engine.uploads import Uploads
 from vidijob.engine.vacancies import Vacancies
@@ -121,6 +122,7 @@ class Server:
             self._run(stack, Rescuer(database, bell, lambda: scheduler.leads))
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
             self._run(stack, Counter(database, lambda: scheduler.leads))
+            self._run(stack, Sweeper(database, lambda: scheduler.leads))
             self._run(stack, Cleaner(database, lambda: scheduler.leads, keep_jobs=settings.keep_jobs_time))
             await self._notify(stack, database, bell)
         if "worker" in self._roles:

@@ -11,6 +11,7 @@
     │   │   ├── TransitionRefused
     │   │   └── Conflict          another has that name or id already
     │   ├── TooLarge              more than this server takes
+    │   ├── TooSlow               longer in coming than this server waits
     │   ├── NotImplementedHere    this server cannot do that
     │   └── Denied
     │       ├── NotAuthenticated  nobody we know
@@ -94,6 +95,10 @@ class Conflict(Refused):
 
 class TooLarge(CallerError):
     """What is sent is larger than this server takes; the sentence says how large it may be."""
+
+
+class TooSlow(CallerError):
+    """What is sent takes longer to come than this server waits; the sentence says how long that is."""
 
 
 class NotImplementedHere(CallerError):

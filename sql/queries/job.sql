@@ -413,7 +413,8 @@ SELECT id FROM gone;
 -- name: purge(seconds, limit) :many
 -- Delete some of the jobs that ended longer ago than this, the oldest first, and every entry about them; one line of the
 -- event log stays. Jobs that somebody else is busy with are for the next time, and so are those of which something is
--- still to be told to receivers of notifications: their last event was not looked at.
+-- still to be told: to receivers of notifications, as long as their last event was not looked at, or by another face, as long
+-- as it watches them.
 WITH old AS MATERIALIZED (
   SELECT id FROM job
   WHERE finished < clock_timestamp() - make_interval(secs => $1::float8)
@@ -422,6 +423,7 @@ WITH old AS MATERIALIZED (
         SELECT e.id, e.tx FROM happened e WHERE e.job_id = job.id ORDER BY e.id DESC LIMIT 1
       ) last
       WHERE last.tx >= c.tx AND (c.until_tx IS NULL OR last.tx >= c.until_tx OR last.id > c.after_id)))
+    AND NOT EXISTS (SELECT FROM watch w WHERE w.job_id = job.id)
   ORDER BY finished, id LIMIT $2::integer
   FOR UPDATE SKIP LOCKED
 ), gone AS (

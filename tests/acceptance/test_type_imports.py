@@ -141,9 +141,8 @@ async def test_every_import_does_its_work(installation: Installation, client: Cl
     job = await client.until(text)
     assert job["status"] == "FAILED_TOTAL" and "is not a media file" in values(job, "errorMessage")[0]
     assert not (root / f"JOB-{text}").exists()
-    again = json.loads((await client.call("POST", f"/job/{text}/re-run"))[1])["jobId"]
-    job = await client.until(again)
-    assert job["status"] == "FAILED_TOTAL" and "send it to POST /import/raw" in values(job, "errorMessage")[0]
+    status, said = await client.call("POST", f"/job/{text}/re-run")
+    assert status == 400 and "send it again (POST /import/raw)" in json.loads(said)["invalidInput"]["explanation"]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from vidijob.engine.notifier import Notifier
 from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.scheduler import Scheduler
 from vidijob.engine.submissions import Submissions
+from vidijob.engine.sweeper import Sweeper
 from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.executors.registry import Registry
@@ -186,6 +187,7 @@ async def running(database: Database) -> AsyncIterator[tuple[Bell, Nothing]]:
         scheduler,
         Rescuer(database, bell, lambda: scheduler.leads),
         Counter(database, lambda: scheduler.leads),
+        Sweeper(database, lambda: scheduler.leads),
         Notifier(database, bell, Composer(_SITE).compose),
         worker,
     ]

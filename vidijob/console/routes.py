@@ -121,6 +121,4 @@ def _failure(visit: Visit, error: Exception) -> web.StreamResponse:
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     if code == 503:
         response.headers["Retry-After"] = "60" if isinstance(error, TookTooLong) else "1"
-    if code == 413:
-        response.force_close()
     return response

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
@@ -13,8 +12,8 @@ from aiohttp import web
 from vidijob.access import User
 from vidijob.console import sessions
 from vidijob.engine.accounts import Accounts
-from vidijob.errors import Invalid, TooLarge, Unreadable
-from vidijob.web import keys
+from vidijob.errors import Invalid, Unreadable
+from vidijob.web import bodies, keys
 from vidijob.web.keys import Services
 from vidijob.web.parameters import Parameters
 from vidijob.web.routing import Needed, Route, admits
@@ -22,7 +21,6 @@ from vidijob.web.routing import Needed, Route, admits
 #: What every path of the console begins with.
 PREFIX = "/console"
 _LARGEST_FORM = 256 * 1024
-_STANDSTILL = 60.0
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -144,23 +142,11 @@ _READ = web.RequestKey("form", Parameters)
 
 
 async def read_form(request: web.Request) -> Parameters:
-    """Read a form, once; raises ``Unreadable`` or ``TooLarge`` for what is none of ours."""
+    """Read a form, once; raises ``Unreadable``, ``TooLarge`` or ``TooSlow`` for what is none of ours."""
     if _READ in request:
         return request[_READ]
     if request.content_type != _FORM:
         raise Unreadable("body", f"A form of the console is sent as {_FORM}.")
-    if (request.content_length or 0) > _LARGEST_FORM:
-        raise TooLarge(f"A form has at most {_LARGEST_FORM // 1024} KiB.")
-    try:
-        async with asyncio.timeout(_STANDSTILL):
-            body = await request.content.read(_LARGEST_FORM + 1)
-            while len(body) <= _LARGEST_FORM and (more := await request.content.read(_LARGEST_FORM + 1 - len(body))):
-                body += more
-    except TimeoutError:
-        raise Unreadable("body", f"The form did not come to its end in {_STANDSTILL:.0f} seconds.") from None
-    except (web.RequestPayloadError, ConnectionResetError) as error:
-        raise Unreadable("body", f"The form could not be read to its end: {error}.") from None
-    if len(body) > _LARGEST_FORM:
-        raise TooLarge(f"A form has at most {_LARGEST_FORM // 1024} KiB.")
+    body = await bodies.whole(request, _LARGEST_FORM)
     request[_READ] = Parameters(body.decode("ascii", "replace"))
     return request[_READ]

@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from vidijob.access import User
 from vidijob.engine.bell import Bell
 from vidijob.engine.submissions import Order, Submissions
-from vidijob.errors import Invalid, NotFound, TransitionRefused, Unavailable
+from vidijob.errors import Invalid, NotFound, Refused, TransitionRefused, Unavailable
 from vidijob.jobs.catalogue import is_result
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name, parse_job
 from vidijob.jobs.model import Job, JobData, JobId, Priority
 from vidijob.jobs.notifications import NOTHING_ASKED, NotificationRequest
 from vidijob.jobs.states import ENDED, JobState
+from vidijob.jobs.uploads import takes_upload
 from vidijob.store import deliveries, jobs, steps, watches
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
@@ -107,13 +108,20 @@ class Commands:
         self, user: User, text: str, priority: Priority | None, *, hold: bool = False, key: str | None = None
     ) -> Job:
         """Submit a copy of a job: its type, data, priority and what it asked of notifications; the owner is the caller
-        (spec "Create a duplicate job"). ``hold``, ``key`` and errors as for ``submit``.
+        (spec "Create a duplicate job"). ``hold``, ``key`` and errors as for ``submit``; ``Refused`` for a job whose file came
+        with its request: it is where the job has put it, or gone.
         """
         first = parse_job(self._site, text)
         known = await jobs.duplicate_of(self._database, first)
         if known is None:
             raise NotFound("Job", text)
         type, old_priority, data, asked = known
+        if takes_upload(await self._plan(type)):
+            raise Refused(
+                "job",
+                text,
+                f"The file of the job {text} came with its request and is not kept for another: send it again (POST /import/raw).",
+            )
         # What the first job found out is not an order to the second.
         orders = {key: values for key, values in data.items() if not is_result(key)}
         name = job_name(self._site, first)

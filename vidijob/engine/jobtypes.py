@@ -19,7 +19,7 @@ from vidijob.access import User
 from vidijob.engine import pictures
 from vidijob.engine.plans import Plans
 from vidijob.engine.shipping import bring
-from vidijob.errors import Conflict, Invalid, NotFound, Refused
+from vidijob.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from vidijob.jobs.catalogue import EDITION, JOB_TYPES
 from vidijob.jobs.definitions import check_task, check_together, check_type_id, check_type_name
 from vidijob.jobs.model import SCRIPT, JobType, KnownTask, StepNumber, TaskDefinition, TaskDefinitionId
@@ -29,8 +29,9 @@ from vidijob.store.jobtypes import Change, KnownType
 
 _log = logging.getLogger(__name__)
 
-#: Each is a process of its own.
+#: Each is a process of its own; who has waited so many seconds for others' is told to come again.
 _PICTURES_AT_ONCE = 2
+_PICTURE_WAIT = 10.0
 
 #: A task definition by its id, or by type and step.
 Place = TaskDefinitionId | tuple[str, StepNumber]
@@ -72,9 +73,16 @@ class JobTypes:
         return JobType(name, tuple(known.task for known in await self.tasks_of(name)))
 
     async def png(self, dot: str) -> bytes:
-        """Return a graph as PNG; raises ``NotImplementedHere`` where it cannot be drawn."""
-        async with self._drawing:
+        """Return a graph as PNG; raises ``NotImplementedHere`` where it cannot be drawn, ``Unavailable`` where too many are."""
+        try:
+            async with asyncio.timeout(_PICTURE_WAIT):
+                await self._drawing.acquire()
+        except TimeoutError:
+            raise Unavailable("Graphviz", "it draws for others; ask again, or for SVG, which needs none") from None
+        try:
             return await pictures.png(dot)
+        finally:
+            self._drawing.release()
 
     async def task(self, place: Place) -> KnownTask:
         """Return one task definition; raises ``NotFound``."""

@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 #: In seconds; a graph of two hundred steps takes less than one.
 _LONGEST = 20.0
+#: In bytes: many high and wide boxes make a picture of gigabytes, before it is written.
+_MEMORY = 512 * 1024 * 1024
 
 
 def can_draw() -> bool:
@@ -33,7 +35,8 @@ async def png(dot: str) -> bytes:
         await asyncio.to_thread(source.write_text, dot, "utf-8")
         try:
             async with asyncio.timeout(_LONGEST):
-                ended = await process.run(["dot", "-Tpng", "-o", str(target), str(source)], folder=Path(name))
+                command = ["dot", "-Tpng", "-o", str(target), str(source)]
+                ended = await process.run(command, folder=Path(name), memory=_MEMORY)
         except TimeoutError:
             raise NotImplementedHere(
                 f"Graphviz did not draw the graph within {_LONGEST:.0f} s; SVG needs none."

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -76,12 +77,14 @@ async def run(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     grace: float = GRACE,
+    memory: int | None = None,
 ) -> Ended:
     """Run a program to its end and return how it ended.
 
     ``given`` is its standard input. ``on_line`` gets every line of standard output, cut where one is longer than
     ``longest_line`` bytes, 16 KiB by default. Cancelling ends the whole group:
-    it is asked to, and killed ``grace`` seconds later. Raise ``SetupError`` when the program cannot be started, and ``OSError``
+    it is asked to, and killed ``grace`` seconds later. With ``memory`` it gets no more than so many bytes, where that can be had
+    (Linux), and leaves no core behind. Raise ``SetupError`` when the program cannot be started, and ``OSError``
     when the system is short of processes, memory or descriptors.
     """
     loop = asyncio.get_running_loop()
@@ -91,6 +94,8 @@ async def run(
     leaving: _Exit | None = None
     pipes: list[_Pipe] = []
     try:
+        if memory is not None:
+            _limit(child.pid, memory)
         leaving = _Exit(child.pid)
         for stream, take in ((child.stdout, lines.take), (child.stderr, complaints.take)):
             assert stream is not None
@@ -147,6 +152,13 @@ def _start(
         if isinstance(error, OSError) and error.errno in _SHORT_OF:
             raise
         raise SetupError(f"The program {arguments[0]} cannot be started: {error}.") from error
+
+
+def _limit(child: int, memory: int) -> None:
+    # From outside: it holds for what the launcher becomes, and is no business of others' children.
+    if sys.platform == "linux":
+        for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0)):
+            resource.prlimit(child, kind, (most, most))
 
 
 async def _end(child: subprocess.Popen[bytes], leaving: _Exit | None, grace: float) -> None:

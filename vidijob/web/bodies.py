@@ -2,29 +2,92 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from vidijob.errors import Invalid, TooLarge, Unreadable
+from vidijob.errors import Invalid, TooLarge, TooSlow, Unreadable
+from vidijob.web.keys import GIVEN_UP
 
 _MOST = 200
+#: A body of which nothing comes for so many seconds is given up; so is one that is read as a whole and is not there after so many.
+_STANDSTILL, _LONGEST = 60.0, 120.0
+#: What is read by who sends it as a whole is kept for whoever reads it again.
+_READ = web.RequestKey("body", bytes)
 
 
-async def whole(request: web.Request, largest: int) -> bytes:
-    """Return the body; raises ``TooLarge`` beyond so many bytes, ``Unreadable`` where it breaks off."""
-    too_large = TooLarge(f"A request here has at most {largest} bytes.")
-    if (request.content_length or 0) > largest:
-        raise too_large
+async def pieces(request: web.Request, *, longest: float | None = None) -> AsyncIterator[bytes]:
+    """Yield the body as it comes; whoever sends it waits as long as nobody asks for more.
+
+    Raises ``TooSlow`` where it stands still, or goes on for more than ``longest`` seconds, ``Unreadable`` where it breaks off.
+    """
+    clock = asyncio.get_running_loop().time
+    end = None if longest is None else clock() + longest
+    while True:
+        try:
+            # What is all there needs no clock.
+            if request.content.is_eof():
+                piece = await request.content.readany()
+            else:
+                async with asyncio.timeout(_STANDSTILL if end is None else min(_STANDSTILL, end - clock())):
+                    piece = await request.content.readany()
+        except TimeoutError:
+            raise _too_slow(request, end is not None and clock() >= end, longest) from None
+        except (web.RequestPayloadError, ConnectionResetError) as error:
+            raise Unreadable("body", f"The body could not be read to its end: {error}.") from None
+        if not piece:
+            return
+        yield piece
+
+
+async def whole(request: web.Request, largest: int | None = None) -> bytes:
+    """Return the body, as often as it is asked for; raises ``TooLarge`` beyond so many bytes, by default as many as the server
+    takes, and what ``pieces`` raises.
+    """
+    known = request.get(_READ)
+    if known is not None or not request.can_read_body:
+        return known or b""
+    most = request.client_max_size if largest is None else largest
+    body = bytearray()
+    coming = request.content_length or 0
+    if coming <= most:
+        async for piece in pieces(request, longest=_LONGEST):
+            body += piece
+            coming = len(body)
+            if coming > most:
+                break
+    if coming > most:
+        request[GIVEN_UP] = True
+        raise TooLarge(f"A request here has at most {most} bytes.")
+    request[_READ] = made = bytes(body)
+    return made
+
+
+async def form(request: web.Request, largest: int) -> list[tuple[str, str]]:
+    """Return the texts of a form, which may come in parts, and of none what there is: nothing.
+
+    Raises ``TooLarge`` and ``TooSlow`` like ``whole``, and whatever a form raises that is none.
+    """
     try:
-        body = await request.read()
+        async with asyncio.timeout(_LONGEST):
+            fields = (await request.clone(client_max_size=largest).post()).items()
+    except TimeoutError:
+        raise _too_slow(request, True, _LONGEST) from None
     except web.HTTPRequestEntityTooLarge:
-        raise too_large from None
-    except (web.RequestPayloadError, ConnectionResetError):
-        raise Unreadable("body", "It could not be read to its end.") from None
-    if len(body) > largest:
-        raise too_large
-    return body
+        request[GIVEN_UP] = True
+        raise TooLarge(f"A form here has at most {largest} bytes.") from None
+    for _, value in fields:
+        if isinstance(value, web.FileField):
+            value.file.close()
+    return [(name, value) for name, value in fields if isinstance(value, str)]
+
+
+def _too_slow(request: web.Request, too_long: bool, longest: float | None) -> TooSlow:
+    request[GIVEN_UP] = True
+    how = f"was not there after {longest:g}" if too_long else f"stood still for {_STANDSTILL:g}"
+    return TooSlow(f"The body {how} seconds.")
 
 
 def pairs(text: str | bytes, context: str) -> dict[str, str]:

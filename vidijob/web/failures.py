@@ -12,6 +12,7 @@ STATUS: dict[type[BaseException], int] = {
     errors.Refused: 400,
     errors.Conflict: 409,
     errors.TooLarge: 413,
+    errors.TooSlow: 408,
     errors.NotImplementedHere: 501,
     errors.NotFound: 404,
     errors.Denied: 403,

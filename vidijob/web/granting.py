@@ -11,8 +11,11 @@ from aiohttp import web
 
 from vidijob.engine.accounts import TokenLimits
 from vidijob.errors import NotAuthenticated, VidijobError
-from vidijob.web import keys
+from vidijob.web import bodies, keys
 from vidijob.web.failures import status
+
+#: Nobody has proved anything yet who sends this.
+_LARGEST = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ async def grant(request: web.Request, seconds: int) -> Granted | web.Response:
     """Issue a token that lasts so many seconds, or return the answer that says why not."""
     try:
         # A library leaves a blank before the next parameter.
-        given = {name: str(value).strip() for name, value in (await request.post()).items()}
+        given = {name: value.strip() for name, value in await bodies.form(request, _LARGEST)}
         accounts = request.app[keys.SERVICES].accounts
         user = await accounts.authenticate(given.get("client_id", ""), given.get("client_secret", ""))
         limits = TokenLimits(seconds, seconds)

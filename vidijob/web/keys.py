@@ -92,6 +92,8 @@ METERS = web.AppKey("meters", Meters)
 ROUTE = web.RequestKey("route", str)
 #: Whether the client wanted to wait: how long that took says nothing of this server.
 WAITED = web.RequestKey("waited", bool)
+#: Whether the body was not read to its end, so that nothing else can follow on its connection.
+GIVEN_UP = web.RequestKey("given_up", bool)
 #: Writes a job as the API shows it: as XML, or else as JSON.
 WRITE_JOB: web.AppKey[Callable[[Job, bool], bytes]] = web.AppKey("write_job")
 #: Jobs as lists show them.

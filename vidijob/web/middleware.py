@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from vidijob.observability import metrics, tracing
 from vidijob.observability.logs import REQUEST
 from vidijob.observability.recording import Take
-from vidijob.web.keys import REQUEST_ID, ROUTE, WAITED
+from vidijob.web.keys import GIVEN_UP, REQUEST_ID, ROUTE, WAITED
 
 _log = logging.getLogger("vidijob.http")
 #: What is as long as a token may be one.
@@ -50,8 +50,8 @@ async def identify(
         headers = response.headers
         streams = headers.get(hdrs.CONTENT_TYPE, "").startswith(_EVENTS)
         if not response.prepared:
-            if request.content.exception() is not None:
-                # The body broke off, or was not compressed as it says. What follows on this connection cannot be told from
+            if GIVEN_UP in request or request.content.exception() is not None:
+                # The body did not come, or broke off, or was not compressed as it says. What follows on this connection cannot be told from
                 # the rest of it, so it ends here, and the client hears that it does.
                 response.force_close()
             headers["X-Request-Id"] = id

@@ -33,6 +33,7 @@ _REFUSALS: Mapping[int, str] = {
     403: "The user lacks a role.",
     404: "Nothing has that id or name.",
     406: "The answer cannot be had in a form that the client accepts.",
+    408: "The body did not come in time.",
     409: "It is taken, or something else stands against it.",
     413: "The body is too large.",
     415: "The body has a type that is not read here.",
@@ -171,9 +172,9 @@ class _Described:
         if said.repeatable:
             codes.add(409)
         if said.takes_file:
-            codes |= {413, 507}
+            codes |= {408, 413, 507}
         if said.body:
-            codes.add(413)
+            codes |= {408, 413}
             if not any(isinstance(one, Form) for one in said.body):
                 codes.add(415)
         return codes

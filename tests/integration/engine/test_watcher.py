@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from tests.integration.engine.conftest import ADMIN, Engine
+from vidijob.engine import commands
+from vidijob.engine.cleaner import Cleaner
 from vidijob.engine.listings import Listings
 from vidijob.engine.watcher import Advanced, Record, Told, Watched, Watcher
+from vidijob.errors import NotFound, Unavailable
 from vidijob.jobs.identity import parse_job
 from vidijob.jobs.model import JobId, Origin, Watch
+from vidijob.jobs.states import JobState
 from vidijob.store import jobs, watches
 from vidijob.store.database import Database
 
@@ -96,6 +101,29 @@ async def test_a_job_that_ends_while_somebody_subscribes_is_told_and_can_be_dele
     await watcher.look(100)
     assert listener.heard == [(parse_job("VX", name), "ABORTED")]
     await engine.commands.delete(ADMIN, [name])
+
+
+async def test_a_job_whose_end_is_still_to_be_told_is_neither_purged_nor_deleted(
+    engine: Engine, database: Database, watcher: Watcher, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await engine.submit()
+    job = parse_job("VX", name)
+    await Listings(database).subscribe(job, "READY", [])
+    await engine.commands.abort(ADMIN, name, reason=None, cleanup=False)
+    async with database.session() as session:
+        await session.script("UPDATE job SET finished = finished - interval '2 days'")
+    # As after two days without a watcher: the cleaner comes first.
+    cleaner = Cleaner(database, lambda: True, keep_jobs=timedelta(days=1))
+    await cleaner.tick()
+    monkeypatch.setattr(commands, "_UNTOLD_WAIT", 0.1)
+    with pytest.raises(Unavailable):
+        await engine.commands.delete(ADMIN, [name])
+    assert (await engine.insights.job(name)).state is JobState.ABORTED
+    await watcher.look(0)
+    assert listener.heard == [(job, "ABORTED")] and await watched(database) == 0
+    await cleaner.tick()
+    with pytest.raises(NotFound):
+        await engine.insights.job(name)
 
 
 async def test_one_that_somebody_else_went_on_with_in_vain_is_looked_at_again(

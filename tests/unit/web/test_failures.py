@@ -31,6 +31,7 @@ SAMPLES: list[tuple[Exception, int]] = [
     (errors.Conflict("jobtype", "ACME_HELLO", "It is taken."), 409),
     (errors.NotImplementedHere("Graphviz is not installed."), 501),
     (errors.TooLarge("It is too large."), 413),
+    (errors.TooSlow("It stood still."), 408),
     (errors.Denied("boom"), 403),
     (errors.NotAuthenticated("A login is needed."), 401),
     (errors.RoleMissing("someone", "_job_read"), 403),

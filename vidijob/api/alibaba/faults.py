@@ -16,6 +16,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "InvalidVersion": (400, "Specified parameter Version is not valid."),
     "UnsupportedHTTPMethod": (405, "This http method is not supported."),
     "RequestEntityTooLarge": (413, "The request is larger than what is taken here."),
+    "RequestTimeout": (408, "The request did not come in time."),
     "MissingParameter": (400, "The input parameter {} that is mandatory for processing this request is not supplied."),
     "MissingAccessKeyId": (400, "AccessKeyId is mandatory for this action."),
     "IncompleteSignature": (400, "The request signature does not conform to Aliyun standards: {}."),
@@ -79,6 +80,8 @@ def fault(error: Exception) -> Fault:
             return Fault("ServiceUnavailable")
         case errors.TooLarge():
             return Fault("RequestEntityTooLarge")
+        case errors.TooSlow():
+            return Fault("RequestTimeout")
         case errors.CallerError():
             return Fault("InvalidParameter", str(error))
         case _:

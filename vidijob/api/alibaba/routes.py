@@ -90,8 +90,6 @@ async def _dispatch(request: web.Request) -> web.StreamResponse:
     response = web.Response(body=body, status=status, headers={"Content-Type": media, "x-acs-request-id": request_id})
     if isinstance(document, wire.Error) and document.code == "Throttling.User":
         response.headers["x-acs-retry-after"] = str(RETRY_AFTER)
-    if status == 413:
-        response.force_close()
     return response
 
 

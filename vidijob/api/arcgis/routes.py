@@ -16,8 +16,18 @@ from aiohttp.http_exceptions import HttpProcessingError
 from vidijob.access import User
 from vidijob.api.arcgis import documents, handlers, token, translate
 from vidijob.api.arcgis.handlers import Call, Handler
-from vidijob.errors import CallerError, Invalid, NotAuthenticated, NotFound, NotReady, RoleMissing, Unreadable
-from vidijob.web import keys
+from vidijob.errors import (
+    CallerError,
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    NotReady,
+    RoleMissing,
+    TooLarge,
+    TooSlow,
+    Unreadable,
+)
+from vidijob.web import bodies, keys
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
 from vidijob.web.parameters import Parameters
@@ -26,6 +36,8 @@ from vidijob.web.routing import Needed, Open, Route, RouteTable, admits, role_na
 _log = logging.getLogger(__name__)
 
 PREFIX = "/arcgis"
+#: Files are named here, never sent.
+_LARGEST = 1024 * 1024
 _FORMATS = ("html", "json", "pjson")
 #: What a form raises that is none, or in no charset that there is.
 _UNREADABLE = (
@@ -86,8 +98,7 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
     if request.method != "POST" or not request.can_read_body:
         return []
     try:
-        fields = (await request.post()).items()
-        return [(name, value) for name, value in fields if isinstance(value, str)]
+        return await bodies.form(request, _LARGEST)
     except _UNREADABLE as error:
         raise Unreadable("body", f"The form cannot be read: {error}.") from None
 
@@ -124,6 +135,8 @@ def fault(error: BaseException) -> documents.Fault:
             return documents.Fault(code=404, message="Resource not found.", details=[str(error)])
         case Invalid(context="username"):
             return documents.Fault(code=400, message="Unable to generate token.", details=[str(error)])
+        case TooLarge() | TooSlow():
+            return documents.Fault(code=status(error), message=str(error), details=[])
         case CallerError():
             return documents.Fault(code=400, message="Invalid or missing input parameters.", details=[str(error)])
         case NotReady():

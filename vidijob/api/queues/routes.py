@@ -17,7 +17,7 @@ from vidijob.api.queues import signature
 from vidijob.binding import tree
 from vidijob.engine.queues import Message, Queues
 from vidijob.errors import Conflict, Invalid, NotAuthenticated, NotFound, RoleMissing, VidijobError
-from vidijob.web import keys
+from vidijob.web import bodies, keys
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
 
@@ -102,9 +102,7 @@ async def _messages(
             return _xml(_list(await queues.take(name, number, hidden), taken=True))
         case "POST":
             user.require(_WRITE)
-            body = await request.read()
-            node = tree.read(body, encoding="utf-8") if len(body) <= _LARGEST else None
-            text = node.child("MessageText") if node is not None else None
+            text = tree.read(await bodies.whole(request, _LARGEST), encoding="utf-8").child("MessageText")
             if text is None:
                 raise Invalid("body", "The body is a QueueMessage with a MessageText, of at most 64 KiB.")
             return _xml(_list([await queues.put(name, text.text)], taken=True), 201)

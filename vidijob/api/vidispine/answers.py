@@ -112,6 +112,4 @@ def failure(request: web.Request, error: Exception) -> web.Response:
     if code == 503:
         # What took too long would do so again in a moment.
         answer.headers["Retry-After"] = "60" if isinstance(error, TookTooLong) else "1"
-    if code == 413:
-        answer.force_close()
     return answer

@@ -22,8 +22,8 @@ from vidijob.binding import json, xml
 from vidijob.binding.fields import Document
 from vidijob.engine.accounts import Accounts
 from vidijob.engine.external_ids import ExternalIds, possible
-from vidijob.errors import Invalid, NotAuthenticated, RoleMissing, Unavailable, Unreadable, VidijobError
-from vidijob.web import addresses, auth, keys, versions
+from vidijob.errors import Invalid, NotAuthenticated, RoleMissing, Unavailable, VidijobError
+from vidijob.web import addresses, auth, bodies, keys, versions
 from vidijob.web.kept import Kept
 from vidijob.web.keys import Services
 from vidijob.web.middleware import shown
@@ -42,10 +42,6 @@ _OF_A_JOB = "/job/{id}"
 #: Few, and of their own: a document takes many times its size while it is read, and passwords are checked by others.
 _readers = ThreadPoolExecutor(2, thread_name_prefix="large-body")
 _NOBODY = User("", frozenset())
-#: How a body ends that does not come to its end.
-_BROKEN = (web.RequestPayloadError, ConnectionResetError)
-#: A body of which nothing comes for so many seconds is given up.
-_STANDSTILL = 60.0
 
 
 # Not frozen: each request makes one, and that would take several times as long.
@@ -148,30 +144,20 @@ class Call:
         packed = self._request.headers.get("Content-Encoding", "identity").lower() != "identity"
         return None if packed else self._request.content_length
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes, whatever its type says; whoever sends it waits as long as nobody asks for more."""
-        while True:
-            try:
-                async with asyncio.timeout(_STANDSTILL):
-                    piece = await self._request.content.readany()
-            except TimeoutError:
-                raise Unreadable("body", f"The body stood still for {_STANDSTILL:.0f} seconds.") from None
-            except _BROKEN as error:
-                raise _unread(error) from None
-            if not piece:
-                return
-            yield piece
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, whatever its type says, for as long as that takes."""
+        return bodies.pieces(self._request)
 
     async def text(self) -> str:
         """Read the body as text, whatever its type says."""
         try:
-            return (await self._body()).decode("utf-8-sig")
+            return (await bodies.whole(self._request)).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise Invalid("body", f"The body is not UTF-8 (at byte {error.start}).") from None
 
     async def document(self, cls: type[D]) -> D | None:
         """Read the body, or return ``None`` where there is none, whatever its type says (contract 4.4)."""
-        body = await self._body()
+        body = await bodies.whole(self._request)
         if not body.strip():
             return None
         media = self._request.headers.get("Content-Type")
@@ -189,16 +175,6 @@ class Call:
             return read(cls, body)
         # A large one, hostile perhaps, must not keep everybody else waiting.
         return await asyncio.get_running_loop().run_in_executor(_readers, read, cls, body)
-
-    async def _body(self) -> bytes:
-        try:
-            return await self._request.read()
-        except _BROKEN as error:
-            raise _unread(error) from None
-
-
-def _unread(error: Exception) -> Unreadable:
-    return Unreadable("body", f"The body could not be read to its end: {error}.")
 
 
 Handler = Callable[[Call], Awaitable[Answer]]

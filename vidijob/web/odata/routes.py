@@ -15,7 +15,7 @@ from vidijob.errors import NotAuthenticated, NotFound, NotImplementedHere, Vidij
 from vidijob.odata.formats import Body, Writer, wanted
 from vidijob.odata.paths import NoSegment, read_path, read_query
 from vidijob.odata.shapes import Model
-from vidijob.web import addresses, auth, keys
+from vidijob.web import addresses, auth, bodies, keys
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
 from vidijob.web.odata.batches import answer_batch
@@ -69,7 +69,7 @@ async def _ask(request: web.Request, model: Model, root: str) -> Ask:
         path=read_path(request.rel_url.raw_path.removeprefix(root)),
         query=query,
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=await request.read(),
+        body=await bodies.whole(request),
         writer=Writer(model, wanted(request.headers.get("Accept"), query.get("$format")), f"{base}{root}/"),
         server=Server(user, services, await services.identities.uuids(), request.app[keys.SITE], storage, base),
     )

@@ -215,6 +215,19 @@ async def test_a_repetition_is_one_job_and_one_file(api: Api, engine: Engine, ro
     assert landed(root) == [name]
 
 
+async def test_it_is_not_run_again_since_its_file_is_not_kept(api: Api, engine: Engine, root: Path) -> None:
+    held = (await api("POST", f"{RAW}?holdJob=true", body=b"held")).find("jobId")[0]
+    for state in ("HOLD", "ABORTED"):
+        assert (await engine.insights.job(held)).state == state
+        refused = await api("POST", f"/API/job/{held}/re-run", accept=JSON)
+        assert refused.status == 400 and refused.json["invalidInput"]["id"] == held
+        assert "send it again (POST /import/raw)" in refused.json["invalidInput"]["explanation"]
+        if state == "HOLD":
+            await engine.commands.abort(ADMIN, held, reason=None, cleanup=False)
+    other = await api("POST", "/API/job?type=AUTO_IMPORT&jobmetadata=sourceUri%3Da.mov")
+    assert (await api("POST", f"/API/job/{other.find('jobId')[0]}/re-run")).status == 200
+
+
 async def pieces(size: int) -> AsyncIterator[bytes]:
     """Yield so many bytes."""
     for start in range(0, size, 65536):

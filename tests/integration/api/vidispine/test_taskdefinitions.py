@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import stat
 import struct
@@ -12,6 +13,7 @@ import pytest
 
 from tests.integration.api.vidispine.conftest import JSON, NAMESPACE, TEXT, XML, Api, Finish, Reply
 from tests.integration.engine.conftest import ADMIN, Engine
+from vidijob.engine import jobtypes
 from vidijob.jobs.model import Priority
 
 ACME = "/API/task-definition/jobtype/ACME_HELLO"
@@ -509,6 +511,45 @@ async def test_graphs(api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert (await api("GET", f"{ACME}/graph", accept="image/svg+xml")).text.startswith("<svg ")
     program.write_text("#!/bin/sh\necho no >&2\nexit 3\n")
     assert (await api("GET", f"{ACME}/graph", accept="image/png")).status == 501
+
+
+async def test_only_so_many_pictures_are_drawn_at_once_and_each_with_so_much_memory(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await define(api, bean(100))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(jobtypes, "_PICTURE_WAIT", 0.2)
+    # It notes that it was started, waits for leave, and draws how much memory it may have, in KiB, and how large a core.
+    program, started, leave = tmp_path / "dot", tmp_path / "started", tmp_path / "leave"
+    program.write_text(
+        f"#!/bin/sh\necho . >> {started}\nwhile [ ! -e {leave} ]; do /bin/sleep 0.02; done\n"
+        '(ulimit -v; ulimit -c) > "$3"\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    asked = [asyncio.create_task(api("GET", f"{ACME}/graph", accept="image/png")) for _ in range(12)]
+    refused = []
+    for one in asyncio.as_completed(asked, timeout=15):
+        refused.append(await one)
+        if len(refused) == 10:
+            break
+    assert {reply.status for reply in refused} == {503}
+    assert refused[0].headers["Retry-After"] == "1" and "Graphviz is not available" in refused[0].text
+    leave.touch()
+    drawn = [reply for one in asked if (reply := await one) not in refused]
+    assert [(reply.status, reply.text.split()) for reply in drawn] == [(200, [str(512 * 1024), "0"])] * 2
+    assert started.read_text().count(".") == 2, "the others have not even been begun"
+    # Its place is free again.
+    assert (await api("GET", f"{ACME}/graph", accept="image/png")).status == 200
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+async def test_a_graph_whose_picture_would_take_gigabytes_is_not_drawn(api: Api) -> None:
+    high = "\n".join(["W" * 20] * 14)
+    chain = [bean(step, description=high, dependency={"previous": step > 1}) for step in range(1, 101)]
+    await define(api, *chain, *(bean(step, description=high, dependency={}) for step in range(101, 201)))
+    reply = await api("GET", f"{ACME}/graph", accept="image/png")
+    assert reply.status == 501 and "could not draw" in reply.headers["Reason"]
+    assert (await api("GET", f"{ACME}/graph", accept="image/svg+xml")).status == 200
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")

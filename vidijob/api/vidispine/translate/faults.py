@@ -50,7 +50,7 @@ def exception_document(error: BaseException, path: str) -> wire.ExceptionDocumen
             )
         case errors.OutOfStorage():
             return wire.ExceptionDocument(internal_server=wire.InternalServer(message=str(error)))
-        case errors.TooLarge():
+        case errors.TooLarge() | errors.TooSlow():
             return wire.ExceptionDocument(invalid_input=wire.InvalidInput(context="body", explanation=str(error)))
         case web.HTTPNotFound():
             return wire.ExceptionDocument(not_found=wire.NotFound(type="resource", id=path))
@@ -69,6 +69,7 @@ def exception_text(status: int, document: wire.ExceptionDocument) -> str:
         401: "A login is needed",
         403: "A role is missing",
         404: "A resource could not be found",
+        408: "The request did not come in time",
         409: "The resource is taken",
         501: "This server cannot do that",
         503: "The server is not available",

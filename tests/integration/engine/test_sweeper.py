@@ -1,0 +1,46 @@
+"""What is gone from the tables of jobs under way makes room soon, whatever autovacuum does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from vidijob.engine.sweeper import Sweeper
+from vidijob.store.database import Database
+
+PASS = "INSERT INTO job_queue (job_id, priority) SELECT n, 'LOW' FROM generate_series(1, 6000) n; DELETE FROM job_queue"
+
+
+@pytest.fixture
+async def connection(database: Database, url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to a database by which nobody else comes."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("ALTER TABLE job_queue SET (autovacuum_enabled = off)")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def grown(connection: asyncpg.Connection[asyncpg.Record]) -> int:
+    """Let jobs pass through the queue; returns its size afterwards."""
+    await connection.execute(PASS)
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    return int(await connection.fetchval("SELECT pg_total_relation_size('job_queue')"))
+
+
+async def test_the_queue_stays_as_large_as_it_was(
+    database: Database, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    sweeper, idle = Sweeper(database, lambda: True), Sweeper(database, lambda: False)
+    assert await sweeper.tick() == 10.0  # nothing lies about
+    sizes = []
+    for _ in range(6):
+        sizes.append(await grown(connection))
+        assert await idle.tick() == 10.0  # that is for whoever leads
+        assert await sweeper.tick() == 3.0
+    # What an index has emptied it uses again one time later.
+    assert sizes[5] <= sizes[2]
+    assert await grown(connection) < await grown(connection)  # as without it
