@@ -143,14 +143,14 @@ WITH lead AS (
   UPDATE slot SET job_id = f.id, task_group = f.task_group, group_place = f.group_place
   FROM fitting f
   WHERE slot.ctid = f.found AND slot.number = f.slot AND slot.job_id IS NOT DISTINCT FROM f.former
-  RETURNING f.id, f.state, slot.number, slot.ctid::text AS tid
+  RETURNING f.id, f.state, slot.number AS slot, slot.ctid::text AS tid
 ), admitted AS (
-  SELECT id, state FROM taken UNION ALL SELECT id, state FROM pick WHERE slot IS NULL
+  SELECT id, state, slot, tid FROM taken UNION ALL SELECT id, state, NULL, NULL FROM pick WHERE slot IS NULL
 ), dequeued AS (
   DELETE FROM job_queue q USING admitted a WHERE q.job_id = a.id
 ), started AS (
   UPDATE job SET state = 'STARTED' FROM admitted a WHERE job.id = a.id
-  RETURNING job.id, job.type, job.owner, job.priority, job.data, a.state AS old
+  RETURNING job.id, job.type, job.owner, job.priority, job.data, a.state AS old, a.slot, a.tid
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, 'STARTED', owner, priority, count(*) FROM started GROUP BY type, old, owner, priority
@@ -170,7 +170,7 @@ WITH lead AS (
   FROM first f
   WHERE s.job_id = f.id AND s.number = f.number
   RETURNING s.job_id, s.number, s.state, s.executor, s.method, s.metadata, s.tries, s.retries, s.needs, f.direct,
-            f.type, f.owner, f.data, f.priority,
+            f.type, f.owner, f.data, f.priority, f.slot, f.tid,
             CASE WHEN f.direct THEN nextval('attempt_id_seq') END AS attempt,
             CASE WHEN f.direct THEN nextval('lease_number') END AS lease
 ), tried AS (
@@ -186,6 +186,8 @@ WITH lead AS (
   WHERE s.state = 'WAITING'
   -- As it is now: an operator may have let it fail.
   FOR NO KEY UPDATE OF s
+), later AS (
+  SELECT job_id FROM begun WHERE NOT direct UNION ALL SELECT job_id FROM again
 ), queued AS (
   -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
@@ -210,16 +212,20 @@ WITH lead AS (
     GROUP BY job_id
   ) job
 )
-SELECT j.id AS job_id, s.id IS NOT NULL AS started, q.job_id IS NOT NULL AS queued, b.number AS step, b.lease AS number, b.executor,
-       b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom, b.type AS job_type,
-       b.owner, b.priority, b.data,
+-- Not by joins: these would compare each with each.
+SELECT b.job_id, true AS started, b.job_id IN (SELECT job_id FROM later) AS queued, b.number AS step, b.lease AS number,
+       b.executor, b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom,
+       b.type AS job_type, b.owner, b.priority, b.data,
        CASE WHEN b.executor = 'script' THEN (SELECT source FROM script WHERE digest = b.metadata->>'script') END AS script,
-       t.number AS slot, t.tid
-FROM free j
-LEFT JOIN started s ON s.id = j.id
-LEFT JOIN taken t ON t.id = j.id
-LEFT JOIN begun b ON b.job_id = j.id AND b.direct
-LEFT JOIN (SELECT job_id FROM begun WHERE NOT direct UNION SELECT job_id FROM again) q ON q.job_id = j.id;
+       b.slot, b.tid
+FROM begun b WHERE b.direct
+UNION ALL
+SELECT id, true, id IN (SELECT job_id FROM later), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, slot, tid
+FROM started WHERE id NOT IN (SELECT job_id FROM begun WHERE direct)
+UNION ALL
+SELECT id, false, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM free WHERE id NOT IN (SELECT id FROM started);
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.
