@@ -28,9 +28,16 @@ def read(cls: type[D], body: bytes, limits: Limits) -> D:
     try:
         tree = orjson.loads(body.removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
-        where = f"Line {error.lineno}, column {error.colno}"
-        raise Unreadable(cls.__name__, f"{where}: {error.msg}.") from None
+        raise Unreadable(cls.__name__, _why_not(body, error)) from None
     return cast(D, _object(cls, tree, "", limits.depth))
+
+
+def _why_not(body: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError as wrong:
+        return f"The body is not UTF-8 (at byte {wrong.start})."
+    return f"Line {error.lineno}, column {error.colno}: {error.msg}."
 
 
 def _object(cls: type, tree: Any, path: str, depth: int) -> object:

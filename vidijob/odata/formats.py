@@ -218,8 +218,16 @@ class Writer:
         if value is None:
             return f'<d:{name} m:null="true" />'
         kind = "" if edm == "String" else f' m:type="{self._model.edm_type(edm)}"'
-        text = moment(value) if isinstance(value, datetime) else str(value).lower() if isinstance(value, bool) else f"{value:.15g}" if isinstance(value, float) else str(value)  # fmt: skip
-        return f"<d:{name}{kind}>{_text(text)}</d:{name}>"
+        return f"<d:{name}{kind}>{_text(plain(value))}</d:{name}>"
+
+
+def plain(value: Any) -> str:
+    """Return a value as it stands in Atom, and by itself (``$value``)."""
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def moment(at: datetime) -> str:

@@ -88,7 +88,7 @@ def read_options(given: Mapping[str, str], fields: Fields) -> Options:
 
 
 def read_select(text: str, fields: Fields) -> frozenset[str] | None:
-    """Return the fields that are wanted; ``None``: all. What is no field may be a link, which is always there."""
+    """Return the names that are wanted: fields, and links; ``None``: all."""
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
     return None if not names or "*" in names else names
 

@@ -21,6 +21,8 @@ _KINDS = {
     "Boolean": Kind.TRUTH,
 }
 
+_ZEROS: Row = {"Int32": 0, "Int64": 0, "Double": 0.0, "Boolean": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -37,6 +39,15 @@ class Shape:
     writable: frozenset[str] = frozenset()
     #: What is not written while it is empty.
     optional: frozenset[str] = frozenset()
+
+    @property
+    def zeros(self) -> Row:
+        """Return what numbers and truths are where nobody has said: clients have no place for nothing in them."""
+        return {name: _ZEROS[edm] for name, edm in self.properties.items() if edm in _ZEROS}
+
+    def filled(self, row: Row) -> Row:
+        """Return a row in which no number and no truth is nothing."""
+        return {**row, **{name: zero for name, zero in self.zeros.items() if row.get(name) is None}}
 
     @property
     def fields(self) -> Mapping[str, Kind]:

@@ -109,8 +109,9 @@ async def _answer(request: web.Request, given: Parameters) -> Mapping[str, Any]:
     if route is not None:
         request[keys.ROUTE] = PREFIX + route.path
     services = request.app[keys.SERVICES]
-    open_to_all = route is not None and route.role is Open.TO_ALL
-    # Who has no token is not told what there is.
+    # Who has no token is not told what there is, but for the place where there are tokens.
+    there = TABLE.find(allowed[0], segments)[0] if allowed else None
+    open_to_all = there is not None and there.role is Open.TO_ALL
     user = _NOBODY if open_to_all else await token.identify(services.accounts, given, request.headers)
     if route is None:
         if allowed:

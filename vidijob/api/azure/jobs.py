@@ -83,7 +83,9 @@ class Jobs(EntitySet):
     async def change(self, ask: Ask, key: str, entity: Object) -> None:
         """Give a job another name or priority."""
         row, values = await self.job(ask, key), checked(shapes.JOB, entity)
-        values = {name: value for name, value in values.items() if name in _WRITABLE_LATER and value is not None}
+        # Clients send whole entities: what is as it was is no change, which a job that has ended would refuse.
+        now = {name: (None, value) for name, value in self._entity(ask, row).items() if name in _WRITABLE_LATER}
+        values = {name: value for name, value in values.items() if name in now and value not in now[name]}
         if "Name" in values:
             if row.document is None:
                 raise Invalid("Name", "Only a job that came through this face has a Name.")
@@ -121,7 +123,7 @@ class Jobs(EntitySet):
     async def cancel(self, ask: Ask) -> Answer:
         """Abort a job (``CancelJob?jobid='…'``); refused where that was asked for already, or it has ended."""
         ask.user.require(orders.WRITE)
-        row = await self.job(ask, ask.query.get("jobid", "").strip().strip("'"))
+        row = await self.job(ask, ask.parameter("jobid"))
         state = translate.JOB_STATES[row.job.state, row.stage]
         if state > translate.RUNNING:
             raise Fault(400, "", f"A job that is {translate.NAMES[state]} cannot be canceled.")

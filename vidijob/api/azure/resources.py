@@ -124,9 +124,8 @@ async def key_id(ask: Ask) -> Answer:
 
 
 async def certificate(ask: Ask) -> Answer:
-    """Return that certificate (``GetProtectionKey?protectionKeyId='…'``, in either case)."""
-    given = {name.lower(): value for name, value in ask.query.items()}.get("protectionkeyid", "")
-    found = await ask.services.protection.certificate(given.strip("'"))
+    """Return that certificate (``GetProtectionKey?protectionKeyId='…'``)."""
+    found = await ask.services.protection.certificate(ask.parameter("protectionKeyId"))
     return Answer(200, ask.writer.prop("GetProtectionKey", "String", found))
 
 

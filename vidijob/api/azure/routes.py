@@ -36,7 +36,7 @@ def routes(options: messages.Options = messages.PLAIN) -> list[web.RouteDef]:
     functions = {"CancelJob": jobs.cancel, "CanceJob": jobs.cancel}
     functions |= {"GetProtectionKeyId": resources.key_id, "GetProtectionKey": resources.certificate}
     return [
-        web.route("*", f"{PREFIX}/API{{tail:(?s:/.*)?}}", redirect),
+        web.route("*", f"{PREFIX}/API{{tail:(?s:(?:/|%2[Ff]).*)?}}", redirect),
         *odata.routes(Service(MODEL, sets, functions, Roles(READ, WRITE)), _ROOT),
         web.post(f"{PREFIX}/v2/OAuth2-13", token),
         web.post(f"{PREFIX}/{{tenant}}/oauth2/token", token),

@@ -24,6 +24,7 @@ from vidijob.engine.accounts import Accounts
 from vidijob.engine.external_ids import ExternalIds, possible
 from vidijob.errors import Invalid, NotAuthenticated, RoleMissing, Unavailable, VidijobError
 from vidijob.web import addresses, auth, bodies, keys, versions
+from vidijob.web.charsets import in_utf8
 from vidijob.web.kept import Kept
 from vidijob.web.keys import Services
 from vidijob.web.middleware import shown
@@ -162,7 +163,9 @@ class Call:
             return None
         media = self._request.headers.get("Content-Type")
         # Without a type it is what it looks like.
-        match sent(media) if media else Form.XML if body.lstrip().startswith(b"<") else Form.JSON:
+        form = sent(media) if media else Form.XML if body.lstrip().startswith(b"<") else Form.JSON
+        body = in_utf8(body, media, form)
+        match form:
             case Form.XML:
                 read: Callable[[type[D], bytes], D] = xml.read
             case Form.JSON:

@@ -11,7 +11,7 @@ from vidijob.odata import batch
 from vidijob.odata.batch import Request, Response
 from vidijob.odata.formats import wanted
 from vidijob.odata.paths import below, read_path, read_query
-from vidijob.web.odata.calls import Answer, Ask, made
+from vidijob.web.odata.calls import Answer, Ask, made, tunnelled
 from vidijob.web.odata.service import Service
 from vidijob.web.odata.sets import EntitySet, New
 
@@ -47,7 +47,7 @@ def _inner(ask: Ask, part: Request, root: str) -> Ask:
     path, query = below(part.url, root)
     return replace(
         _formatted(ask, part),
-        method=part.method,
+        method=tunnelled(part.method, part.headers),
         path=read_path(path),
         query=read_query(query),
         headers=part.headers,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vidijob.access import User
-from vidijob.errors import CallerError
+from vidijob.errors import CallerError, Invalid
 from vidijob.jobs.expressions import Field, evaluate
 from vidijob.jobs.identity import Uuids
 from vidijob.odata.bodies import Object, read
-from vidijob.odata.formats import Body, Writer
+from vidijob.odata.formats import Body, Writer, plain
 from vidijob.odata.paths import NoSegment, Segment
 from vidijob.odata.query import Options, read_options
 from vidijob.odata.shapes import Row, Shape
@@ -20,12 +20,22 @@ from vidijob.web.keys import Services
 
 
 class Fault(CallerError):
-    """What is refused with a status and a code of its own."""
+    """What is refused with a status and a code of its own, and with headers if the status wants some."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
         self.code = code
+        self.headers = headers or {}
         super().__init__(message)
+
+
+_TUNNELLED = ("MERGE", "PATCH", "PUT", "DELETE")
+
+
+def tunnelled(method: str, headers: Mapping[str, str]) -> str:
+    """Return what a request wants to be: a POST may say it in ``X-HTTP-Method``."""
+    said = headers.get("x-http-method", "").strip().upper()
+    return said if method == "POST" and said in _TUNNELLED else method
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +75,25 @@ class Ask:
         """Return the parts of the engine."""
         return self.server.services
 
+    def parameter(self, name: str) -> str:
+        """Return the parameter of a function, without its quotes, in whichever case it is named; raises ``Invalid`` where it is
+        missing.
+        """
+        given = {one.lower(): value for one, value in self.query.items()}.get(name.lower(), "").strip()
+        if not given.strip("'"):
+            raise Invalid(name, f"The parameter {name} is missing: {name}='…'.")
+        return given.strip("'")
+
     def entity(self) -> Object:
         """Return the entity that was sent; raises ``Unreadable``."""
         return read(self.body, self.headers.get("content-type"))
 
     def options(self, shape: Shape) -> Options:
         """Return what part of a list is wanted; raises ``Invalid``."""
-        return read_options(self.query, shape.fields)
+        options = read_options(self.query, shape.fields)
+        for name in sorted((options.select or frozenset()) - shape.properties.keys() - shape.links.keys()):
+            raise Invalid("$select", f"The property '{name[:50]}' does not exist on type '{shape.name}'.")
+        return options
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +138,7 @@ def many(ask: Ask, shape: Shape, page: Page) -> Answer:
 
 def text(value: object) -> Answer:
     """Answer a value as plain text."""
-    return Answer(200, Body(str(value), "text/plain;charset=utf-8"))
+    return Answer(200, Body(plain(value), "text/plain;charset=utf-8"))
 
 
 def prop(ask: Ask, shape: Shape, row: Row, rest: Sequence[Segment]) -> Answer:
@@ -135,7 +157,7 @@ def prop(ask: Ask, shape: Shape, row: Row, rest: Sequence[Segment]) -> Answer:
 def within(options: Options, shape: Shape, rows: Sequence[Row]) -> Page:
     """Return the part of rows that are at hand which a query wants."""
     found = [
-        row for row in rows if options.condition is None or evaluate(options.condition, _plain(shape, row)) is True
+        row for row in rows if options.condition is None or evaluate(options.condition, _whole(shape, row)) is True
     ]
     for by, down in reversed(options.order):
         assert isinstance(by, Field)
@@ -145,5 +167,5 @@ def within(options: Options, shape: Shape, rows: Sequence[Row]) -> Page:
     return Page(found[options.skip : options.skip + options.top], len(found))
 
 
-def _plain(shape: Shape, row: Row) -> dict[str, Any]:
+def _whole(shape: Shape, row: Row) -> dict[str, Any]:
     return {name: row.get(name) for name in shape.properties}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from vidijob.engine.listings import Wanted
 from vidijob.engine.records import NewRecord, Record
@@ -34,7 +35,8 @@ class KeptSet(EntitySet):
     def entity(self, record: Record) -> Row:
         """Return a record as an entity."""
         about = {"Id": self.key.of(record.id), "Name": record.name}
-        return {**record.document, **about, "Created": record.created, "LastModified": record.changed}
+        kept = self.shape.filled(record.document)
+        return {**kept, **about, "Created": record.created, "LastModified": record.changed}
 
     async def drafts(self, ask: Ask, entity: Object, inner: Sequence[Object]) -> list[NewRecord]:
         """Return what is kept of an entity that was sent, itself first; raises ``Invalid``."""
@@ -69,7 +71,7 @@ class KeptSet(EntitySet):
 
     async def make(self, ask: Ask, news: Sequence[New]) -> list[Made]:
         """Make entities with what belongs to them, all or none."""
-        drafts = [await self.drafts(ask, new.entity, new.inner) for new in news]
+        drafts = [[self._whole(record) for record in await self.drafts(ask, new.entity, new.inner)] for new in news]
         added = iter(await ask.services.records.add_all([record for each in drafts for record in each]))
         made = []
         for draft in drafts:
@@ -78,13 +80,18 @@ class KeptSet(EntitySet):
             made.append(Made(self.entity(first), [inner.entity(record) for record in rest]))
         return made
 
+    def _whole(self, record: NewRecord) -> NewRecord:
+        shape = self.shape if record.kind == self.kind else self._behind[self.inner].shape
+        return replace(record, document=shape.filled(record.document))
+
     async def change(self, ask: Ask, key: str, entity: Object) -> None:
         """Change what was sent, but for what is fixed."""
         if self.fixed is None:
             raise Invalid("body", f"A {self.shape.name} cannot be changed; delete it and make another one.")
         record = await self.record(ask, key)
         values = {name: value for name, value in checked(self.shape, entity).items() if name not in self.fixed}
-        name = values.pop("Name", None)
+        name, zeros = values.pop("Name", None), self.shape.zeros
+        values = {one: zeros.get(one) if value is None else value for one, value in values.items()}
         await ask.services.records.change(self.face, self.kind, record.id, name, values)
 
     async def remove(self, ask: Ask, key: str) -> Answer:

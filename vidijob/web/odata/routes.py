@@ -19,11 +19,10 @@ from vidijob.web import addresses, auth, bodies, keys
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
 from vidijob.web.odata.batches import answer_batch
-from vidijob.web.odata.calls import Answer, Ask, Fault, Server
+from vidijob.web.odata.calls import Answer, Ask, Fault, Server, tunnelled
 from vidijob.web.odata.service import Service
 
 _log = logging.getLogger(__name__)
-_TUNNELLED = ("MERGE", "PATCH", "PUT", "DELETE")
 _ECHOED = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -63,12 +62,12 @@ async def _ask(request: web.Request, model: Model, root: str) -> Ask:
         raise NotImplementedHere("This server has no storage root, so there is no place for files.")
     base = addresses.base(request)
     query = read_query(request.rel_url.raw_query_string)
-    tunnelled = request.headers.get("X-HTTP-Method", "").upper()
+    headers = {name.lower(): value for name, value in request.headers.items()}
     return Ask(
-        method=tunnelled if request.method == "POST" and tunnelled in _TUNNELLED else request.method,
+        method=tunnelled(request.method, headers),
         path=read_path(request.rel_url.raw_path.removeprefix(root)),
         query=query,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=headers,
         body=await bodies.whole(request),
         writer=Writer(model, wanted(request.headers.get("Accept"), query.get("$format")), f"{base}{root}/"),
         server=Server(user, services, await services.identities.uuids(), request.app[keys.SITE], storage, base),
@@ -101,13 +100,14 @@ def failure(ask: Ask, error: Exception) -> Answer:
 def _told(writer: Writer, error: Exception) -> Answer:
     match error:
         case Fault():
-            return Answer(error.status, writer.error(error.code, str(error)))
+            return Answer(error.status, writer.error(error.code, str(error)), error.headers)
         case NotAuthenticated():
             return Answer(401)
         case NoSegment(id=id):
             return Answer(404, writer.error("", f"Resource not found for the segment '{id}'."))
-        case NotFound():
-            return Answer(404, writer.error("ResourceNotFound", f"Resource not found for the segment: {error}"))
+        case NotFound(kind=kind, id=id):
+            said = f"Resource not found for the segment '{kind}'. There is none with the id '{id}'."
+            return Answer(404, writer.error("ResourceNotFound", said))
         case VidijobError():
             return Answer(status(error), writer.error("", str(error)))
         case web.HTTPException():

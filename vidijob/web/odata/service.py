@@ -9,9 +9,7 @@ from vidijob.odata.formats import Body
 from vidijob.odata.paths import NoSegment, Segment
 from vidijob.odata.shapes import Model, Shape
 from vidijob.web.odata.calls import Answer, Ask, Fault, made, many, one, prop, text, within
-from vidijob.web.odata.sets import EntitySet, Functions, New, Roles
-
-_CHANGES = ("MERGE", "PATCH", "PUT")
+from vidijob.web.odata.sets import CHANGES, EntitySet, Functions, New, Roles
 
 
 class Service:
@@ -41,7 +39,7 @@ class Service:
                 return made(ask, chosen.shape, new.row)
             case "POST", str(key), [Segment(name=name, key=None)] if name in chosen.shape.properties:
                 return await chosen.add(ask, key, name)
-            case method, str(key), [] if method in _CHANGES:
+            case method, str(key), [] if method in CHANGES:
                 await chosen.change(ask, key, ask.entity())
                 return Answer()
             case "DELETE", str(key), []:
@@ -64,7 +62,7 @@ class Service:
         if reads and len(ask.path) == 1 and name in self.functions:
             return await self.functions[name](ask)
         if not ask.path:
-            raise Fault(405, "", f"{ask.method} is not possible here.")
+            raise Fault(405, "", f"{ask.method} is not possible here.", {"Allow": "GET, HEAD"})
         raise NoSegment(name)
 
     async def _list(self, ask: Ask, chosen: EntitySet, rest: Sequence[Segment]) -> Answer:

@@ -13,6 +13,9 @@ from vidijob.odata.query import Options
 from vidijob.odata.shapes import Row, Shape
 from vidijob.web.odata.calls import Answer, Ask, Fault, Page, within
 
+#: The methods that change an entity.
+CHANGES = ("MERGE", "PATCH", "PUT")
+
 
 @dataclass(slots=True)
 class New:
@@ -75,8 +78,14 @@ class EntitySet:
         raise self.impossible(ask)
 
     def impossible(self, ask: Ask) -> Fault:
-        """Return the refusal of what this set does not do."""
-        return Fault(405, "", f"{ask.method} is not possible here.")
+        """Return the refusal of what this set does not do, with what it does."""
+        allowed = ["GET", "HEAD"]
+        if len(ask.path) == 1 and ask.path[0].key is None:
+            allowed += ["POST"] if type(self).make is not EntitySet.make else []
+        elif len(ask.path) == 1:
+            allowed += CHANGES if type(self).change is not EntitySet.change else []
+            allowed += ["DELETE"] if type(self).remove is not EntitySet.remove else []
+        return Fault(405, "", f"{ask.method} is not possible here.", {"Allow": ", ".join(allowed)})
 
 
 class FixedSet(EntitySet):

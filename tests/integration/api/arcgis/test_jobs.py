@@ -215,6 +215,7 @@ async def test_a_token_comes_in_three_places(gis: Gis) -> None:
         ("/rest/jobs/job/%00", "", 404, "Resource not found."),
         ("/rest/jobs/job/%ff", "", 400, "Invalid or missing input parameters."),
         ("/rest/uploads/register", "", 400, "Invalid or missing input parameters."),
+        ("/tokens/generateToken", None, 400, "Invalid or missing input parameters."),
     ],
 )
 async def test_an_error_is_a_document(gis: Gis, path: str, token: str | None, code: int, message: str) -> None:

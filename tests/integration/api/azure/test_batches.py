@@ -146,6 +146,14 @@ async def test_a_changeset_is_done_whole_or_not_at_all(media: Media) -> None:
     assert (await media("GET", "api/Jobs/$count")).text == "1"
 
 
+async def test_a_request_of_a_batch_may_say_in_a_header_what_it_is(media: Media) -> None:
+    asset = await media.asset()
+    head = f"POST Assets('{asset}') HTTP/1.1\r\nX-HTTP-Method: MERGE\r\nContent-Type: application/json"
+    status, text = await send(media, changeset(f'{head}\r\n\r\n{{"Name": "renamed"}}'))
+    assert status == 202 and "HTTP/1.1 204 No Content" in text, text
+    assert (await media("GET", f"api/Assets('{asset}')/Name")).d == {"Name": "renamed"}
+
+
 async def test_requests_outside_of_changesets_are_answered_each(media: Media) -> None:
     id = await media.submit()
     get = f"GET Jobs('{id}')/State HTTP/1.1\r\nAccept: application/json\r\n\r\n"

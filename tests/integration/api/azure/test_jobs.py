@@ -258,6 +258,17 @@ async def test_merge_changes_name_and_priority_and_passes_over_the_rest(media: M
     assert (await media("GET", f"api/Jobs('{id}')")).d["Priority"] == -10
 
 
+async def test_what_stays_as_it_was_is_no_change_of_a_job_that_has_ended(media: Media, engine: Engine) -> None:
+    id = await media.submit(Priority=33)
+    await engine.commands.abort(ADMIN, "VX-1", reason=None, cleanup=False)
+    whole = {name: value for name, value in (await media("GET", f"api/Jobs('{id}')")).d.items() if name not in LINKS}
+    assert (whole["State"], whole["Priority"]) == (5, 33)
+    assert (await media("MERGE", f"api/Jobs('{id}')", {**whole, "Name": "renamed"})).status == 204
+    refused = await media("MERGE", f"api/Jobs('{id}')", {**whole, "Name": "again", "Priority": 34})
+    assert refused.status == 400 and "has ended" in refused.message
+    assert (await media("GET", f"api/Jobs('{id}')/Name")).d == {"Name": "renamed"}
+
+
 async def test_the_higher_number_goes_first(media: Media, engine: Engine) -> None:
     asset = await media.asset()
     ids = [

@@ -47,6 +47,7 @@ async def test_the_bootstrap_redirects_and_does_nothing(media: Media) -> None:
         ("POST", "API/Jobs"),
         ("DELETE", "API/Jobs('x')"),
         ("POST", "API/$batch"),
+        ("DELETE", "API%2FJobs%28%27x%27%29"),
     ):
         reply = await media(method, path, media.job(asset) if method == "POST" else None, token="none")
         assert reply.status == 301 and reply.headers["Location"].endswith("/azure/api/")
@@ -111,6 +112,44 @@ async def test_assets_and_files(media: Media) -> None:
     assert "has no file" in (await media("POST", "api/Jobs", media.job(empty))).message
     named = (await media("POST", "api/Assets", {"AlternateId": "file:///media/a.mov"})).d["Id"]
     assert (await media("POST", "api/Jobs", media.job(named))).status == 201
+
+
+async def test_a_value_by_itself_is_written_as_in_atom(media: Media) -> None:
+    job = await media.submit()
+    whole = (await media("GET", f"api/Jobs('{job}')")).d
+    assert (await media("GET", f"api/Jobs('{job}')/Created/$value")).text == whole["Created"].removesuffix("Z")
+    assert (await media("GET", f"api/Jobs('{job}')/RunningDuration/$value")).text == "0"
+    (file,) = (await media("GET", "api/Files?$filter=ContentFileSize%20eq%2017")).d["results"]
+    assert (await media("GET", f"api/Files('{file['Id']}')/IsPrimary/$value")).text == "true"
+    assert (await media("GET", f"api/Files('{file['Id']}')/ContentFileSize/$value")).text == "17"
+
+
+async def test_no_number_and_no_truth_is_nothing(media: Media) -> None:
+    """Clients written for the service have no place for it, and fail where they meet it."""
+    asset = await media.asset()
+    sent = {"Name": "second.mp4", "ParentAssetId": asset, "IsEncrypted": None}
+    made = (await media("POST", "api/Files", sent)).d
+    assert (made["IsEncrypted"], made["IsPrimary"], made["ContentFileSize"]) == (False, False, "0")
+    query = "IsPrimary%20eq%20false%20and%20IsEncrypted%20eq%20false%20and%20ContentFileSize%20eq%200"
+    (found,) = (await media("GET", f"api/Files?$filter={query}")).d["results"]
+    assert found["Id"] == made["Id"]
+    assert (await media("MERGE", f"api/Files('{made['Id']}')", {"IsPrimary": None})).status == 204
+    assert (await media("GET", f"api/Files('{made['Id']}')/IsPrimary")).d == {"IsPrimary": False}
+
+
+async def test_what_is_not_possible_says_what_is(media: Media) -> None:
+    job = await media.submit()
+    for method, path, allowed in (
+        ("PUT", "api/Jobs", "GET, HEAD, POST"),
+        ("POST", f"api/Jobs('{job}')", "GET, HEAD, MERGE, PATCH, PUT, DELETE"),
+        ("DELETE", f"api/Jobs('{job}')/Name", "GET, HEAD"),
+        ("POST", "api/MediaProcessors", "GET, HEAD"),
+        ("POST", "api/", "GET, HEAD"),
+    ):
+        refused = await media(method, path, {})
+        assert (refused.status, refused.headers["Allow"]) == (405, allowed), path
+    missing = await media("GET", "api/CancelJob")
+    assert (missing.status, missing.message) == (400, "The parameter jobid is missing: jobid='…'.")
 
 
 async def test_the_files_of_an_asset_are_deleted_by_an_operation(media: Media, engine: Engine) -> None:
@@ -213,10 +252,10 @@ async def test_who_may_not(media: Media) -> None:
     ("path", "status"),
     [
         ("api/Jobs?$filter=Name%20eq%20'a", 400), ("api/Jobs?$filter=Nmae%20eq%201", 400), ("api/Jobs?$filter=startswith(Id,'nb')", 400),
-        ("api/Jobs?$orderby=Name%20sideways", 400), ("api/Jobs?$top=-1", 400), ("api/Jobs?$expand=Tasks", 400), ("api/Jobs?$what=1", 400),
+        ("api/Jobs?$orderby=Name%20sideways", 400), ("api/Jobs?$top=-1", 400), ("api/Jobs?$expand=Tasks", 400), ("api/Jobs?$what=1", 400), ("api/Jobs?$select=Nope", 400),
         ("api/Jobs?$filter=Name%20eq%20'x'%3B%20DROP%20TABLE%20job", 400), ("api/Jobs?$skip=99999999999", 400), ("api/Jobs?x=%ff", 400),
         ("api/Jobs('nb:jid:UUID:7dc2642f-ab1e-4f4c-8ecd-027eeac2a4ab')", 404), ("api/Jobs('%00')", 404), ("api/Jobs('x')/y/z", 404), ("api/%ff", 400),
-        ("api/Jobs('x'", 404), ("api/$value", 404), ("api/Jobs/$value", 404), ("api/CancelJob?jobid='x'", 404), ("api/CancelJob", 404),
+        ("api/Jobs('x'", 404), ("api/$value", 404), ("api/Jobs/$value", 404), ("api/CancelJob?jobid='x'", 404), ("api/CancelJob", 400),
         ("api/" + "(" * 3000, 404), ("api/Tasks('nb:tid:UUID:7dc2642f-ab1e-4f4c-8ecd-027eeac2a4ab')", 404), ("api/Assets('x')/Files", 404),
     ],
 )  # fmt: skip

@@ -57,6 +57,22 @@ async def test_an_empty_body_is_no_body_whatever_its_type(api: Api, type: str | 
     assert (await api("POST", "/API/job?type=WORK", type=type, body=b"")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("type", "charset", "body"),
+    [
+        (f"{XML}; charset=ISO-8859-1", "latin-1", '<?xml version="1.0" encoding="UTF-8"?><SimpleMetadataDocument '
+         f'xmlns="{NAMESPACE}"><field><key>name</key><value>Zoë</value></field></SimpleMetadataDocument>'),
+        (f"{JSON}; charset=ISO-8859-1", "latin-1", '{"field": [{"key": "name", "value": "Zoë"}]}'),
+        (JSON, "utf-16", '{"field": [{"key": "name", "value": "Zoë"}]}'),
+    ],
+)  # fmt: skip
+async def test_a_body_is_read_in_its_charset(api: Api, type: str, charset: str, body: str) -> None:
+    id = await api.create("type=WORK", body=body.encode(charset), type=type)
+    assert (await api("GET", f"/API/job/{id}?metadata=true")).find("data/value") == ["Zoë"]
+    wrong = await api("POST", "/API/job?type=WORK", type=JSON, body=b'{"field": "\xe9"}', accept=JSON)
+    assert wrong.json["invalidInput"]["explanation"] == "The body is not UTF-8 (at byte 11)."
+
+
 async def test_an_empty_json_object_is_no_data(api: Api) -> None:
     assert (await api("POST", "/API/job?type=WORK", type=JSON, body="{}")).status == 200
 

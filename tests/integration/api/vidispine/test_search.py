@@ -241,7 +241,12 @@ async def test_bounds_of_time_are_inclusive(api: Api, engine: Engine) -> None:
         assert await found(f"starttime-to={form}") == ["VX-1", "VX-2"], form
     assert await found("finishtime-from=2020-01-02T00:00:20.5Z&finishtime-to=2020-01-02T00:00:20.5Z") == ["VX-2"]
     assert await found("finishtime-from=2020-01-01") == ["VX-1", "VX-2", "VX-3"]
-    for bad in ("yesterday", "2020-13-01T00:00:00Z", "0001-01-01T00:00:00%2B10:00"):
+    # The end of a day is the beginning of the next one.
+    for form in ("2020-01-01T24:00:00Z", "2020-01-01T24:00", "20200101T240000.0Z", "2020-01-01t24:00:00z"):
+        assert await found(f"finishtime-from={form}") == ["VX-1", "VX-2", "VX-3"], form
+        assert await found(f"finishtime-to={form}") == [], form
+    for bad in ("2020-01-01T24:00:01Z", "2020-01-01T24:30", "9999-12-31T24:00:00Z",
+                "yesterday", "2020-13-01T00:00:00Z", "0001-01-01T00:00:00%2B10:00"):  # fmt: skip
         assert (await api("GET", f"/API/job?starttime-from={bad}")).status == 400
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from vidijob.access import User
 from vidijob.api.vidispine import documents as wire
@@ -18,6 +18,7 @@ from vidijob.web.parameters import Parameters
 _TYPED = re.compile(r"(?P<key>.+):(?:String|StringArray)")
 #: What clients call a sort field beside its own name (contract 1.2).
 _ALIASES = {"status": SortField.STATE, "finished": SortField.FINISHED, "started": SortField.STARTED}
+_END_OF_DAY = re.compile(r"T24(?=(?::?00){0,2}(?:[.,]0+)?(?:Z|[+-]|$))")
 _ZONE_AS_SPACE = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 
 
@@ -119,8 +120,9 @@ def _time(given: Parameters, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        # A + that was not encoded arrives as a space.
-        moment = datetime.fromisoformat(_ZONE_AS_SPACE.sub("+", text.strip()))
+        # A + that was not encoded arrives as a space; 24:00 is the end of a day.
+        iso, late = _END_OF_DAY.subn("T00", _ZONE_AS_SPACE.sub("+", text.strip().upper()))
+        moment = datetime.fromisoformat(iso) + timedelta(days=late)
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
