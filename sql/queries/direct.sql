@@ -39,6 +39,8 @@ WITH input AS MATERIALIZED (
 ), held AS (
   DELETE FROM lease l USING fit f
   WHERE l.job_id = f.job_id AND l.step = f.step AND l.number = f.number
+    -- Else all that were ever held may be gone through, that some snapshot still shows.
+    AND l.job_id = ANY ($1::bigint[])
   RETURNING f.*, l.attempt, l.worker, l.progress_value, l.progress_total, l.progress_unit
 ), ended AS (
   UPDATE step s SET state = 'FINISHED' FROM held h WHERE s.job_id = h.job_id AND s.number = h.step

@@ -65,7 +65,7 @@ BUGS = [
     Bug(
         "a lease that was kept is given up as hopeless",
         "step.end",
-        (("WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()", "WHERE $2::boolean IS NOT NULL"),),
+        (("(NOT $2::boolean OR l.expires_at < clock_timestamp())", "$2::boolean IS NOT NULL"),),
     ),
     Bug("a slot is not looked at: a bare counter", "job.admit", ((FREE, ""),)),
     Bug("a slot is free when the end is certain, not when it has come", "job.admit", ((FREE, FREE.replace("finished", "verdict")),)),

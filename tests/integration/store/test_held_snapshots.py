@@ -73,9 +73,14 @@ class Line:
         for _ in range(rounds):
             await self.end(await self.admit(await self.submit()))
 
+    async def _analyse(self) -> None:
+        """Let the planner know how few rows are in tables: so it is, but they are not small."""
+        await self._connection.execute("ANALYZE job, step, job_queue, step_queue, lease, slot, attempt")
+
     async def read(self, *, known: bool = True) -> dict[str, list[dict[str, Any]]]:
         """Let some jobs go through, and return the scans of each statement; ``known``: where the slots lie."""
         ids = await self.submit()
+        await self._analyse()
         offer = [self._offer.worker, ["test"], LIMIT, 600.0, []]
         nothing = ["NULL"] * LIMIT
         tids = [f'"{self._rows[number].tid}"' if known else "NULL" for number in range(1, LIMIT + 1)]
@@ -87,6 +92,7 @@ class Line:
             ),
         }
         leases = await self.admit(ids)
+        await self._analyse()
         steps_, held = [lease.step for lease in leases], [lease.number for lease in leases]
         found["direct.end"] = await self._scans(
             "direct.end", [lease.job for lease in leases], steps_, held, nothing, *offer
