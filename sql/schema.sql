@@ -8,8 +8,9 @@
 --   job_type ─┬─ task_definition ── script    the kinds of jobs, their steps, the scripts of these
 --             └─ shipped_step        which steps came with the program
 --   catalogue                        one row: the version of the job types
---   job ─┬─ step ── attempt          the orders, their steps, every try of a step          (history: grows)
---        │            └─ sub_task      what a try is divided into, if it is                (history: grows)
+--   job ─┬─ step ─┬─ earlier_attempt  the orders, their steps with the last try of each, the tries before that: read view
+--        │        │                    attempt, which has every one of them               (history: grows)
+--        │        └─ sub_task        what a try is divided into, if it is                (history: grows)
 --        └─ event                    what happened to both, in order: read view happened   (history: grows)
 --   job_count, job_count_change      how many jobs there are of each kind, and what is not added to that yet
 --   notification, job_notification   who is told of what happens to jobs, what a job asks for about that
@@ -321,66 +322,91 @@ SELECT c.type, side.state, c.owner, c.priority, side.jobs
 FROM job_count_change c, LATERAL (VALUES (c.old_state, -c.jobs), (c.new_state, c.jobs)) AS side (state, jobs)
 WHERE side.state IS NOT NULL;
 
--- Steps and attempts have no references: that each new row was checked, and the row locked that it belongs to, would be a tenth
--- of the work of a job. Who deletes a job deletes them as well. There is room beside them for what becomes of them, so that
+-- Steps, attempts and sub-tasks have no references: that each new row was checked, and the row locked that it belongs to, would be
+-- a tenth of the work of a job. Who deletes a job deletes them as well. There is room beside them for what becomes of them, so that
 -- no index hears of it.
 CREATE TABLE step (
   job_id bigint NOT NULL,
   -- The number in the job type: 100, 200, … 5000.
   number smallint NOT NULL CHECK (number > 0),
+  -- What changes with every step stands together, since what an update writes reaches from the first column that it changes to the
+  -- last.
+  -- How many steps must end before it may start; null: that is no way in. Clean-up steps have no way in: they are
+  -- called when the job's end is certain.
+  waiting smallint CHECK (waiting >= 0),
+  state step_state NOT NULL DEFAULT 'NONE',
+  -- Tries so far.
+  tries integer NOT NULL DEFAULT 0,
+  -- About the last try, here and at the end of the table, which is in the state of the step. When it got into this state.
+  at timestamptz,
+  -- A number that no other try has; null: there was no try, or the step has gone into another state without one.
+  attempt bigint,
+  worker uuid,
+  -- Tries that ended in a retry, tries whose worker vanished.
+  retries integer NOT NULL DEFAULT 0,
+  vanished integer NOT NULL DEFAULT 0,
+  -- How many must have signalled parallel or ended, where that is enough to start; null: that is no way in.
+  waiting_parallel smallint CHECK (waiting_parallel >= 0),
+  -- Whether unlocks_parallel was honoured already, by a signal.
+  signalled boolean NOT NULL DEFAULT false,
+  critical boolean NOT NULL,
+  cleanup boolean NOT NULL,
+  CHECK (NOT cleanup OR (waiting IS NULL AND waiting_parallel IS NULL)),
   description text NOT NULL,
   executor text NOT NULL,
   method text NOT NULL,
   metadata jsonb NOT NULL DEFAULT '{}',
-  critical boolean NOT NULL,
-  cleanup boolean NOT NULL,
-  state step_state NOT NULL DEFAULT 'NONE',
-  -- How many steps must end before it may start; null: that is no way in. Clean-up steps have no way in: they are
-  -- called when the job's end is certain.
-  waiting smallint CHECK (waiting >= 0),
-  -- How many must have signalled parallel or ended, where that is enough to start; null: that is no way in.
-  waiting_parallel smallint CHECK (waiting_parallel >= 0),
-  CHECK (NOT cleanup OR (waiting IS NULL AND waiting_parallel IS NULL)),
   -- The steps whose waiting this one's end lessens.
   unlocks smallint[] NOT NULL DEFAULT '{}',
   unlocks_parallel smallint[] NOT NULL DEFAULT '{}',
-  -- Whether unlocks_parallel was honoured already, by a signal.
-  signalled boolean NOT NULL DEFAULT false,
-  -- Tries so far, tries that ended in a retry, tries whose worker vanished.
-  tries integer NOT NULL DEFAULT 0,
-  retries integer NOT NULL DEFAULT 0,
-  vanished integer NOT NULL DEFAULT 0,
-  -- Why a waiting step is to fail when it is next claimed: an operator said so. It has no executor any more.
-  doom text,
   -- What a worker must offer to take it: {"gpu": 1, "label:studio": 1}; null: only the executor.
   needs jsonb CHECK (jsonb_typeof(needs) = 'object'),
-  PRIMARY KEY (job_id, number)
-) WITH (fillfactor = 50);
-
-CREATE TABLE attempt (
-  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-  job_id bigint NOT NULL,
-  step smallint NOT NULL,
-  -- Tries before this one.
-  ordinal integer NOT NULL,
-  state step_state NOT NULL,
-  -- When it got into this state.
-  at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  worker uuid NOT NULL,
+  -- Why a waiting step is to fail when it is next claimed: an operator said so. It has no executor any more.
+  doom text,
+  -- Of the last try.
   error text,
-  -- [{"at": …, "text": …}, …]
-  notes jsonb NOT NULL DEFAULT '[]',
+  -- [{"at": …, "text": …}, …]; null: none.
+  notes jsonb,
   -- The last progress told; while it runs the lease has it.
   progress_value double precision,
   progress_total double precision,
   progress_unit text,
   -- As how many sub-tasks it is done; null: as one.
   total_sub_tasks integer CHECK (total_sub_tasks > 0),
+  PRIMARY KEY (job_id, number)
+) WITH (fillfactor = 40);
+
+-- The tries that the steps say nothing of any more, since another one followed.
+CREATE TABLE earlier_attempt (
+  id bigint NOT NULL,
+  job_id bigint NOT NULL,
+  step smallint NOT NULL,
+  -- Tries before this one.
+  ordinal integer NOT NULL,
+  state step_state NOT NULL,
+  at timestamptz NOT NULL,
+  worker uuid NOT NULL,
+  error text,
+  notes jsonb,
+  progress_value double precision,
+  progress_total double precision,
+  progress_unit text,
+  total_sub_tasks integer CHECK (total_sub_tasks > 0),
   UNIQUE (job_id, step, ordinal)
-) WITH (fillfactor = 50);
+);
+
+-- The last tries, as the steps have them.
+CREATE VIEW step_attempt AS
+SELECT attempt AS id, job_id, number AS step, tries - 1 AS ordinal, state, at, worker, error, notes, progress_value, progress_total,
+       progress_unit, total_sub_tasks
+FROM step WHERE attempt IS NOT NULL;
+
+-- Every try.
+CREATE VIEW attempt AS SELECT * FROM earlier_attempt UNION ALL SELECT * FROM step_attempt;
 
 CREATE TABLE sub_task (
-  attempt bigint NOT NULL REFERENCES attempt ON DELETE CASCADE,
+  -- Its id.
+  attempt bigint NOT NULL,
   -- Counted from 0, in the order in which they are shown.
   place integer NOT NULL CHECK (place >= 0),
   description text NOT NULL,
@@ -419,9 +445,6 @@ CREATE TABLE problem_job (
 
 CREATE INDEX problem_job_problem ON problem_job (problem_id, job_id);
 
--- What a statement did to a job besides the first thing.
-CREATE TYPE further_event AS (step smallint, old_state text, new_state text, actor text);
-
 -- A row is what one statement did to one job, often several things: read it by the view below, which has a row for each.
 CREATE TABLE event (
   -- Of the first; the others follow on it.
@@ -438,7 +461,9 @@ CREATE TABLE event (
   actor text NOT NULL,
   -- The reason or the error, where there is one.
   remark text,
-  further further_event[] CHECK (cardinality(further) < 512)
+  -- What the statement did to the job besides: step (nothing: the job), old state, new state and actor of each, with a space
+  -- between them and a ';' between two. As rows, or numbers of them, they would take twice the room.
+  further text CHECK (regexp_count(further, ';') < 511)
 );
 
 -- Each thing that happened. Whoever reads on from an id looks from 511 before it on by first_id, which has an index.
@@ -447,8 +472,10 @@ SELECT e.id + one.place AS id, e.id AS first_id, e.tx, e.at, e.job_id, one.step,
 FROM event e, LATERAL (
   SELECT 0::bigint AS place, e.step, e.old_state, e.new_state, e.actor, e.remark
   UNION ALL
-  SELECT f.place, f.step, f.old_state, f.new_state, f.actor, NULL
-  FROM unnest(e.further) WITH ORDINALITY AS f (step, old_state, new_state, actor, place)
+  -- Not string_to_table: of that the planner expects a thousand rows, and then reads in the order of ids.
+  SELECT f.place, nullif(split_part(f.said, ' ', 1), '')::smallint, split_part(f.said, ' ', 2), split_part(f.said, ' ', 3),
+         split_part(f.said, ' ', 4), NULL
+  FROM unnest(string_to_array(e.further, ';')) WITH ORDINALITY AS f (said, place)
 ) one;
 
 CREATE INDEX event_job ON event (job_id, id);
@@ -498,7 +525,6 @@ CREATE TABLE lease (
   step smallint NOT NULL,
   -- Only grows; every write about the step names it.
   number bigint NOT NULL,
-  attempt bigint NOT NULL,
   worker uuid NOT NULL,
   expires_at timestamptz NOT NULL,
   -- The worker is to end the step: the job is aborted or has failed.
@@ -585,7 +611,9 @@ CREATE TABLE worker (
   -- {"gpu": 1, "label:studio": 1}; what is not there it does not have.
   resources jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(resources) = 'object'),
   -- Whether it is to take no more steps.
-  drained boolean NOT NULL DEFAULT false
+  drained boolean NOT NULL DEFAULT false,
+  -- When something was taken from it last whose lease had run out.
+  vanished_at timestamptz
 ) WITH (fillfactor = 50);
 
 CREATE TABLE notification (

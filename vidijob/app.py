@@ -15,6 +15,7 @@ from vidijob.api.vidispine.routes import CALLBACK, PREFIX
 from vidijob.application import LONGEST_LINE, Telling, azure_options, build_application, mps_options
 from vidijob.binding import xsd
 from vidijob.engine.accounts import Accounts
+from vidijob.engine.arrivals import Arrivals
 from vidijob.engine.bell import Bell
 from vidijob.engine.cleaner import Cleaner
 from vidijob.engine.configuration import Configuration
@@ -115,10 +116,12 @@ class Server:
         samples = Samples(database)
         self._run(stack, samples)
         scheduler: Scheduler | None = None
+        arrivals = Arrivals(database)
         if "scheduler" in self._roles:
             limit, ageing = settings.concurrent_jobs, settings.ageing_time
             scheduler = Scheduler(database, bell, concurrent_jobs=limit, ageing=ageing, told=samples.admitted)
             self._run(stack, scheduler)
+            arrivals.led_by(scheduler)
             self._run(stack, Rescuer(database, bell, lambda: scheduler.leads))
             self._run(stack, Vacancies(database, bell, lambda: scheduler.leads))
             self._run(stack, Counter(database, lambda: scheduler.leads))
@@ -161,7 +164,7 @@ class Server:
             reading = self._reading(stack, api_database)
             uploads = Uploads(api_database, storage, limit=settings.upload_limit << 20)
             self._run(stack, uploads)
-            await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading)
+            await self._serve(stack, api_database, bell, accounts, plugged, uploads, reading, arrivals)
         if settings.metrics_port:
             await listen(stack, build_monitor(Meters(database)), settings, settings.metrics_port, "--metrics-port")
         self._addressed.set()
@@ -242,6 +245,7 @@ class Server:
         plugged: Mapping[str, Executor],
         uploads: Uploads,
         reading: Reading | None,
+        arrivals: Arrivals,
     ) -> None:
         settings, telling = self._settings, await self._telling(database)
         # Otherwise the first document that is refused would wait for it.
@@ -269,6 +273,7 @@ class Server:
             trials=Trials(telling.compose, telling.webhooks(self._outbound(stack, database)).deliver),
             mps_options=mps_options(settings),
             azure_options=azure_options(settings),
+            arrivals=arrivals,
         )
         self.address = await listen(
             stack, application, settings, settings.port, "--port", longest_line=LONGEST_LINE, drain=settings.drain

@@ -24,6 +24,7 @@ from vidijob.binding import json, xml
 from vidijob.console.routes import add_to as add_console
 from vidijob.engine.access_keys import AccessKeys
 from vidijob.engine.accounts import Accounts
+from vidijob.engine.arrivals import Arrivals
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
 from vidijob.engine.configuration import Configuration
@@ -95,9 +96,11 @@ def build_application(
     azure_options: azure.Options = azure.PLAIN,
     meters: Meters | None = None,
     with_metrics: bool = True,
+    arrivals: Arrivals | None = None,
 ) -> web.Application:
     """Return the HTTP server with every face; ``executors`` are the beans that there are, with their methods, ``reading`` tells
-    where lists and searches are read, ``with_metrics`` whether it tells its metrics on the same port.
+    where lists and searches are read, ``with_metrics`` whether it tells its metrics on the same port; ``arrivals`` is the short way
+    in, where there is one.
     """
     application = web.Application(
         middlewares=[middleware.identify, cors.answer_preflights, mps.answer_at_root], client_max_size=LARGEST_BODY
@@ -105,7 +108,7 @@ def build_application(
     application.on_response_prepare.append(cors.tell)
     job_types = JobTypes(database, executors)
     external_ids = ExternalIds(database, site)
-    commands = Commands(database, bell, job_types.plans.of, site)
+    commands = Commands(database, bell, job_types.plans.of, site, arrivals)
     insights = Insights(database, site, reading)
     feed = Feed(database, bell)
     tail, waiting = Tail(database, bell), Waiting(database, bell, site)

@@ -67,8 +67,8 @@ j.finished
 coalesce(extract(epoch FROM coalesce(j.finished, statement_timestamp()) - $began), 0)::float8 * $unit::float8
 
 -- part: job_stage
--- Not "EXISTS": then all attempts and events may be read once, for the few jobs that are shown.
-CASE WHEN (SELECT true FROM attempt a WHERE a.job_id = j.id LIMIT 1) THEN 2
+-- Not "EXISTS": then all steps and events may be read once, for the few jobs that are shown.
+CASE WHEN (SELECT true FROM step s WHERE s.job_id = j.id AND s.tries > 0 LIMIT 1) THEN 2
      WHEN (SELECT true FROM happened e WHERE e.job_id = j.id AND e.step IS NULL AND e.new_state = 'STARTED' LIMIT 1) THEN 1
      ELSE 0 END
 

@@ -4,6 +4,10 @@
 -- So many ids for new jobs, which nobody else gets.
 SELECT nextval('job_id') AS id FROM generate_series(1, $1::integer);
 
+-- name: next_attempts(number) :many
+-- So many numbers for attempts, which no other attempt gets.
+SELECT nextval('lease_number') AS attempt FROM generate_series(1, $1::integer);
+
 -- name: tidy() :none
 -- Let every table be as it is some time after much was written to it.
 VACUUM (ANALYZE);
@@ -34,7 +38,7 @@ DROP DATABASE IF EXISTS vidijob_bench_second WITH (FORCE);
 
 -- name: clear() :none
 -- Take out all jobs, and with them all that is about jobs, the slots included: whoever schedules makes them anew.
-TRUNCATE job, step, attempt, event, job_count, job_count_change, job_queue, step_queue, lease, slot CASCADE;
+TRUNCATE job, step, earlier_attempt, sub_task, event, job_count, job_count_change, job_queue, step_queue, lease, slot CASCADE;
 
 -- name: open() :value
 -- How many jobs have not ended.

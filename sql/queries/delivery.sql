@@ -13,9 +13,9 @@ FROM event_cursor c;
 -- before all others.
 UPDATE event SET tx = '3' WHERE id IN (
   SELECT e.id FROM event e, event_cursor c
-  WHERE c.tx > pg_snapshot_xmax(pg_current_snapshot()) AND e.id + coalesce(cardinality(e.further), 0) <= c.seen_id
+  WHERE c.tx > pg_snapshot_xmax(pg_current_snapshot()) AND e.id + coalesce(regexp_count(e.further, ';') + 1, 0) <= c.seen_id
     AND e.tx >= pg_snapshot_xmin(pg_current_snapshot())
-    AND (e.tx < c.tx OR (e.tx < c.until_tx AND e.id + coalesce(cardinality(e.further), 0) <= c.after_id))
+    AND (e.tx < c.tx OR (e.tx < c.until_tx AND e.id + coalesce(regexp_count(e.further, ';') + 1, 0) <= c.after_id))
   LIMIT $1::integer)
 RETURNING id;
 
@@ -26,7 +26,7 @@ WITH moved AS MATERIALIZED (
   SELECT tx, seen_id FROM event_cursor WHERE tx > pg_snapshot_xmax(pg_current_snapshot()) FOR UPDATE
 ), restamped AS (
   UPDATE event e SET tx = pg_current_xact_id() FROM moved m
-  WHERE e.tx >= m.tx OR e.id + coalesce(cardinality(e.further), 0) > m.seen_id
+  WHERE e.tx >= m.tx OR e.id + coalesce(regexp_count(e.further, ';') + 1, 0) > m.seen_id
 )
 UPDATE event_cursor SET tx = h.tx, until_tx = NULL, after_id = NULL FROM moved, event_horizon h;
 

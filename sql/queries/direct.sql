@@ -41,16 +41,15 @@ WITH input AS MATERIALIZED (
   WHERE l.job_id = f.job_id AND l.step = f.step AND l.number = f.number
     -- Else all that were ever held may be gone through, that some snapshot still shows.
     AND l.job_id = ANY ($1::bigint[])
-  RETURNING f.*, l.attempt, l.worker, l.progress_value, l.progress_total, l.progress_unit
+  RETURNING f.*, l.worker, l.progress_value, l.progress_total, l.progress_unit
 ), ended AS (
-  UPDATE step s SET state = 'FINISHED' FROM held h WHERE s.job_id = h.job_id AND s.number = h.step
-), closed AS (
-  UPDATE attempt a
-  SET state = 'FINISHED', at = clock_timestamp(), notes = a.notes || coalesce(h.notes, '[]'),
+  UPDATE step s
+  SET state = 'FINISHED', at = clock_timestamp(),
+      notes = CASE WHEN h.notes IS NULL THEN s.notes ELSE coalesce(s.notes, '[]') || h.notes END,
       progress_value = coalesce(h.value, h.progress_value),
       progress_total = coalesce(h.total, h.progress_total),
       progress_unit = coalesce(h.unit, h.progress_unit)
-  FROM held h WHERE a.id = h.attempt
+  FROM held h WHERE s.job_id = h.job_id AND s.number = h.step
 ), told AS (
   UPDATE job j
   SET verdict = CASE WHEN h.way = 'clean' AND h.before IS NULL THEN h.verdict ELSE h.before END,
@@ -78,19 +77,18 @@ WITH input AS MATERIALIZED (
                    WHEN s.executor || '.' || s.method = ANY ($9::text[]) THEN 'STARTED'
                    ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
       tries = CASE WHEN s.waiting > 1 OR n.place > $7::integer OR s.needs IS NOT NULL OR s.executor <> ALL ($6::text[])
-                   THEN s.tries ELSE s.tries + 1 END
+                   THEN s.tries ELSE s.tries + 1 END,
+      attempt = CASE WHEN s.waiting > 1 OR n.place > $7::integer OR s.needs IS NOT NULL OR s.executor <> ALL ($6::text[])
+                     THEN NULL ELSE nextval('lease_number') END,
+      at = clock_timestamp(), worker = $5::uuid
   FROM next n
   WHERE s.job_id = n.job_id AND s.number = n.next AND s.state = 'NONE' AND s.cleanup = n.clean
   RETURNING s.job_id, s.number, s.state, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.needs,
             n.type, n.owner, n.data, n.priority,
-            CASE WHEN s.tries > 0 THEN nextval('attempt_id_seq') END AS attempt,
-            CASE WHEN s.tries > 0 THEN nextval('lease_number') END AS lease
-), tried AS (
-  INSERT INTO attempt (id, job_id, step, ordinal, state, worker) OVERRIDING SYSTEM VALUE
-  SELECT attempt, job_id, number, tries - 1, state, $5::uuid FROM freer WHERE lease IS NOT NULL
+            s.attempt AS lease
 ), leased AS (
-  INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-  SELECT job_id, number, lease, attempt, $5::uuid, clock_timestamp() + make_interval(secs => $8::float8)
+  INSERT INTO lease (job_id, step, number, worker, expires_at)
+  SELECT job_id, number, lease, $5::uuid, clock_timestamp() + make_interval(secs => $8::float8)
   FROM freer WHERE lease IS NOT NULL
 ), queued AS (
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
@@ -98,20 +96,18 @@ WITH input AS MATERIALIZED (
 ), logged AS (
   -- Not by joins: these would compare each with each.
   INSERT INTO event (job_id, step, old_state, new_state, actor, further)
-  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  SELECT job_id, min(ended), min(old_state), 'FINISHED', min(actor), string_agg(said, ';' ORDER BY place, step)
   FROM (
-    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
-    FROM (
-      SELECT job_id, 0 AS place, step, old::text AS old_state, 'FINISHED' AS new_state, worker::text AS actor FROM held
-      UNION ALL
-      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM freer WHERE state <> 'NONE'
-      UNION ALL
-      SELECT job_id, 2, number, 'READY', state::text, $5::uuid::text FROM freer WHERE lease IS NOT NULL
-      UNION ALL
-      SELECT id, 3, NULL, old::text, state::text, 'scheduler' FROM over
-    ) event
-    GROUP BY job_id
-  ) job
+    SELECT job_id, 0 AS place, NULL::smallint AS step, step AS ended, old::text AS old_state, worker::text AS actor, NULL AS said
+    FROM held
+    UNION ALL
+    SELECT job_id, 1, number, NULL, NULL, NULL, number || ' NONE READY scheduler' FROM freer WHERE state <> 'NONE'
+    UNION ALL
+    SELECT job_id, 2, number, NULL, NULL, NULL, number || ' READY ' || state || ' ' || $5::uuid FROM freer WHERE lease IS NOT NULL
+    UNION ALL
+    SELECT id, 3, NULL, NULL, NULL, NULL, ' ' || old || ' ' || state || ' scheduler' FROM over
+  ) event
+  GROUP BY job_id
 )
 SELECT job_id, step, way = 'end' AS over, job_id IN (SELECT job_id FROM freer WHERE state = 'READY') AS queued,
        NULL::bigint AS number, NULL AS executor, NULL AS method, NULL::jsonb AS metadata, false AS cleanup,

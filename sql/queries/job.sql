@@ -166,19 +166,16 @@ WITH lead AS (
   SET state = CASE WHEN NOT f.direct THEN 'READY'
                    WHEN s.executor || '.' || s.method = ANY ($12::text[]) THEN 'STARTED'
                    ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
-      tries = s.tries + f.direct::integer
+      tries = s.tries + f.direct::integer,
+      at = clock_timestamp(), attempt = CASE WHEN f.direct THEN nextval('lease_number') END, worker = $8::uuid
   FROM first f
   WHERE s.job_id = f.id AND s.number = f.number
   RETURNING s.job_id, s.number, s.state, s.executor, s.method, s.metadata, s.tries, s.retries, s.needs, f.direct,
             f.type, f.owner, f.data, f.priority, f.slot, f.tid,
-            CASE WHEN f.direct THEN nextval('attempt_id_seq') END AS attempt,
-            CASE WHEN f.direct THEN nextval('lease_number') END AS lease
-), tried AS (
-  INSERT INTO attempt (id, job_id, step, ordinal, state, worker) OVERRIDING SYSTEM VALUE
-  SELECT attempt, job_id, number, tries - 1, state, $8::uuid FROM begun WHERE direct
+            s.attempt AS lease
 ), leased AS (
-  INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-  SELECT job_id, number, lease, attempt, $8::uuid, clock_timestamp() + make_interval(secs => $11::float8)
+  INSERT INTO lease (job_id, step, number, worker, expires_at)
+  SELECT job_id, number, lease, $8::uuid, clock_timestamp() + make_interval(secs => $11::float8)
   FROM begun WHERE direct
 ), again AS MATERIALIZED (
   SELECT s.job_id, s.number, s.executor, s.needs, j.priority
@@ -198,19 +195,15 @@ WITH lead AS (
   ORDER BY priority DESC, job_id, number
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor, further)
-  SELECT job_id, (events[1]).step, (events[1]).old_state, (events[1]).new_state, (events[1]).actor, nullif(events[2:], '{}')
+  SELECT job_id, NULL, min(old_state), 'STARTED', 'scheduler', string_agg(said, ';' ORDER BY place, step)
   FROM (
-    SELECT job_id, array_agg((step, old_state, new_state, actor)::further_event ORDER BY place, step) AS events
-    FROM (
-      SELECT id AS job_id, 0 AS place, NULL::smallint AS step, old::text AS old_state, 'STARTED' AS new_state, 'scheduler' AS actor
-      FROM started
-      UNION ALL
-      SELECT job_id, 1, number, 'NONE', 'READY', 'scheduler' FROM begun
-      UNION ALL
-      SELECT job_id, 2, number, 'READY', state::text, $8::uuid::text FROM begun WHERE direct
-    ) event
-    GROUP BY job_id
-  ) job
+    SELECT id AS job_id, 0 AS place, NULL::smallint AS step, old::text AS old_state, NULL AS said FROM started
+    UNION ALL
+    SELECT job_id, 1, number, NULL, number || ' NONE READY scheduler' FROM begun
+    UNION ALL
+    SELECT job_id, 2, number, NULL, number || ' READY ' || state || ' ' || $8::uuid FROM begun WHERE direct
+  ) event
+  GROUP BY job_id
 )
 -- Not by joins: these would compare each with each.
 SELECT b.job_id, true AS started, b.job_id IN (SELECT job_id FROM later) AS queued, b.number AS step, b.lease AS number,
@@ -407,7 +400,9 @@ WITH gone AS (
 ), steps AS (
   DELETE FROM step s USING gone g WHERE s.job_id = g.id
 ), attempts AS (
-  DELETE FROM attempt a USING gone g WHERE a.job_id = g.id
+  DELETE FROM earlier_attempt a USING gone g WHERE a.job_id = g.id
+), parts AS (
+  DELETE FROM sub_task WHERE attempt = ANY (ARRAY(SELECT id FROM attempt WHERE job_id = ANY (ARRAY(SELECT id FROM gone))))
 ), forgotten AS (
   DELETE FROM event e USING gone g WHERE e.job_id = g.id
 ), logged AS (
@@ -441,7 +436,9 @@ WITH old AS MATERIALIZED (
 ), steps AS (
   DELETE FROM step WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), attempts AS (
-  DELETE FROM attempt WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
+  DELETE FROM earlier_attempt WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
+), parts AS (
+  DELETE FROM sub_task WHERE attempt = ANY (ARRAY(SELECT id FROM attempt WHERE job_id = ANY (ARRAY(SELECT id FROM gone))))
 ), forgotten AS (
   DELETE FROM event WHERE job_id = ANY (ARRAY(SELECT id FROM gone))
 ), logged AS (
@@ -468,7 +465,7 @@ SELECT id, finished FROM job WHERE id = ANY ($1::bigint[]) AND finished IS NOT N
 -- In which state jobs are, and a number that changes with anything that is shown of one: of the job, of its steps, of what
 -- those tell while they run. A heartbeat alone is nothing of that.
 SELECT j.id, j.state, hashtextextended(concat_ws(' ', j.xmin,
-  (SELECT string_agg(a.xmin::text, ' ' ORDER BY a.id) FROM attempt a WHERE a.job_id = j.id),
+  (SELECT string_agg(s.xmin::text, ' ' ORDER BY s.number) FROM step s WHERE s.job_id = j.id),
   (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.attempt, t.place)
    FROM attempt a JOIN sub_task t ON t.attempt = a.id WHERE a.job_id = j.id),
   (SELECT string_agg(concat_ws(' ', l.step, l.progress_value, l.progress_total, l.progress_unit, l.data), ' ' ORDER BY l.step)
@@ -493,13 +490,14 @@ ORDER BY s.job_id, s.number DESC;
 
 -- name: log(ids) :many
 -- Every attempt of the steps of jobs, in order; clean-up only where it failed. data is what one that runs tells.
-SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, a.notes, a.total_sub_tasks, l.data,
+SELECT a.job_id, a.id, a.step, s.description, a.ordinal, a.state, a.at, a.error, coalesce(a.notes, '[]') AS notes,
+       a.total_sub_tasks, l.data,
        coalesce(l.progress_value, a.progress_value) AS progress_value,
        coalesce(l.progress_total, a.progress_total) AS progress_total,
        coalesce(l.progress_unit, a.progress_unit) AS progress_unit
 FROM attempt a
 JOIN step s ON s.job_id = a.job_id AND s.number = a.step
-LEFT JOIN lease l ON l.job_id = a.job_id AND l.step = a.step AND l.attempt = a.id
+LEFT JOIN lease l ON l.job_id = s.job_id AND l.step = s.number AND s.attempt = a.id
 WHERE a.job_id = ANY ($1::bigint[]) AND (NOT s.cleanup OR a.state IN ('FAILED_RETRY', 'FAILED_FATAL'))
 ORDER BY a.job_id, a.step, a.ordinal;
 

@@ -8,16 +8,14 @@ WITH input AS MATERIALIZED (
 ), sent AS (
   UPDATE step s
   SET state = CASE s.state WHEN 'STARTED' THEN 'STARTED_PARALLEL' ELSE 'STARTED_PARALLEL_ASYNCHRONOUS' END::step_state,
-      signalled = true
+      signalled = true, at = clock_timestamp()
   FROM input i
   JOIN lease l USING (job_id, step, number)
   JOIN step old ON old.job_id = i.job_id AND old.number = i.step
   JOIN job j ON j.id = i.job_id
   WHERE s.job_id = i.job_id AND s.number = i.step AND s.state = ANY ($2::text[]::step_state[])
-  RETURNING s.job_id, s.number, s.state, old.state AS old, l.attempt, l.worker, j.priority,
+  RETURNING s.job_id, s.number, s.state, old.state AS old, l.worker, j.priority,
             CASE WHEN old.signalled OR j.verdict IS NOT NULL THEN '{}' ELSE s.unlocks_parallel END AS unlocks_parallel
-), tried AS (
-  UPDATE attempt a SET state = s.state, at = clock_timestamp() FROM sent s WHERE a.id = s.attempt
 ), freed AS (
   SELECT job_id, unlocked AS step, count(*) AS n, max(priority) AS priority
   FROM sent, unnest(unlocks_parallel) AS unlocked GROUP BY job_id, unlocked

@@ -33,26 +33,26 @@ WITH plain AS MATERIALIZED (
 ), started AS (
   UPDATE step s
   SET state = CASE WHEN s.executor || '.' || s.method = ANY ($7::text[]) THEN 'STARTED' ELSE 'STARTED_ASYNCHRONOUS' END::step_state,
-      tries = s.tries + 1
+      tries = s.tries + 1, at = clock_timestamp(), attempt = nextval('lease_number'), worker = $1::uuid, error = NULL, notes = NULL,
+      progress_value = NULL, progress_total = NULL, progress_unit = NULL, total_sub_tasks = NULL
   FROM taken t
   JOIN step old ON old.job_id = t.job_id AND old.number = t.step
   WHERE s.job_id = t.job_id AND s.number = t.step AND s.state = ANY ($6::text[]::step_state[])
   RETURNING s.job_id, s.number, s.executor, s.method, s.metadata, s.cleanup, s.tries, s.retries, s.needs, s.doom,
-            s.state, old.state AS old
-), tried AS (
-  INSERT INTO attempt (job_id, step, ordinal, state, worker)
-  SELECT job_id, number, tries - 1, state, $1::uuid FROM started
-  RETURNING id, job_id, step
+            s.state, s.attempt, old.state AS old
+), kept AS (
+  INSERT INTO earlier_attempt
+  SELECT a.* FROM started s JOIN step_attempt a ON a.job_id = s.job_id AND a.step = s.number WHERE s.tries > 1
 ), leased AS (
-  INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-  SELECT job_id, step, nextval('lease_number'), id, $1::uuid, clock_timestamp() + make_interval(secs => $5::float8)
-  FROM tried
-  RETURNING job_id, step, number, attempt
+  INSERT INTO lease (job_id, step, number, worker, expires_at)
+  SELECT job_id, number, attempt, $1::uuid, clock_timestamp() + make_interval(secs => $5::float8)
+  FROM started
+  RETURNING job_id, step, number
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
   SELECT job_id, number, old::text, state::text, $1::uuid::text FROM started
 )
-SELECT l.job_id, l.step, l.number, l.attempt, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
+SELECT l.job_id, l.step, l.number, s.executor, s.method, s.metadata, s.cleanup, s.retries, s.tries - 1 AS ordinal,
        s.needs, s.doom, j.type AS job_type, j.owner, j.priority, j.data, script.source AS script
 FROM leased l
 JOIN started s ON s.job_id = l.job_id AND s.number = l.step
@@ -90,10 +90,10 @@ RETURNING l.job_id, l.step, l.number, l.stop;
 
 -- name: note(notes) :none
 -- Add lines to the log of attempts that are still held.
-UPDATE attempt a
-SET notes = a.notes || n.notes
+UPDATE step s
+SET notes = coalesce(s.notes, '[]') || n.notes
 FROM jsonb_to_recordset($1::jsonb) AS n (job_id bigint, step smallint, number bigint, notes jsonb), lease l
-WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND a.id = l.attempt;
+WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND s.job_id = l.job_id AND s.number = l.step;
 
 -- name: tell(told) :none
 -- Store job data that running steps tell, of attempts that are still held.
@@ -117,10 +117,15 @@ WITH input AS MATERIALIZED (
   DELETE FROM lease l USING input i, mine m
   WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number AND m.job_id = l.job_id AND m.step = l.step
     AND l.job_id = ANY (ARRAY(SELECT job_id FROM input))
-  RETURNING i.*, l.attempt, l.worker, l.progress_value, l.progress_total, l.progress_unit
+  RETURNING i.*, l.worker, l.progress_value, l.progress_total, l.progress_unit
 ), ended AS (
   UPDATE step s
-  SET state = h.state, retries = s.retries + (h.state = 'FAILED_RETRY')::integer
+  SET state = h.state, retries = s.retries + (h.state = 'FAILED_RETRY')::integer, at = clock_timestamp(), error = h.error,
+      notes = CASE WHEN h.notes IS NULL THEN s.notes ELSE coalesce(s.notes, '[]') || h.notes END,
+      progress_value = coalesce(h.value, h.progress_value),
+      progress_total = coalesce(h.total, h.progress_total),
+      progress_unit = coalesce(h.unit, h.progress_unit),
+      total_sub_tasks = coalesce(h.total_sub_tasks, s.total_sub_tasks)
   FROM held h
   JOIN step old ON old.job_id = h.job_id AND old.number = h.step
   JOIN job j ON j.id = h.job_id
@@ -128,26 +133,20 @@ WITH input AS MATERIALIZED (
   RETURNING s.job_id, s.number, s.executor, s.needs, s.cleanup, s.critical, s.state, s.unlocks,
             CASE WHEN s.signalled THEN '{}' ELSE s.unlocks_parallel END AS unlocks_parallel,
             old.state AS old, h.worker, h.error, h.delay, j.priority, j.verdict IS NOT NULL AS closing
-), tried AS (
-  UPDATE attempt a
-  SET state = h.state, at = clock_timestamp(), error = h.error, notes = a.notes || coalesce(h.notes, '[]'),
-      progress_value = coalesce(h.value, h.progress_value),
-      progress_total = coalesce(h.total, h.progress_total),
-      progress_unit = coalesce(h.unit, h.progress_unit),
-      total_sub_tasks = coalesce(h.total_sub_tasks, a.total_sub_tasks)
-  FROM held h WHERE a.id = h.attempt
 ), divided AS (
   INSERT INTO sub_task (attempt, place, description, state, at, error, progress_value, progress_total, progress_unit)
-  SELECT h.attempt, t.place, t.description, t.state, to_timestamp(t.at), t.error, t.value, t.total, t.unit
-  FROM held h, jsonb_to_recordset(h.sub_tasks) AS t (
+  SELECT s.attempt, t.place, t.description, t.state, to_timestamp(t.at), t.error, t.value, t.total, t.unit
+  FROM held h JOIN step s ON s.job_id = h.job_id AND s.number = h.step, jsonb_to_recordset(h.sub_tasks) AS t (
     place integer, description text, state step_state, at float8, error text, value float8, total float8, unit text)
+  WHERE h.sub_tasks IS NOT NULL
   ON CONFLICT (attempt, place) DO UPDATE
   SET state = excluded.state, at = excluded.at, error = excluded.error, progress_value = excluded.progress_value,
       progress_total = excluded.progress_total, progress_unit = excluded.progress_unit
 ), abandoned AS (
   -- Nobody is left to say what has become of them.
   UPDATE sub_task t SET state = h.state, at = clock_timestamp()
-  FROM held h WHERE $2::boolean AND t.attempt = h.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
+  FROM held h JOIN step s ON s.job_id = h.job_id AND s.number = h.step
+  WHERE $2::boolean AND t.attempt = s.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
 ), told AS (
   UPDATE job j SET data = jsonb_strip_nulls(j.data || d.data)
   FROM (SELECT h.job_id, jsonb_object_agg(pair.key, pair.value) AS data
@@ -236,7 +235,11 @@ WITH input AS MATERIALIZED (
     AND NOT s.cleanup AND s.state = ANY ($2::text[]::step_state[]) AND j.verdict IS NULL
   RETURNING q.job_id, q.step, s.state AS old
 ), stranded AS (
-  UPDATE step s SET state = 'WAITING' FROM gone g WHERE s.job_id = g.job_id AND s.number = g.step
+  UPDATE step s SET state = 'WAITING', attempt = NULL FROM gone g WHERE s.job_id = g.job_id AND s.number = g.step
+), kept AS (
+  -- Its last try did not end so.
+  INSERT INTO earlier_attempt
+  SELECT a.* FROM gone g JOIN step_attempt a ON a.job_id = g.job_id AND a.step = g.step
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor, remark)
   SELECT job_id, step, old::text, 'WAITING', 'scheduler', $3::text FROM gone
@@ -258,21 +261,20 @@ WITH input AS MATERIALIZED (
   RETURNING l.*
 ), gone AS (
   UPDATE step s
-  SET state = 'DISAPPEARED', vanished = s.vanished + ($2::uuid IS NULL)::integer
+  SET state = 'DISAPPEARED', vanished = s.vanished + ($2::uuid IS NULL)::integer, at = clock_timestamp(),
+      progress_value = h.progress_value, progress_total = h.progress_total, progress_unit = h.progress_unit
   FROM held h
   JOIN step old ON old.job_id = h.job_id AND old.number = h.step
   JOIN job j ON j.id = h.job_id
   WHERE s.job_id = h.job_id AND s.number = h.step
   RETURNING s.job_id, s.number, s.executor, s.needs, s.cleanup, old.state AS old, h.worker, j.priority,
             j.verdict IS NOT NULL AS closing
-), tried AS (
-  UPDATE attempt a
-  SET state = 'DISAPPEARED', at = clock_timestamp(),
-      progress_value = h.progress_value, progress_total = h.progress_total, progress_unit = h.progress_unit
-  FROM held h WHERE a.id = h.attempt
 ), divided AS (
   UPDATE sub_task t SET state = 'DISAPPEARED', at = clock_timestamp()
-  FROM held h WHERE t.attempt = h.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
+  FROM held h JOIN step s ON s.job_id = h.job_id AND s.number = h.step
+  WHERE t.attempt = s.attempt AND t.state NOT IN ('NONE', 'FINISHED', 'FAILED_FATAL')
+), missed AS (
+  UPDATE worker w SET vanished_at = clock_timestamp() FROM held h WHERE $2::uuid IS NULL AND w.id = h.worker
 ), queued AS (
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
   SELECT job_id, number, executor, needs, cleanup OR priority = 'IMMEDIATE', priority

@@ -6,22 +6,18 @@
 WITH input AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS s (job_id bigint, step smallint, number bigint, total integer)
 ), held AS MATERIALIZED (
-  SELECT i.*, l.attempt, l.worker FROM input i JOIN lease l USING (job_id, step, number)
+  SELECT i.*, l.worker FROM input i JOIN lease l USING (job_id, step, number)
 ), divided AS (
-  UPDATE step s SET state = 'STARTED_SUBTASKS'
-  FROM held h JOIN step old ON old.job_id = h.job_id AND old.number = h.step
-  WHERE s.job_id = h.job_id AND s.number = h.step AND s.state = ANY ($2::text[]::step_state[])
-  RETURNING s.job_id, s.number, old.state AS old, h.worker
-), tried AS (
-  UPDATE attempt a
+  UPDATE step s
   SET total_sub_tasks = h.total,
-      state = CASE WHEN d.number IS NULL THEN a.state ELSE 'STARTED_SUBTASKS' END,
-      at = CASE WHEN d.number IS NULL THEN a.at ELSE clock_timestamp() END
-  FROM held h LEFT JOIN divided d ON d.job_id = h.job_id AND d.number = h.step
-  WHERE a.id = h.attempt
+      state = CASE WHEN s.state = ANY ($2::text[]::step_state[]) THEN 'STARTED_SUBTASKS' ELSE s.state END,
+      at = CASE WHEN s.state = ANY ($2::text[]::step_state[]) THEN clock_timestamp() ELSE s.at END
+  FROM held h JOIN step old ON old.job_id = h.job_id AND old.number = h.step
+  WHERE s.job_id = h.job_id AND s.number = h.step
+  RETURNING s.job_id, s.number, s.state, old.state AS old, h.worker
 )
 INSERT INTO event (job_id, step, old_state, new_state, actor)
-SELECT job_id, number, old::text, 'STARTED_SUBTASKS', worker::text FROM divided;
+SELECT job_id, number, old::text, state::text, worker::text FROM divided WHERE old <> state;
 
 -- name: tell(sub_tasks) :none
 -- Store what sub-tasks of tries that are still held have told.
@@ -30,7 +26,7 @@ WITH input AS MATERIALIZED (
     description text, state step_state, at float8, error text, value float8, total float8, unit text)
 ), held AS MATERIALIZED (
   -- Locked, so that a try that ends meanwhile has the last word; in one order, as everywhere.
-  SELECT l.job_id, l.step, l.attempt FROM lease l
+  SELECT l.job_id, l.step, s.attempt FROM lease l JOIN step s ON s.job_id = l.job_id AND s.number = l.step
   WHERE (l.job_id, l.step, l.number) IN (SELECT job_id, step, number FROM input)
   ORDER BY l.job_id, l.step FOR SHARE OF l
 )

@@ -20,19 +20,15 @@ DELETE FROM worker WHERE seen_at < now() - make_interval(secs => $1::float8);
 -- The workers; for how many seconds nothing was heard of each, and whether what it last held was taken from it since.
 SELECT w.id, w.host, w.pid, w.executors, w.slots, w.started_at, w.seen_at, w.resources, w.drained,
        extract(epoch FROM now() - w.seen_at)::float8 AS silent,
-       coalesce(l.state = 'DISAPPEARED' AND l.at > w.seen_at, false) AS vanished
+       coalesce(w.vanished_at > w.seen_at, false) AS vanished
 FROM worker w
-LEFT JOIN (SELECT DISTINCT ON (worker) worker, state, at
-           FROM (SELECT id, worker, state, at FROM attempt ORDER BY id DESC LIMIT 500) recent
-           ORDER BY worker, id DESC) l ON l.worker = w.id
 ORDER BY w.started_at, w.id;
 
 -- name: holdings() :many
 -- What workers hold, and how far it is.
-SELECT l.worker, l.job_id, l.step, s.description, s.needs, a.at, l.progress_value, l.progress_total, l.progress_unit
+SELECT l.worker, l.job_id, l.step, s.description, s.needs, s.at, l.progress_value, l.progress_total, l.progress_unit
 FROM lease l
 JOIN step s ON s.job_id = l.job_id AND s.number = l.step
-JOIN attempt a ON a.id = l.attempt
 ORDER BY l.job_id, l.step;
 
 -- name: drain(id, drained) :value_or_none

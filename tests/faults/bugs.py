@@ -125,6 +125,11 @@ BUGS = [
         ),
     ),
     Bug(
+        "the try before is forgotten when a step is claimed again",
+        "step.claim",
+        (("WHERE s.tries > 1", "WHERE s.tries > 99"),),
+    ),
+    Bug(
         "a step that vanished is not queued again",
         "step.give_back",
         (("FROM gone WHERE cleanup OR NOT closing", "FROM gone WHERE false"),),
@@ -191,11 +196,20 @@ BUGS = [
     Bug("a job goes on directly though something else of it is under way", "direct.end", (("AND NOT others.busy ", ""),)),
     Bug("a job goes on directly though its end is certain", "direct.end", (("AND own.cleanup = (j.verdict IS NOT NULL)\n", "\n"),)),
     Bug("a direct end is not counted", "direct.end", (("FROM over GROUP BY", "FROM over WHERE false GROUP BY"),)),
-    Bug("a direct end is no event", "direct.end", (("worker::text AS actor FROM held\n", "worker::text AS actor FROM held WHERE false\n"),)),
+    Bug("a direct end is no event", "direct.end", (("  GROUP BY job_id\n)", "  GROUP BY job_id HAVING false\n)"),)),
+    Bug("the event of a direct end does not say that the job is over", "direct.end", (("' scheduler' FROM over", "' scheduler' FROM over WHERE false"),)),
     Bug("a failure is forgotten by a direct end", "direct.end", (("j.verdict IS NULL AND others.warned", "j.verdict IS NULL AND false"),)),
     Bug("a step is given to a worker and queued", "direct.end", (("FROM freer WHERE state = 'READY'\n)", "FROM freer WHERE state <> 'NONE'\n)"),)),
     Bug("the first step is given to a worker and queued", "job.admit", (("FROM begun WHERE NOT direct\n        UNION", "FROM begun\n        UNION"),)),
     Bug("a worker is given more than it offers to take", "job.admit", (("$10::integer >= count(*)", "$10::integer + 1 >= count(*)"),)),
+    Bug("a job arrives in a slot that is not looked at", "arrival.start", ((FREE, ""),)),
+    Bug("a job arrives by a term that is over", "arrival.start", (("holder = $2::uuid AND term = $3::bigint AND expires_at > clock_timestamp()", "$2::uuid IS NOT NULL AND $3::bigint > 0"),)),
+    Bug("a job that arrives overtakes one that waits", "arrival.start", ((" AND NOT EXISTS (SELECT FROM job_queue WHERE job_id > $11::bigint)", " AND $11::bigint IS NOT NULL"),)),
+    Bug("a job that arrives is started and queued", "arrival.start", (("FROM made WHERE state = 'READY'\n", "FROM made\n"),)),
+    Bug("a job that arrives is not counted", "arrival.start", (("priority, 1 FROM made\n", "priority, 1 FROM made WHERE false\n"),)),
+    Bug("a step of a job that arrives is given to a worker and queued", "arrival.start", (("WHERE p.state = 'READY'", "WHERE p.state <> 'NONE'"),)),
+    Bug("a worker is given more by an arrival than it offers to take", "arrival.start", (("$8::integer >= count(*)", "$8::integer + 1 >= count(*)"),)),
+    Bug("that a job has started with its arrival is no event", "arrival.start", (("STARTED scheduler' AS said FROM admitted\n", "STARTED scheduler' AS said FROM admitted WHERE false\n"),)),
     Bug("a change is folded that was not taken", "count.fold", (("LIMIT $1::integer", "LIMIT $1::integer - 1"), ("FROM taken t,", "FROM job_count_change t,"))),
 ]  # fmt: skip
 

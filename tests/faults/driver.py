@@ -23,7 +23,8 @@ from vidijob.errors import TransitionRefused
 from vidijob.jobs.model import JobId, Lease, Priority, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
-from vidijob.store import admissions, counts, direct, jobs, problems, slots, steps, workers
+from vidijob.store import admissions, arrivals, counts, direct, jobs, problems, slots, steps, workers
+from vidijob.store.arrivals import Opening
 from vidijob.store.database import Database
 from vidijob.store.direct import Offer
 from vidijob.store.jobs import NewJob
@@ -55,8 +56,8 @@ ORDER BY s.job_id, s.number
 _STEP_COLUMNS = ("state", "waiting", "queued", "lease", "expired", "stop", "tries", "vanished", "problem", "doomed")
 _CLEAR = (
     "DELETE FROM event; DELETE FROM problem; DELETE FROM slot; DELETE FROM job_queue; DELETE FROM step_queue;"
-    "DELETE FROM lease; DELETE FROM step; DELETE FROM attempt; DELETE FROM job; DELETE FROM leader; DELETE FROM worker;"
-    "DELETE FROM job_count; DELETE FROM job_count_change"
+    "DELETE FROM lease; DELETE FROM step; DELETE FROM earlier_attempt; DELETE FROM sub_task; DELETE FROM job;"
+    "DELETE FROM leader; DELETE FROM worker; DELETE FROM job_count; DELETE FROM job_count_change"
 )
 
 
@@ -136,6 +137,30 @@ class Driver:
         j = (a // 2) % len(self._ids)
         slot = b % (self._rules.bounds.limit + 1) or None
         await self._admit(s, j, slot, self._offer(a // 2, (b // 8) % 2))
+
+    async def arrive(self, a: int, b: int) -> None:
+        """Let a scheduler, who may not lead, store a job and start it at once, in a slot that may be taken."""
+        s = a % 2
+        term = self._rules.terms[s]
+        if len(self._ids) >= 12 or term is None:
+            return
+        priority = _PRIORITIES[(a // 2) % 4]
+        new = NewJob("FAULT", JobState.READY, priority, "admin", {}, self._rules.plan)
+        slot = b % (self._rules.bounds.limit + 1) or None
+        offer = self._offer(a // 8, (b // 8) % 2)
+        # Behind the last one nothing waits.
+        behind = self._ids[-1] if self._ids and (b // 16) % 2 else JobId(0)
+        opening = Opening(self._schedulers[s], term, None, slot, behind)
+        async with self._database.session() as session:
+            arrived = await arrivals.start(session, new, opening, offer)
+        job, before = self._rules.job(), self._rules.queue()
+        job.immediate = priority is Priority.IMMEDIATE
+        overtakes = not job.immediate and not behind and any(other.queued for other in self._rules.jobs)
+        self._ids.append(arrived.job)
+        self._rules.jobs.append(job)
+        started = not overtakes and self._rules.admit(s, len(self._ids) - 1, slot)
+        self._same("started", arrived.started, started)
+        self._given(arrived.leases, offer, self._rules.queue() - before, arrived.queued)
 
     def _offer(self, a: int, room: int) -> Offer:
         return Offer(self._workers[a % 2], ["test"], room, LONG)
@@ -402,7 +427,7 @@ class Driver:
 
 #: How often each operation is chosen by a seed, of all.
 WEIGHTS = {
-    "submit": 5, "campaign": 1, "end_term": 1, "admit": 9, "claim": 10, "extend": 3, "end": 10, "hand_back": 3, "expire": 2,
+    "submit": 5, "campaign": 1, "end_term": 1, "admit": 9, "arrive": 4, "claim": 10, "extend": 3, "end": 10, "hand_back": 3, "expire": 2,
     "rescue": 6, "abort": 2, "prioritise": 1, "resolve": 5,
 }  # fmt: skip
 

@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(vidijob.__file__).parent
 #: The parts of the engine that jobs go through, and those that have to do with others besides: their statements are meant.
-ENGINE = ("bell", "commands", "offers", "plans", "problems", "reports", "rescuer", "scheduler", "telling", "worker")
+ENGINE = (
+    "arrivals",
+    "bell",
+    "commands",
+    "offers",
+    "plans",
+    "problems",
+    "reports",
+    "rescuer",
+    "scheduler",
+    "telling",
+    "worker",
+)
 AROUND = ("cleaner", "notifier", "remote_calls", "sender", "vacancies")
 #: Function and statement: ``("steps.end", "problem.join")``. The end of a transaction is the statement ``commit``.
 Site = tuple[str, str]

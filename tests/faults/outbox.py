@@ -44,8 +44,8 @@ _PLAN = plan([TaskDefinition(StepNumber(100), "only", "test", "work")])
 _RECEIVERS = ("http://receiver.example/one", "http://receiver.example/other")
 _CLEAR = """
 DELETE FROM notification; DELETE FROM delivery; DELETE FROM lane; DELETE FROM slot;
-DELETE FROM job_queue; DELETE FROM step_queue; DELETE FROM lease; DELETE FROM step; DELETE FROM attempt; DELETE FROM job;
-DELETE FROM event;
+DELETE FROM job_queue; DELETE FROM step_queue; DELETE FROM lease; DELETE FROM step; DELETE FROM earlier_attempt;
+DELETE FROM sub_task; DELETE FROM job; DELETE FROM event;
 UPDATE event_cursor SET tx = pg_current_xact_id(), until_tx = NULL, after_id = NULL"""
 _LANELESS = (
     "SELECT count(*) FROM delivery d WHERE ended_at IS NULL AND NOT EXISTS (SELECT FROM lane l WHERE l.id = d.lane)"

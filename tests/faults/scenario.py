@@ -94,7 +94,7 @@ class History:
         """Go through it; returns what is wrong, in sentences. Raises ``TimeoutError`` when it does not come to its end."""
         engine = self._engine
         await persist(engine.write_types)
-        scheduler = engine.scheduler()
+        scheduler = self._scheduler = engine.scheduler()
         executor = ScriptedExecutor(work=self._work)
         executor.gone = True
         worker = engine.worker(executor)
@@ -117,6 +117,7 @@ class History:
         """All that may happen to jobs; the third that waits is for a worker to find."""
         done = [await self._submit() for _ in range(2)]
         await self._over(done[0])
+        await self._arrive()
         await self._sql(_GROUP)
         for _ in range(3):
             await self._submit(priority=Priority.LOW)
@@ -136,6 +137,13 @@ class History:
         await self._end_while_locked()
         await self._delete(done[0])
         await self._over(done[1])
+
+    async def _arrive(self) -> None:
+        """A job that starts as it is submitted: nothing waits, and there is a free slot."""
+        async with asyncio.timeout(20):
+            while self._scheduler.opening(Priority.MEDIUM) is None:
+                await asyncio.sleep(0.01)
+        await self._submit()
 
     async def _repeat_and_release(self) -> None:
         """A job that is held, submitted twice under one key, and released."""

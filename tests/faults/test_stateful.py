@@ -62,6 +62,11 @@ class Store(RuleBasedStateMachine):
         self.do(self.driver.admit(a, b))
 
     @rule(a=pick, b=pick)
+    def arrive(self, a: int, b: int) -> None:
+        """A job is started as it is submitted."""
+        self.do(self.driver.arrive(a, b))
+
+    @rule(a=pick, b=pick)
     def claim(self, a: int, b: int) -> None:
         """A worker claims."""
         self.do(self.driver.claim(a, b))

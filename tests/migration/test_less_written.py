@@ -21,7 +21,7 @@ FILL = """
 LATER = """
     INSERT INTO event (job_id, step, old_state, new_state, actor, further)
     VALUES (7, 100, 'STARTED', 'FINISHED', 'worker',
-            ARRAY[(200, 'NONE', 'READY', 'scheduler')::further_event, (200, 'READY', 'STARTED', 'worker')::further_event]),
+            '200 NONE READY scheduler;200 READY STARTED worker'),
            (7, NULL, 'STARTED', 'FINISHED', 'scheduler', NULL)
 """
 

@@ -3,15 +3,15 @@ transaction, with the counts kept right, also beside a server that works.
 
 A job has a type of twelve, an owner of fifty (the first of them has a seventh of all), a priority, times, and five keys of
 job data: one of a thousand projects, one of twenty sites, batches of five hundred, an item and a source. 93.5 % have
-finished, the others failed, were aborted or finished with a warning. With steps: each has its row, one attempt and its three
-events, and the job its own three. The same number is filled in the same way each time, but for ids and dates.
+finished, the others failed, were aborted or finished with a warning. With steps: each has its row, with one attempt, and its
+three events, and the job its own three. The same number is filled in the same way each time, but for ids and dates.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -36,8 +36,8 @@ _STEPS = ("Prepare", "Work", "Write the result", "Tell")
 _JOB = ("id", "type", "state", "verdict", "priority", "owner", "started", "finished", "data", "total_steps")
 _STEP = (
     "job_id", "number", "description", "executor", "method", "critical", "cleanup", "state", "waiting", "unlocks", "tries",
+    "at", "attempt", "worker",
 )  # fmt: skip
-_ATTEMPT = ("job_id", "step", "ordinal", "state", "at", "worker")
 _EVENT = ("at", "job_id", "step", "old_state", "new_state", "actor")
 _COUNT = ("type", "new_state", "owner", "priority", "jobs")
 
@@ -54,8 +54,8 @@ async def fill(database: Database, number: int, *, steps: int, told: Callable[[i
             jobs = list(_jobs(chance, ids, done, begun, _SPAN / number, steps))
             await bench.copy(session, "job", _JOB, jobs)
             if steps:
-                await bench.copy(session, "step", _STEP, _steps(jobs, steps))
-                await bench.copy(session, "attempt", _ATTEMPT, _attempts(jobs, steps))
+                attempts = await bench.next_attempts(session, size * steps)
+                await bench.copy(session, "step", _STEP, _steps(jobs, steps, attempts))
                 await bench.copy(session, "event", _EVENT, _events(jobs, steps))
             kinds = Counter((job[1], job[2], job[5], job[4]) for job in jobs)
             await bench.copy(session, "job_count_change", _COUNT, [(*kind, jobs) for kind, jobs in kinds.items()])
@@ -95,19 +95,18 @@ def _jobs(
         )
 
 
-def _steps(jobs: Sequence[tuple[Any, ...]], steps: int) -> Iterator[tuple[Any, ...]]:
+def _steps(jobs: Sequence[tuple[Any, ...]], steps: int, attempts: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+    attempt = iter(attempts)
     for job in jobs:
         for number in range(1, steps + 1):
             unlocks = [100 * (number + 1)] if number < steps else []
             what = _STEPS[(number - 1) % len(_STEPS)]
             critical = job[2] != JobState.FINISHED_WARNING
-            yield job[0], 100 * number, what, "media", "work", critical, False, _end(job, number, steps), 0, unlocks, 1
-
-
-def _attempts(jobs: Sequence[tuple[Any, ...]], steps: int) -> Iterator[tuple[Any, ...]]:
-    for job in jobs:
-        for number in range(1, steps + 1):
-            yield job[0], 100 * number, 0, _end(job, number, steps), _at(job, number, steps), _WORKER
+            state, at = _end(job, number, steps), _at(job, number, steps)
+            yield (
+                job[0], 100 * number, what, "media", "work", critical, False, state, 0, unlocks, 1,
+                at, next(attempt), _WORKER,
+            )  # fmt: skip
 
 
 def _events(jobs: Sequence[tuple[Any, ...]], steps: int) -> Iterator[tuple[Any, ...]]:

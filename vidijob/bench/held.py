@@ -66,7 +66,7 @@ async def held(database: Database, size: Size) -> AsyncIterator[Figure]:
     try:
         for _ in range(size.rounds):
             await ours.clear()
-            async with running(watched) as (bell, nothing):
+            async with running(watched) as (bell, _, nothing):
                 for name, lasting in (("clean", _AROUND), ("held", seconds), ("released", _AROUND)):
                     async with AsyncExitStack() as stack:
                         if name == "held":

@@ -30,7 +30,7 @@ async def history(database: Database, size: Size) -> AsyncIterator[Figure]:
     whole = _PARTS * number
     rates: list[float] = []
     sizes: list[float] = []
-    async with running(database) as (_, nothing):
+    async with running(database) as (_, _, nothing):
         for part in range(_PARTS):
             begun = time.perf_counter()
             for submitted in range(part * number, (part + 1) * number, _AHEAD):

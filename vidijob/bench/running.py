@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from vidijob.access import ROLES, User
 from vidijob.api.vidispine.translate.payloads import Composer
+from vidijob.engine.arrivals import Arrivals
 from vidijob.engine.batch import Batch
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands, Plan
@@ -100,8 +101,8 @@ class _OneByOne(Batch[Any, Any]):
 
 
 class _Unshared(Submissions):
-    def __init__(self, database: Database, site: str) -> None:
-        super().__init__(database, site)
+    def __init__(self, database: Database, bell: Bell, site: str) -> None:
+        super().__init__(database, bell, site)
         self._batch = _OneByOne(self._store)
 
 
@@ -110,7 +111,7 @@ class _UnsharedCommands(Commands):
 
     def __init__(self, database: Database, bell: Bell, plan: Plan, site: str) -> None:
         super().__init__(database, bell, plan, site)
-        self._submissions = _Unshared(database, site)
+        self._submissions = _Unshared(database, bell, site)
 
 
 class Ours:
@@ -140,7 +141,7 @@ class Ours:
     async def drain(self, number: int, steps: int = 1) -> float:
         """Carry out so many jobs that were submitted; returns the seconds until the last end was committed."""
         begun = time.perf_counter()
-        async with running(self._database) as (_, nothing):
+        async with running(self._database) as (_, _, nothing):
             await nothing.until(number * steps)
             # Carried out is not yet ended.
             while await bench.open_jobs(self._database):  # noqa: ASYNC110 - the database tells nobody
@@ -149,8 +150,8 @@ class Ours:
 
     async def waits(self, number: int, pause: float) -> list[float]:
         """Submit jobs one after the other, so many seconds apart; returns how long each waited, in milliseconds."""
-        async with running(self._database) as (bell, nothing):
-            commands = Commands(self._database, bell, self._plan, _SITE)
+        async with running(self._database) as (bell, arrivals, nothing):
+            commands = Commands(self._database, bell, self._plan, _SITE, arrivals)
             await asyncio.sleep(1)
             for _ in range(number):
                 await commands.submit(USER, "BENCH", Priority.MEDIUM, {"submitted": [str(time.perf_counter())]})
@@ -175,13 +176,15 @@ class Ours:
 
 
 @asynccontextmanager
-async def running(database: Database) -> AsyncIterator[tuple[Bell, Nothing]]:
-    """Run the engine for a while; gives its bell and what carries out its steps."""
+async def running(database: Database) -> AsyncIterator[tuple[Bell, Arrivals, Nothing]]:
+    """Run the engine for a while; gives its bell, its short way in and what carries out its steps."""
     nothing = Nothing()
     bell = Bell(database)
     scheduler = Scheduler(database, bell, concurrent_jobs=LIMIT)
     worker = Worker(database, bell, Registry({_NAME: nothing}), slots=LIMIT, site=_SITE)
     scheduler.employ(worker)
+    arrivals = Arrivals(database)
+    arrivals.led_by(scheduler)
     parts: list[_Part] = [
         bell,
         scheduler,
@@ -195,4 +198,4 @@ async def running(database: Database) -> AsyncIterator[tuple[Bell, Nothing]]:
         for part in parts:
             part.start()
             stack.push_async_callback(part.stop)
-        yield bell, nothing
+        yield bell, arrivals, nothing

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from vidijob.access import User
+from vidijob.engine.arrivals import Arrivals
 from vidijob.engine.bell import Bell
 from vidijob.engine.submissions import Order, Submissions
 from vidijob.errors import Invalid, NotFound, Refused, TransitionRefused, Unavailable
@@ -39,14 +40,14 @@ Plan = Callable[[str], Awaitable[Sequence[PlannedStep]]]
 
 
 class Commands:
-    """The verbs, for one site."""
+    """The verbs, for one site; ``arrivals`` is the short way in, where there is one."""
 
-    def __init__(self, database: Database, bell: Bell, plan: Plan, site: str) -> None:
+    def __init__(self, database: Database, bell: Bell, plan: Plan, site: str, arrivals: Arrivals | None = None) -> None:
         self._database = database
         self._bell = bell
         self._site = site
         self._plan = plan
-        self._submissions = Submissions(database, site)
+        self._submissions = Submissions(database, bell, site, arrivals)
 
     async def submit(
         self,
@@ -100,9 +101,7 @@ class Commands:
                     records=order.records,
                 )
             )
-        made = await self._submissions.add_all(news, key)
-        self._bell.ring("vidijob_job")
-        return made
+        return await self._submissions.add_all(news, key)
 
     async def rerun(
         self, user: User, text: str, priority: Priority | None, *, hold: bool = False, key: str | None = None
@@ -239,9 +238,7 @@ class Commands:
     ) -> Job:
         steps = await self.check(user, type, priority, data, asked, key)
         state = JobState.HOLD if hold else JobState.READY
-        job = await self._submissions.add(NewJob(type, state, priority, user.name, data, steps, remark, asked, key))
-        self._bell.ring("vidijob_job")
-        return job
+        return await self._submissions.add(NewJob(type, state, priority, user.name, data, steps, remark, asked, key))
 
     async def check(
         self,

@@ -28,10 +28,20 @@ class Heads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._all_at = 0.0
+        self._newest = 0
         self._behind: dict[Priority, int] = {}
         self._highest: dict[Priority, int] = {}
         #: Whether the last answer may lack jobs with old numbers.
         self.partial = False
+
+    @property
+    def behind(self) -> JobId:
+        """Return a job behind which those are that were stored a moment ago, if there are any."""
+        return JobId(max(self._newest - _BEFORE, 0))
+
+    def see(self, job: JobId) -> None:
+        """Remember a job that never was in the queue."""
+        self._newest = max(self._newest, job)
 
     async def read(self, limit: int) -> list[tuple[JobId, Priority]]:
         """Return the next jobs in the queue."""
@@ -49,6 +59,7 @@ class Heads:
     def _remember(self, found: list[Queued]) -> None:
         first: dict[Priority, int] = {}
         for one in found:
+            self.see(one.job)
             # Those that go before others tell nothing of where these are.
             if one.weight == 0:
                 first.setdefault(one.priority, one.job)

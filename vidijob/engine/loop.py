@@ -47,6 +47,11 @@ class Loop:
         """Tick as soon as possible."""
         self._woken.set()
 
+    @property
+    def is_woken(self) -> bool:
+        """Tell whether it is about to tick."""
+        return self._woken.is_set()
+
     async def stop(self) -> None:
         """Let the present tick end, then tick no more."""
         self._stopping = True

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -24,6 +24,7 @@ from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
 from vidijob.jobs.task_groups import Selection, TaskGroup, data_keys
 from vidijob.store import admissions, limits, slots, task_groups, workers
+from vidijob.store.arrivals import Arrived, Opening
 from vidijob.store.database import Database
 from vidijob.store.direct import NO_OFFER, Offer
 
@@ -47,6 +48,8 @@ _READING = 0.05
 _MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
+#: A job that has no number yet.
+_COMING = JobId(0)
 
 
 class Hands(Protocol):
@@ -80,6 +83,8 @@ class Scheduler:
         self._paused = False
         #: Whether the last choice took all that is queued.
         self._exhausted = False
+        #: Whether nothing was left waiting when it looked last.
+        self._rests = False
         self._id = uuid4()
         self._term: int | None = None
         self._arrange_at = 0.0
@@ -137,6 +142,7 @@ class Scheduler:
 
     async def tick(self) -> float:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
+        self._rests = False
         #: Jobs that somebody else has locked: the others go on.
         busy: set[JobId] = set()
         current = emptied = False
@@ -145,6 +151,7 @@ class Scheduler:
             if term is None:
                 return _RENEWAL
             if emptied:
+                self._rests = True
                 return self._pause(current)
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
@@ -156,6 +163,7 @@ class Scheduler:
             if not chosen:
                 if busy:
                     return _BUSY
+                self._rests = self._exhausted
                 return self._pause(current)
             for begin in range(0, len(chosen), _MOST):
                 found = await self._admit(term, chosen[begin : begin + _MOST])
@@ -178,15 +186,63 @@ class Scheduler:
                 # Perhaps they were filled.
                 self._arrange_at = 0.0
                 raise
-            self._begin(admitted.leases)
+            self._begun(admitted.started, admitted.leases, queued=admitted.queued)
         self._seats.fill(admitted.filled)
-        if admitted.queued:
+        return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
+
+    def _begun(self, started: Collection[JobId], leases: Sequence[Lease], *, queued: bool) -> None:
+        self._begin(leases)
+        if queued:
             self._bell.ring("vidijob_step")
-        self._told(admitted.started)
-        if admitted.leases:
+        self._told(started)
+        if leases:
             # That steps have begun may be told to somebody.
             self._bell.ring("vidijob_event")
-        return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
+
+    def opening(self, priority: Priority) -> Opening | None:
+        """Return what a job of this priority would be admitted by if it came now; ``None`` where something may wait before it,
+        where there is no room, and where that has to be found out.
+        """
+        if self._term is None or self._rules is None or self._paused or any(group.limited for group in self._groups):
+            return None
+        if priority is not Priority.IMMEDIATE and not self._is_current():
+            return None
+        chosen = policy.admissions([(_COMING, priority)], self._seats.free())
+        if not chosen:
+            return None
+        slot = chosen[0].slot
+        return Opening(self._id, self._term, self._rules, slot, self._heads.behind, self._seats.tids().get(slot or 0))
+
+    def _is_current(self) -> bool:
+        """Tell whether nothing waits and the slots are as they should be, as far as is known."""
+        if not self._rests or self._admissions.is_woken:
+            return False
+        return time.monotonic() < self._arrange_at or (self._arrange_at > 0 and self._bell.hears)
+
+    @contextmanager
+    def filling(self, opening: Opening) -> Iterator[Offer]:
+        """Keep an opening for a job that is on its way, and offer to take its steps."""
+        try:
+            with self._seats.keeping(opening.slot or 0), self._offers() as offer:
+                yield offer
+        except BaseException:
+            # The job may be stored, and wait, or sit in the slot.
+            self._arrange_at = 0.0
+            self._bell.ring("vidijob_job")
+            raise
+        if not self._seats.free() or time.monotonic() >= self._arrange_at:
+            # So that the next one finds an opening as well.
+            self._admissions.wake()
+
+    def filled(self, arrived: Arrived) -> None:
+        """Take into account what has become of the job, and have the steps carried out that were taken."""
+        self._heads.see(arrived.job)
+        self._seats.fill(arrived.filled)
+        self._begun([arrived.job] if arrived.started else [], arrived.leases, queued=arrived.queued)
+        if not arrived.started:
+            # The opening was found by what is not so any more.
+            self._arrange_at = 0.0
+            self._bell.ring("vidijob_job")
 
     def _pause(self, current: bool) -> float:
         if self._heads.partial:

@@ -8,7 +8,8 @@ slot that is not free.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from vidijob.jobs.model import Priority
 from vidijob.jobs.policy import Slot
@@ -27,6 +28,8 @@ class Seats:
         self._rows: dict[int, Row] = {}
         #: Those that may be filled once they are free.
         self._slots: dict[int, Slot] = {}
+        #: Those kept for jobs that are on their way.
+        self._kept: set[int] = set()
 
     def know(self, stored: Limits, change: Arrangement, moved: Mapping[int, str]) -> None:
         """Take over what was read, with what was changed since: ``moved`` says where those slots lie now."""
@@ -54,8 +57,19 @@ class Seats:
         self._rows |= filled
 
     def free(self) -> list[Slot]:
-        """Return the slots that are free, as far as that is known."""
-        return [slot for number, slot in self._slots.items() if self._rows[number].job is None]
+        """Return the slots that are free, as far as that is known, but for those that are kept."""
+        return [
+            slot for number, slot in self._slots.items() if self._rows[number].job is None and number not in self._kept
+        ]
+
+    @contextmanager
+    def keeping(self, number: int) -> Iterator[None]:
+        """Keep a slot for a job that is on its way."""
+        self._kept.add(number)
+        try:
+            yield
+        finally:
+            self._kept.discard(number)
 
     def tids(self) -> dict[int, str]:
         """Return where the slots lie."""

@@ -1,5 +1,6 @@
 """New jobs on their way into the database: single ones share a commit with whoever submits at the same moment, those of one
-list are stored together, all or none. What may be submitted is checked before, in ``commands.py``.
+list are stored together, all or none; one that is alone may start with it. What may be submitted is checked before, in
+``commands.py``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
+from vidijob.engine.arrivals import Arrivals
 from vidijob.engine.batch import Batch
+from vidijob.engine.bell import Bell
 from vidijob.errors import Conflict, Unavailable
 from vidijob.jobs.graph import PlannedStep
 from vidijob.jobs.identity import job_name
@@ -44,11 +47,16 @@ class Order:
 
 
 class Submissions:
-    """The way in, for one site. A job whose key is known already is answered as it is now, and not stored again."""
+    """The way in, for one site. A job whose key is known already is answered as it is now, and not stored again. It rings for
+    those that wait to be admitted.
+    """
 
-    def __init__(self, database: Database, site: str) -> None:
+    def __init__(self, database: Database, bell: Bell, site: str, arrivals: Arrivals | None = None) -> None:
+        """Single jobs that nobody shares a commit with may go the short way, ``arrivals``."""
         self._database = database
+        self._bell = bell
         self._site = site
+        self._arrivals = arrivals
         self._batch = Batch(self._store)
 
     async def add(self, new: NewJob) -> Job:
@@ -82,6 +90,7 @@ class Submissions:
             await watches.begin(session, {job: watch for job, watch in both if watch is not Watch.NONE})
             # Refused in here, or a list that is longer than the first one of its key would be stored in part.
             known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
+        self._bell.ring("vidijob_job")
         _count(news, stored)
         return [
             _job(new, *one) if one is not None else known[new.key or ""] for new, one in zip(news, stored, strict=True)
@@ -103,6 +112,16 @@ class Submissions:
         return {key: job for key, (job, _) in found.items()}
 
     async def _store(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
+        # Those that come together are admitted together as well, which costs less than each by itself.
+        if self._arrivals is not None and len(new) == 1:
+            started = await self._arrivals.start(new[0])
+            if started is not None:
+                return [started]
+        stored = await self._share(new)
+        self._bell.ring("vidijob_job")
+        return stored
+
+    async def _share(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
         if all(one.trace is None for one in new):
             return await jobs.submit(self._database, new)
         async with self._database.transaction() as session:

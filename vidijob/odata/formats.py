@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ _SPACES = (
 )
 
 
+_ATOM_TYPES = frozenset({"application/atom+xml", "application/xml", "text/xml"})
+_QUALITY = re.compile(r"(?:^|;)\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)")
+
+
 class Format(Enum):
     """How an answer is written, by the type that says so."""
 
@@ -30,11 +35,22 @@ class Format(Enum):
 
 
 def wanted(accept: str | None, option: str | None) -> Format:
-    """Choose by ``$format``, else by ``Accept``; who says neither gets Atom."""
-    said = (option or accept or "").lower()
-    if "json" not in said:
-        return Format.ATOM
-    return Format.VERBOSE if "verbose" in said else Format.MINIMAL
+    """Choose by ``$format``, else by ``Accept``: what is liked best, of what is liked as well JSON, verbose before minimal; who
+    says neither gets Atom.
+    """
+    liked = dict.fromkeys((Format.VERBOSE, Format.MINIMAL, Format.ATOM), 0.0)
+    for part in (option or accept or "").lower().split(","):
+        media, _, parameters = part.partition(";")
+        quality = _QUALITY.search(parameters)
+        if "json" in media:
+            format = Format.VERBOSE if "verbose" in part else Format.MINIMAL
+        elif media.strip() in _ATOM_TYPES:
+            format = Format.ATOM
+        else:
+            continue
+        liked[format] = max(liked[format], 1.0 if quality is None else float(quality[1]))
+    best = max(liked, key=lambda format: liked[format])
+    return best if liked[best] else Format.ATOM
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ async def next_ids(session: Session, number: int) -> list[int]:
     return [row["id"] for row in await session.rows("bench.next_ids", number)]
 
 
+async def next_attempts(session: Session, number: int) -> list[int]:
+    """Return numbers for attempts, which no other attempt gets."""
+    return [row["attempt"] for row in await session.rows("bench.next_attempts", number)]
+
+
 async def tidy(database: Database) -> None:
     """Let every table be as it is some time after much was written to it."""
     await database.rows("bench.tidy")

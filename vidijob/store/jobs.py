@@ -77,7 +77,7 @@ async def submit(database: Database | Session, jobs: Sequence[NewJob]) -> list[t
     """Store jobs, all or none, in one round trip; returns id and time of each, ``None`` for one whose owner has submitted
     its key before: see ``submitted``.
     """
-    rows = await database.rows("job.submit", [_document(job) for job in jobs])
+    rows = await database.rows("job.submit", [document(job) for job in jobs])
     return [(JobId(row["id"]), row["started"]) if row["id"] is not None else None for row in rows]
 
 
@@ -101,7 +101,8 @@ async def wanting(database: Database, uploads: Sequence[str]) -> set[str]:
     return {row["uri"] for row in await database.rows("job.wanting", UPLOAD, list(uploads))}
 
 
-def _document(job: NewJob) -> dict[str, Any]:
+def document(job: NewJob) -> dict[str, Any]:
+    """Return what a statement that stores a job reads."""
     keyed = {"submission": {"key": job.key, "digest": job.digest.hex()}} if job.key is not None else {}
     return {
         **keyed,

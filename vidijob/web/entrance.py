@@ -19,6 +19,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from vidijob.errors import SetupError
+from vidijob.web.guests import GUESTS, Guests
 
 #: Whether the process is about to stop.
 CLOSING = web.AppKey("closing", asyncio.Event)
@@ -69,19 +70,23 @@ class Entrance:
             application, access_log=None, shutdown_timeout=max(_FINISH, drain), max_line_size=longest_line
         )
         self._server: asyncio.Server | None = None
+        self._guests = application[GUESTS] = Guests()
+        application.middlewares.insert(0, self._guests.attend)
 
     async def open(self, host: str, port: int, flag: str, *, shared: bool) -> str:
         """Take requests, ``shared``: beside other processes on the same port. Returns the URL; raises ``SetupError``, which names
         the flag of the port.
         """
         await self._runner.setup()
-        assert self._runner.server is not None
+        make = self._runner.server
+        assert make is not None
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._runner.server, host, port, backlog=128, reuse_port=shared or None
+                lambda: self._guests.receive(make), host, port, backlog=128, reuse_port=shared or None
             )
         except OSError as error:
             raise SetupError(f"Cannot listen on {host}:{port} ({error.strerror}); choose another {flag}.") from error
+        self._guests.start()
         name, number = self._server.sockets[0].getsockname()[:2]
         return f"http://{f'[{name}]' if ':' in name else name}:{number}"
 
@@ -97,6 +102,7 @@ class Entrance:
             self._server.close()
             await self._until_left()
         await self._runner.cleanup()
+        await self._guests.stop()
 
     async def _until_left(self) -> None:
         nobody = 0

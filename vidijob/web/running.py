@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
 _log = logging.getLogger(__name__)
+
+#: More are of no use to one process.
+_DESCRIPTORS = 65_536
 
 
 class Startable(Protocol):
@@ -25,6 +29,7 @@ class Startable(Protocol):
 
 async def until_told(server: Startable, announce: Callable[[], None]) -> None:
     """Run until SIGTERM or SIGINT; ``announce`` is called when everything has started. A second signal ends it at once."""
+    _take_descriptors()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -47,6 +52,15 @@ async def until_told(server: Startable, announce: Callable[[], None]) -> None:
     await stopping.wait()
     _log.info("stopping")
     await server.stop()
+
+
+def _take_descriptors() -> None:
+    """Take as many descriptors as the system lets us have: what it gives at first is few for a server."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _first(task: asyncio.Task[None], other: Awaitable[object]) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import nullcontext
 
 from aiohttp import web
 
+from vidijob.web.guests import GUESTS
 from vidijob.web.keys import REQUEST_ID
 from vidijob.web.middleware import shown
 
 _log = logging.getLogger(__name__)
-
-#: A client that takes nothing for so many seconds is given up.
-_STANDSTILL = 300.0
 
 
 class Streamed(web.StreamResponse):
@@ -31,11 +30,13 @@ class Streamed(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send all pieces, no faster than the client takes them."""
+        guests = self._request.app.get(GUESTS)
         try:
             if self._request.method != "HEAD":
-                await self._send(self._first)
-                async for piece in self._rest:
-                    await self._send(piece)
+                with nullcontext() if guests is None else guests.attending(self._request):
+                    await self._send(self._first)
+                    async for piece in self._rest:
+                        await self._send(piece)
         except ConnectionError:
             raise
         except Exception as error:
@@ -54,7 +55,7 @@ class Streamed(web.StreamResponse):
         await super().write_eof(data)
 
     async def _send(self, piece: bytes) -> None:
-        async with asyncio.timeout(_STANDSTILL):
-            await self.write(piece)
+        # Who takes nothing is let go by whoever looks after the connections.
+        await self.write(piece)
         # A fast client never makes it wait, and others would.
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ import pytest
 
 from vidijob.access import ROLES, User
 from vidijob.api.vidispine.translate.payloads import Composer
+from vidijob.engine.arrivals import Arrivals
 from vidijob.engine.bell import Bell
 from vidijob.engine.commands import Commands
 from vidijob.engine.insights import Insights
@@ -83,6 +84,7 @@ class Engine:
     concurrent_jobs: int = 3
     ageing: timedelta | None = None
     bell: Bell = field(init=False)
+    arrivals: Arrivals = field(init=False)
     commands: Commands = field(init=False)
     insights: Insights = field(init=False)
     job_types: JobTypes = field(init=False)
@@ -90,13 +92,14 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.bell = Bell(self.database)
+        self.arrivals = Arrivals(self.database)
         self.know_types()
         self.bell.start()
 
     def know_types(self) -> None:
         """Take over the job types as they are now."""
         self.job_types = JobTypes(self.database)
-        self.commands = Commands(self.database, self.bell, self._plan, "VX")
+        self.commands = Commands(self.database, self.bell, self._plan, "VX", self.arrivals)
         self.insights = Insights(self.database, "VX")
         self._written, self._writing = False, asyncio.Lock()
 
@@ -115,6 +118,7 @@ class Engine:
         """Start a scheduler with its rescuer."""
         scheduler = Scheduler(self.database, self.bell, concurrent_jobs=self.concurrent_jobs, ageing=self.ageing)
         rescuer = Rescuer(self.database, self.bell, lambda: scheduler.leads)
+        self.arrivals.led_by(scheduler)
         self.parts += [rescuer, scheduler]
         scheduler.start()
         rescuer.start()

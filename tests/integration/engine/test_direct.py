@@ -40,9 +40,12 @@ async def test_a_job_is_never_queued_for_a_worker_of_the_same_process_and_its_st
     await engine.until(await engine.submit())
     first, before = await queued(engine), len(executor.calls)
     near = await engine.until(await engine.submit(a="b"))
+    # With a key it is stored first, and admitted then.
+    keyed = await engine.commands.submit(ADMIN, "WORK", Priority.MEDIUM, {"a": ["b"]}, key="once")
+    await engine.until(f"VX-{keyed.id}")
     # The worker had not looked whether others wait when the first came.
     assert await queued(engine) == first
-    assert len(executor.calls) - before == 4
+    assert len(executor.calls) - before == 8
     await worker.stop()
     await scheduler.stop()
     engine.parts.clear()
@@ -51,7 +54,7 @@ async def test_a_job_is_never_queued_for_a_worker_of_the_same_process_and_its_st
     far = await engine.until(await engine.submit(a="b"))
     assert await queued(engine) > first
     told = await stories(engine)
-    assert told[int(near.id)] == told[int(far.id)]
+    assert told[int(near.id)] == told[keyed.id] == told[int(far.id)]
     assert near.state is far.state is JobState.FINISHED
 
 
@@ -132,7 +135,9 @@ async def test_what_a_worker_was_given_and_never_told_of_is_run_long_before_its_
         engine.worker(ScriptedExecutor())
         await engine.until(await engine.submit())
         faults.arm(Kind.LOST, only=site, calls=(faults.passed[site] + 1,))
-        assert (await engine.until(await engine.submit(), seconds=7)).state is JobState.FINISHED
+        # With a key it is not started by the statement that stores it.
+        job = await engine.commands.submit(ADMIN, "WORK", Priority.MEDIUM, {}, key="once")
+        assert (await engine.until(f"VX-{job.id}", seconds=7)).state is JobState.FINISHED
         assert faults.hit[site] == 1
     finally:
         await engine.stop()

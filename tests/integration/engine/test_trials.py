@@ -22,6 +22,7 @@ from vidijob.executors.base import Done, Outcome, StepContext, Wait
 from vidijob.jobs.deliveries import DeliveryState
 from vidijob.jobs.notifications import Definition, HttpAction, Place, Scope, Trigger
 from vidijob.jobs.states import JobState
+from vidijob.store import steps
 from vidijob.web.outbound import Outbound
 from vidijob.web.webhooks import Webhooks
 
@@ -133,9 +134,8 @@ async def test_the_jobs_of_a_problem_and_who_works(engine: Engine) -> None:
         await session._connection.execute("UPDATE worker SET seen_at = now() - interval '20 seconds'")
     assert [one.lost for one in await staff.listing()] == [False]
     async with engine.database.session() as session:
-        await session._connection.execute(
-            "UPDATE attempt SET state = 'DISAPPEARED' WHERE state = 'STARTED_ASYNCHRONOUS'"
-        )
+        await session._connection.execute("UPDATE lease SET expires_at = '-infinity'")
+    assert await steps.give_back(engine.database, [late.held for late in await steps.overdue(engine.database)], None)
     assert [one.lost for one in await staff.listing()] == [True]
     going.set()
     assert worker.id == member.worker.id

@@ -27,8 +27,8 @@ VALUES = ["a", "ab", "abc", "100%", "a_c", "a\\c", "", "ä", "A", "*"]
 KEYS = ["tag", "tag:String", "tag:StringArray", "other"]
 #: Half of what there is is counted, the other half is still to be folded.
 RECOUNT = """
-    INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-    SELECT id, 100, id, id, gen_random_uuid(), 'infinity' FROM job WHERE state = 'STARTED';
+    INSERT INTO lease (job_id, step, number, worker, expires_at)
+    SELECT id, 100, id, gen_random_uuid(), 'infinity' FROM job WHERE state = 'STARTED';
     INSERT INTO job_count (type, state, owner, priority, jobs)
     SELECT type, state, owner, priority, count(*) FROM job WHERE id % 2 = 0 GROUP BY type, state, owner, priority;
     INSERT INTO job_count_change (type, new_state, owner, priority, jobs)

@@ -20,7 +20,7 @@ from vidijob.store.queries import query
 WAITING = 20_000
 #: The most that a worker claims at once.
 LIMIT = 32
-TABLES = ("job", "step", "job_queue", "step_queue", "attempt", "lease")
+TABLES = ("job", "step", "job_queue", "step_queue", "earlier_attempt", "lease")
 STARTABLE = [state.value for state in step_sources(StepEvent.START)]
 
 #: Jobs of all priorities but IMMEDIATE, one step each, every tenth of them urgent, of two executors. One of forty has a weight.
@@ -133,6 +133,7 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
         INSERT INTO leader (role, holder, term, expires_at) VALUES ('scheduler', '{holder}', 1, 'infinity');
         INSERT INTO slot (number) SELECT generate_series(1, {LIMIT});
         UPDATE step SET state = 'NONE';
+        SELECT setval('job_id', {WAITING});
     """)
     offer = [uuid4(), ["media", "file"], LIMIT, 10.0, []]
     unknown = ["NULL"] * LIMIT
@@ -140,11 +141,29 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
     plan = await explain(connection, "job.admit", *admission)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE begun") == LIMIT
     assert examined(plan) <= 8 * LIMIT
+    document = {"type": "WORK", "state": "READY", "priority": "HIGH", "owner": "ann", "data": {}, "total_steps": 1}
+    document["steps"] = [
+        {
+            "number": 100,
+            "description": "",
+            "executor": "file",
+            "method": "work",
+            "metadata": {},
+            "critical": True,
+            "cleanup": False,
+            "waiting": 0,
+            "unlocks": [],
+            "unlocks_parallel": [],
+        }
+    ]
+    plan = await explain(connection, "arrival.start", json.dumps(document), holder, 1, None, 1, *offer, WAITING)
+    assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE taken") == 1
+    assert examined(plan) <= 40
     await connection.execute(f"""
         UPDATE job SET state = 'STARTED' WHERE id <= {LIMIT};
         UPDATE step SET state = 'STARTED' WHERE job_id <= {LIMIT};
-        INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-        SELECT id, 100, id, id, gen_random_uuid(), 'infinity' FROM job WHERE id <= {LIMIT};
+        INSERT INTO lease (job_id, step, number, worker, expires_at)
+        SELECT id, 100, id, gen_random_uuid(), 'infinity' FROM job WHERE id <= {LIMIT};
     """)
     plan = await explain(connection, "direct.end", ids, [100] * LIMIT, ids, ["NULL"] * LIMIT, *offer)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE held") == LIMIT

@@ -38,8 +38,8 @@ FILL = f"""
          LATERAL (SELECT n % 1000 <> 7 AS ended, '2024-02-29 12:00Z'::timestamptz + n * interval '1 s' AS at) e,
          LATERAL (SELECT CASE WHEN NOT ended THEN 'STARTED' WHEN n % 20 = 0 THEN 'FAILED_TOTAL' ELSE 'FINISHED' END::job_state
                          AS state) s;
-    INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)
-    SELECT id, 100, id, id, gen_random_uuid(), 'infinity' FROM job WHERE state = 'STARTED';
+    INSERT INTO lease (job_id, step, number, worker, expires_at)
+    SELECT id, 100, id, gen_random_uuid(), 'infinity' FROM job WHERE state = 'STARTED';
     INSERT INTO job_count (type, state, owner, priority, jobs)
     SELECT type, state, owner, priority, count(*) FROM job GROUP BY type, state, owner, priority;
 """

@@ -15,7 +15,8 @@ from vidijob.jobs.identity import Uuids, job_name
 from vidijob.jobs.model import JobId
 from vidijob.web.keys import Services
 
-_LONGEST_JSON = 64 * 1024
+#: As many outputs as one call may have, with the longest texts, each sign of them escaped.
+_LONGEST_JSON = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)

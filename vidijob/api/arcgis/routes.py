@@ -79,10 +79,10 @@ def routes() -> list[web.RouteDef]:
 
 async def dispatch(request: web.Request) -> web.StreamResponse:
     """Answer a request; whatever goes wrong is a document too."""
-    format = request.query.get("f", "html")
+    format = request.query.get("f", "html").lower()
     try:
         form = await _form(request)
-        format = dict(form).get("f", format)
+        format = dict(form).get("f", format).lower()
         if format not in _FORMATS:
             raise Invalid("f", f"f is one of {', '.join(_FORMATS)}.")
         document = await _answer(request, Parameters(f"{request.rel_url.raw_query_string}&{urlencode(form)}"))

@@ -55,6 +55,6 @@ async def token(request: web.Request) -> web.Response:
         return granted
     about, given = {"access_token": granted.token, "expires_in": str(_LASTING)}, granted.given
     if request.match_info.get("tenant") is None:
-        return web.json_response({"token_type": _SWT, **about, "scope": given.get("scope", "")})
+        return granted.answer({"token_type": _SWT, **about, "scope": given.get("scope", "")})
     ends = {"expires_on": str(int(time.time()) + _LASTING), "resource": given.get("resource", "")}
-    return web.json_response({"token_type": "Bearer", **about, **ends})
+    return granted.answer({"token_type": "Bearer", **about, **ends})

@@ -16,7 +16,9 @@ from vidijob.odata.formats import Body, Writer, plain
 from vidijob.odata.paths import NoSegment, Segment
 from vidijob.odata.query import Options, read_options
 from vidijob.odata.shapes import Row, Shape
+from vidijob.web.charsets import in_utf8
 from vidijob.web.keys import Services
+from vidijob.web.negotiate import Form
 
 
 class Fault(CallerError):
@@ -86,7 +88,8 @@ class Ask:
 
     def entity(self) -> Object:
         """Return the entity that was sent; raises ``Unreadable``."""
-        return read(self.body, self.headers.get("content-type"))
+        media = self.headers.get("content-type", "")
+        return read(in_utf8(self.body, media, Form.XML if "xml" in media.lower() else Form.JSON), media)
 
     def options(self, shape: Shape) -> Options:
         """Return what part of a list is wanted; raises ``Invalid``."""
@@ -163,7 +166,7 @@ def within(options: Options, shape: Shape, rows: Sequence[Row]) -> Page:
         assert isinstance(by, Field)
         name = by.name
         # Nothing is less than anything.
-        found.sort(key=lambda row: (row.get(name) is not None, row.get(name) or 0), reverse=down)
+        found.sort(key=lambda row: (row.get(name) is not None, 0 if row.get(name) is None else row[name]), reverse=down)
     return Page(found[options.skip : options.skip + options.top], len(found))
 
 

@@ -155,6 +155,15 @@ async def test_each_output_is_a_job_and_one_that_cannot_be_taken_is_said_why(mps
     assert results[0]["Job"]["Output"]["Priority"] == "1" and results[-1]["Job"]["Output"]["Priority"] == "6"
 
 
+async def test_as_many_outputs_as_there_may_be_with_the_longest_texts(mps: Mps, engine: Engine) -> None:
+    data = "日" * 341
+    outputs = [
+        {"OutputObject": f"{number}{'a' * 900}.mp4", "TemplateId": "mp4", "UserData": data} for number in range(30)
+    ]
+    results = (await mps.submit(await mps.pipeline(), *outputs)).json["JobResultList"]["JobResult"]
+    assert [one["Job"]["Output"]["UserData"] for one in results] == [data] * 30
+
+
 GOOD = {"Bucket": "in", "Object": "a.mov"}
 
 
@@ -183,7 +192,7 @@ GOOD = {"Bucket": "in", "Object": "a.mov"}
         ({"Outputs": '["\\ud800"]'}, 400, "InvalidParameter.JsonFormatInvalid"),
         ({"Outputs": "[NaN]"}, 400, "InvalidParameter.JsonFormatInvalid"),
         ({"Outputs": "[" + "9" * 5000 + "]"}, 400, "InvalidParameter.JsonFormatInvalid"),
-        ({"Outputs": '["' + "x" * 70_000 + '"]'}, 400, "InvalidParameter.JsonFormatInvalid"),
+        ({"Outputs": '["' + "x" * 530_000 + '"]'}, 400, "InvalidParameter.JsonFormatInvalid"),
     ],
 )
 async def test_jobs_that_cannot_be_submitted(

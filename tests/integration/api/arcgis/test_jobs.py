@@ -178,7 +178,7 @@ async def test_three_formats(gis: Gis, engine: Engine) -> None:
     await engine.commands.submit(ADMIN, "WORK", Priority.MEDIUM, {"fileUri": ["<b>&"]})
     name = (await gis("GET", "/rest/jobs"))["jobs"][0]
     address = f"/arcgis/rest/jobs/job/{name}?token={gis.token}"
-    pretty = await gis.client.get(f"{address}&f=pjson")
+    pretty = await gis.client.get(f"{address}&f=PJson")
     assert '\n  "jobId"' in await pretty.text() and pretty.content_type == "text/plain"
     for query in ("", "&f=html"):
         page = await gis.client.get(address + query)

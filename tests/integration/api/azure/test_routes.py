@@ -23,6 +23,7 @@ async def test_both_token_services(media: Media) -> None:
         "/azure/v2/OAuth2-13", headers={"Content-Type": "application/x-www-form-urlencoded"},
         data=f"grant_type=client_credentials&client_id=account001&client_secret={PASSWORD.replace(' ', '+')} &scope=urn%3awindowsazuremediaservices",
     )  # fmt: skip
+    assert old.headers["Cache-Control"] == "no-store"
     issued = await old.json()
     assert list(issued) == ["token_type", "access_token", "expires_in", "scope"] and issued["expires_in"] == "21600"
     given = {"client_id": "account001", "client_secret": PASSWORD, "resource": "https://rest.media.azure.net"}
@@ -37,6 +38,8 @@ async def test_both_token_services(media: Media) -> None:
     ):
         refused = await media.client.post("/azure/v2/OAuth2-13", data=wrong)
         assert refused.status == 401 and list(await refused.json()) == ["error", "error_description"]
+    other = await media.client.post("/azure/v2/OAuth2-13", data={**given, "grant_type": "password"})
+    assert other.status == 400 and (await other.json())["error"] == "unsupported_grant_type"
 
 
 async def test_the_bootstrap_redirects_and_does_nothing(media: Media) -> None:
@@ -297,6 +300,27 @@ async def test_texts_in_single_quotes_and_atom_are_read(media: Media) -> None:
         and "<d:Name>by &amp; Atom</d:Name>" in atom.text
         and '<d:AlternateId m:null="true" />' in atom.text
     )
+
+
+@pytest.mark.parametrize(
+    ("type", "charset", "head"),
+    [
+        ("application/atom+xml", "utf-16", ""), ("application/atom+xml", "latin-1", '<?xml version="1.0" encoding="ISO-8859-1"?>'),
+        ("application/atom+xml;charset=ISO-8859-1", "latin-1", '<?xml version="1.0" encoding="utf-8"?>'),
+        # A library says so of what is not.
+        ("application/atom+xml", "utf-8", '<?xml version="1.0" encoding="utf-16"?>'),
+        ("application/json;charset=ISO-8859-1", "latin-1", None), ("application/json", "utf-16", None),
+    ],
+)  # fmt: skip
+async def test_a_body_is_read_in_its_charset(media: Media, type: str, charset: str, head: str | None) -> None:
+    data = "http://schemas.microsoft.com/ado/2007/08/dataservices"
+    entry = (
+        f'{head}<entry xmlns="http://www.w3.org/2005/Atom" xmlns:d="{data}" xmlns:m="{data}/metadata"><content '
+        'type="application/xml"><m:properties><d:Name>Zoë</d:Name></m:properties></content></entry>'
+    )
+    body = '{"Name": "Zoë"}' if head is None else entry
+    made = await media("POST", "api/Assets", body.encode(charset), type=type)
+    assert made.status == 201 and made.d["Name"] == "Zoë", made.text
 
 
 async def test_ids_of_requests_are_echoed(media: Media) -> None:

@@ -108,6 +108,8 @@ async def test_all_tasks_are_read_page_by_page(media: Media, engine: Engine, mon
     assert await walk("api/Tasks?$top=3&$select=Name", MINIMAL) == [["WORK", "t5"], ["t4"]]
     assert await walk("api/Tasks?$filter=Name%20eq%20't2'", MINIMAL) == [[], [], ["t2"]]
     assert await walk("api/Tasks?$orderby=Name&$skip=1&$top=2", MINIMAL) == [["t1", "t2"]]
+    # That of a job of another face is empty.
+    assert await walk("api/Tasks?$orderby=TaskBody&$top=1", MINIMAL) == [["WORK"]]
     counted = await media("GET", "api/Tasks?$inlinecount=allpages&$top=1")
     assert counted.d["__count"] == "6" and len(counted.d["results"]) == 1
     assert (await media("GET", "api/Tasks/$count")).text == "6"

@@ -91,7 +91,8 @@ async def test_a_client_goes_on_in_another_process_exactly_where_it_was(
             async with opened(third, query, headers=headers) as again:
                 assert again.place == place
                 assert await again.take(len(rest)) == rest
-                assert again.place == stream.place
+                # The same event; how far it has been looked beyond that may differ.
+                assert again.place.split("-")[-1] == stream.place.split("-")[-1]
     told = [(one["jobId"], one.get("step"), one.get("previous"), one["status"]) for one in first + rest]
     assert sorted(told, key=str) == sorted(((f"VX-{job}", *what) for job, *what in everything), key=str)
     assert {one["type"] for one in first + rest} == {"WORK"}

@@ -15,7 +15,7 @@ from vidijob.engine.configuration import Configuration
 from vidijob.store.queries import query
 
 PURGING = "/API/configuration/purging"
-#: Ended jobs, a second after one another, the oldest almost 30 days old; with a step, an attempt and an event each.
+#: Ended jobs, a second after one another, the oldest almost 30 days old; with a step, two attempts and an event each.
 FILL = """
     INSERT INTO job (id, type, state, verdict, priority, owner, total_steps, started, finished)
     SELECT n, 'WORK', 'FINISHED', 'FINISHED', 'MEDIUM', 'admin', 1, at, at
@@ -25,10 +25,10 @@ FILL = """
 REST = """
     INSERT INTO job_count_change (type, new_state, owner, priority, jobs)
     SELECT type, state, owner, priority, count(*) FROM job WHERE id > 1000000 GROUP BY type, state, owner, priority;
-    INSERT INTO step (job_id, number, description, executor, method, critical, cleanup, state)
-    SELECT id, 100, 'A step', 'test', 'work', true, false, 'FINISHED' FROM job WHERE id > 1000000;
-    INSERT INTO attempt (job_id, step, ordinal, state, worker)
-    SELECT id, 100, 0, 'FINISHED', gen_random_uuid() FROM job WHERE id > 1000000;
+    INSERT INTO step (job_id, number, description, executor, method, critical, cleanup, state, tries, at, attempt, worker)
+    SELECT id, 100, 'A step', 'test', 'work', true, false, 'FINISHED', 2, now(), id, gen_random_uuid() FROM job WHERE id > 1000000;
+    INSERT INTO earlier_attempt (id, job_id, step, ordinal, state, at, worker)
+    SELECT 2 * id, id, 100, 0, 'FAILED_RETRY', now(), gen_random_uuid() FROM job WHERE id > 1000000;
     INSERT INTO sub_task (attempt, place, description, state, at)
     SELECT id, 0, 'A part', 'FINISHED', now() FROM attempt WHERE job_id > 1000000;
     INSERT INTO event (job_id, new_state, actor) SELECT id, 'FINISHED', 'test' FROM job WHERE id > 1000000;
@@ -94,7 +94,7 @@ async def test_old_jobs_go_with_everything_and_the_counts_are_right(
     await finish(new)
     held = await api.create("type=WORK&holdJob=true")
     await fill(connection, BATCH + 100)
-    assert await left_of(connection, "> 1000000") == {"step", "attempt", "sub_task", "event"}
+    assert await left_of(connection, "> 1000000") == {"step", "earlier_attempt", "sub_task", "event"}
     assert (await api("PUT", "/API/job/VX-1000001/external-id/mine")).status == 200
     assert (await api("GET", "/API/job?number=0")).find("hits") == [str(BATCH + 102)]
     cleaner = Cleaner(engine.database, lambda: True)
@@ -121,7 +121,7 @@ async def test_old_jobs_go_with_everything_and_the_counts_are_right(
     for id in (new, held):
         assert (await api("GET", f"/API/job/{id}")).status == 200
     # So it is with one that is deleted by name.
-    assert await left_of(connection, f"= {new.removeprefix('VX-')}") == {"step", "attempt", "event"}
+    assert await left_of(connection, f"= {new.removeprefix('VX-')}") == {"step", "event"}
     assert (await api("DELETE", f"/API/job?id={new}")).status == 200
     number = int(new.removeprefix("VX-"))
     assert await left_of(connection, f"= {number}") == {"event"}

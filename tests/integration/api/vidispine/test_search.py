@@ -49,8 +49,8 @@ async def plant(engine: Engine, **columns: str) -> None:
     async with engine.database.session() as session:
         await session._connection.execute(
             f"WITH made AS (INSERT INTO job ({', '.join(columns)}) VALUES ({', '.join(columns.values())}) RETURNING *)"
-            ", held AS (INSERT INTO lease (job_id, step, number, attempt, worker, expires_at)"
-            " SELECT id, 100, id, id, gen_random_uuid(), 'infinity' FROM made WHERE state = 'STARTED')"
+            ", held AS (INSERT INTO lease (job_id, step, number, worker, expires_at)"
+            " SELECT id, 100, id, gen_random_uuid(), 'infinity' FROM made WHERE state = 'STARTED')"
             " INSERT INTO job_count_change (type, new_state, owner, priority, jobs)"
             " SELECT type, state, owner, priority, 1 FROM made"
         )
