@@ -156,7 +156,7 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
             "unlocks_parallel": [],
         }
     ]
-    plan = await explain(connection, "arrival.start", json.dumps(document), holder, 1, None, 1, *offer, WAITING)
+    plan = await explain(connection, "arrival.start", json.dumps(document), holder, 1, None, 1, *offer, WAITING, None)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE taken") == 1
     assert examined(plan) <= 40
     await connection.execute(f"""
