@@ -574,7 +574,8 @@ CREATE TABLE slot (
   -- The job that had it last: one at most, so that the limit cannot be exceeded. It is taken while that has not ended: see the
   -- view below. No index knows of it, since it changes with every job; there are few slots.
   job_id bigint,
-  -- The group that the job counts against, and which of its places it has; both may have to be cleared when it has ended.
+  -- The group that the job counts against, and which of its places it has. When it has ended, the leader clears them before it
+  -- chooses by groups again.
   task_group text,
   group_place integer CHECK (group_place > 0),
   CHECK ((task_group IS NULL) = (group_place IS NULL)),

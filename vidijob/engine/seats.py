@@ -1,9 +1,8 @@
 """What the leader knows of the slots. Nobody else fills them, so that it need not read them all each time: it remembers where
 they lie and who is in them, and asks the jobs who has ended.
 
-That stays as quick while somebody reads from one snapshot for a long time. Whoever reads the slots themselves then passes all
-that they ever were since, twice a second for each job that runs for a second. What it knows may be wrong: the database fills no
-slot that is not free.
+That stays as quick while somebody reads from one snapshot for a long time, when whoever reads the slots themselves passes all
+that they have been since: one more for each job. What it knows may be wrong: the database fills no slot that is not free.
 """
 
 from __future__ import annotations
