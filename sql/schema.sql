@@ -571,18 +571,27 @@ CREATE TABLE slot (
   number smallint PRIMARY KEY CHECK (number > 0),
   -- Only jobs of at least this priority may take it.
   least_priority job_priority NOT NULL DEFAULT 'LOWEST',
-  -- A slot holds at most one job: the limit cannot be exceeded. No index knows of it, since it changes with every job; there are
-  -- few slots.
+  -- The job that had it last: one at most, so that the limit cannot be exceeded. It is taken while that has not ended: see the
+  -- view below. No index knows of it, since it changes with every job; there are few slots.
   job_id bigint,
-  -- The group that the job counts against, and which of its places it has.
+  -- The group that the job counts against, and which of its places it has. When it has ended, the leader clears them before it
+  -- chooses by groups again.
   task_group text,
   group_place integer CHECK (group_place > 0),
   CHECK ((task_group IS NULL) = (group_place IS NULL)),
   CHECK (job_id IS NOT NULL OR task_group IS NULL)
 ) WITH (fillfactor = 10);
 
--- A job of a task group takes one of its places with its slot, and gives it back with it: no two jobs have one place.
+-- A job of a task group takes one of its places with its slot: no two jobs have one place.
 CREATE UNIQUE INDEX slot_group_place ON slot (task_group, group_place);
+
+-- The slots as they are now. A job has its slot until it has ended, and an end says nothing to the slot, which would be one more
+-- write for each job: who had it last is looked up instead. Who waits, or needs none any more, gives it back.
+CREATE VIEW seat AS
+SELECT s.number, s.ctid AS tid, s.least_priority, j.id AS job_id, j.priority, s.task_group, s.group_place
+FROM slot s
+-- With a limit it is looked up by its id, whatever the planner believes.
+LEFT JOIN LATERAL (SELECT id, priority FROM job WHERE id = s.job_id AND finished IS NULL LIMIT 1) j ON true;
 
 CREATE TABLE leader (
   role text PRIMARY KEY,

@@ -1,7 +1,7 @@
 -- Jobs that start as they arrive: stored and admitted by one statement, in one commit. What admission asks for is asked here
 -- in the same words; where it is not so, the job is READY and queued, as any other.
 
--- name: start(job, holder, term, rules, slot, worker, executors, room, lease_seconds, short, behind) :many
+-- name: start(job, holder, term, rules, slot, worker, executors, room, lease_seconds, short, behind, tid) :many
 -- Store a job that has no submission key with its steps, and start it in a slot (none for IMMEDIATE), if the caller still
 -- leads by the rules of now and the slot is free, and no job behind some other waits in the queue: the caller knows of none before
 -- that, so that nobody is overtaken. Of the steps that begin, the worker takes the first so many that need no more than its
@@ -15,11 +15,21 @@ WITH lead AS MATERIALIZED (
   FOR SHARE
 ), given AS MATERIALIZED (
   SELECT nextval('job_id') AS id, doc, (doc->>'priority')::job_priority AS priority FROM (SELECT $1::jsonb AS doc) g
-), taken AS (
-  UPDATE slot SET job_id = g.id FROM given g, lead
-  WHERE slot.number = $5::smallint AND coalesce(slot.job_id, 0) = 0 AND slot.least_priority <= g.priority
+), fitting AS MATERIALIZED (
+  SELECT g.id, s.number, s.ctid AS found, s.job_id AS former
+  FROM given g, lead, LATERAL (
+    SELECT ctid, number, least_priority, job_id FROM slot WHERE ctid = $12::text::tid
+    UNION ALL
+    SELECT ctid, number, least_priority, job_id FROM slot WHERE $12::text IS NULL AND number = $5::smallint
+  ) s
+  WHERE s.number = $5::smallint AND s.least_priority <= g.priority
+    AND (SELECT finished IS NULL FROM job WHERE id = s.job_id) IS NOT TRUE
     AND g.priority <> 'IMMEDIATE' AND NOT EXISTS (SELECT FROM job_queue WHERE job_id > $11::bigint)
-  RETURNING g.id
+), taken AS (
+  UPDATE slot SET job_id = f.id, task_group = NULL, group_place = NULL
+  FROM fitting f
+  WHERE slot.ctid = f.found AND slot.number = f.number AND slot.job_id IS NOT DISTINCT FROM f.former
+  RETURNING f.id, slot.number, slot.ctid::text AS tid
 ), admitted AS (
   SELECT id FROM taken UNION ALL SELECT g.id FROM given g, lead WHERE g.priority = 'IMMEDIATE'
 ), made AS (
@@ -86,5 +96,6 @@ SELECT m.id AS job_id, m.started AS submitted, m.state = 'STARTED' AS started,
        EXISTS (SELECT FROM planned WHERE state = 'READY') AS queued, p.number AS step, p.lease AS number, p.executor, p.method,
        p.metadata, false AS cleanup, p.retries, p.tries - 1 AS ordinal, p.needs, NULL AS doom, m.type AS job_type, m.owner,
        m.priority, m.data,
-       CASE WHEN p.executor = 'script' THEN (SELECT source FROM script WHERE digest = p.metadata->>'script') END AS script
+       CASE WHEN p.executor = 'script' THEN (SELECT source FROM script WHERE digest = p.metadata->>'script') END AS script,
+       (SELECT number FROM taken) AS slot, (SELECT tid FROM taken) AS tid
 FROM made m LEFT JOIN planned p ON p.lease IS NOT NULL;

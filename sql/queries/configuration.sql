@@ -84,5 +84,5 @@ SELECT (SELECT value FROM property WHERE key = 'concurrentJobs') AS concurrent_j
        (SELECT version FROM admission_rules) AS rules,
        (SELECT coalesce(jsonb_agg(p ORDER BY p.threshold DESC), '[]') FROM job_pool p) AS pools,
        (SELECT coalesce(jsonb_agg(g ORDER BY g.name), '[]') FROM task_group g) AS task_groups,
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(s.number, s.least_priority, j.priority) ORDER BY s.number), '[]')
-        FROM slot s LEFT JOIN job j ON j.id = s.job_id) AS seats;
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(number, tid::text, least_priority, job_id, priority) ORDER BY number), '[]')
+        FROM seat) AS seats;

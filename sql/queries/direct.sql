@@ -39,6 +39,8 @@ WITH input AS MATERIALIZED (
 ), held AS (
   DELETE FROM lease l USING fit f
   WHERE l.job_id = f.job_id AND l.step = f.step AND l.number = f.number
+    -- Else all that were ever held may be gone through, that some snapshot still shows.
+    AND l.job_id = ANY ($1::bigint[])
   RETURNING f.*, l.worker, l.progress_value, l.progress_total, l.progress_unit
 ), ended AS (
   UPDATE step s
@@ -62,8 +64,6 @@ WITH input AS MATERIALIZED (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, state, owner, priority, count(*) FROM over GROUP BY type, old, state, owner, priority
-), freed AS (
-  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM over o WHERE slot.job_id = o.id
 ), next AS MATERIALIZED (
   SELECT f.*, row_number() OVER (ORDER BY priority DESC, job_id, next) AS place
   FROM (SELECT h.job_id, unnest(h.following) AS next, h.way = 'clean' AS clean, h.priority, h.type, h.owner,

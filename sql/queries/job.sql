@@ -99,12 +99,12 @@ CROSS JOIN LATERAL (
 ) q
 WHERE q.priority = line.priority;
 
--- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, worker, executors, room, lease_seconds, short, rules) :many
+-- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, worker, executors, room, lease_seconds, short, rules, tids) :many
 -- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads and
 -- they were chosen by the rules of now (null: by whatever); those are passed over of which somebody else has locked the job or
 -- its place in the queue. Of the steps that begin, the worker
 -- takes the first so many that need no more than its executors: they are leased and never queued. Answers the jobs that
--- were free, whether each was started and has a step queued, and the steps that were taken, each with a number: a job has a row
+-- were free, whether each was started and has a step queued, its slot and where that lies now, and the steps that were taken, each with a number: a job has a row
 -- for each of its own, one without a number where there is none.
 WITH lead AS (
   SELECT role FROM leader, admission_rules r
@@ -116,26 +116,41 @@ WITH lead AS (
   SELECT j.id, j.priority, j.state, j.type, j.owner, j.data
   FROM job_queue q JOIN job j ON j.id = q.job_id
   WHERE q.job_id = ANY ($3::bigint[])
+    -- Said twice: else the two may be joined by reading all jobs that there are.
+    AND j.id = ANY ($3::bigint[])
   ORDER BY j.id
   FOR NO KEY UPDATE OF j SKIP LOCKED FOR UPDATE OF q SKIP LOCKED
 ), pick AS (
-  SELECT j.*, CASE WHEN j.priority <> 'IMMEDIATE' THEN p.slot END AS slot, p.task_group, p.place
-  FROM unnest($3::bigint[], $4::smallint[], $6::text[], $7::integer[]) AS p (job_id, slot, task_group, place)
+  SELECT j.*, CASE WHEN j.priority <> 'IMMEDIATE' THEN p.slot END AS slot, p.task_group, p.group_place,
+         p.tid::tid AS tid
+  FROM unnest($3::bigint[], $4::smallint[], $6::text[], $7::integer[], $14::text[])
+       AS p (job_id, slot, task_group, group_place, tid)
   JOIN free j ON j.id = p.job_id AND j.state = ANY ($5::text[]::job_state[])
   WHERE EXISTS (SELECT FROM lead) AND (p.slot IS NOT NULL OR j.priority = 'IMMEDIATE')
+), fitting AS MATERIALIZED (
+  -- The slots as they are, of which whoever had one has ended; by where it lies, if that is known: its number finds all that
+  -- it ever was that some snapshot still shows.
+  SELECT p.*, s.ctid AS found, s.job_id AS former
+  FROM pick p CROSS JOIN LATERAL (
+    SELECT ctid, number, least_priority, job_id FROM slot WHERE ctid = p.tid
+    UNION ALL
+    SELECT ctid, number, least_priority, job_id FROM slot WHERE p.tid IS NULL AND number = p.slot
+  ) s
+  WHERE s.number = p.slot AND s.least_priority <= p.priority
+    AND (SELECT finished IS NULL FROM job WHERE id = s.job_id) IS NOT TRUE
 ), taken AS (
-  -- Not "IS NULL": then they may be looked for among all slots that ever were free and that a snapshot still shows.
-  UPDATE slot SET job_id = pick.id, task_group = pick.task_group, group_place = pick.place
-  FROM pick
-  WHERE slot.number = pick.slot AND coalesce(slot.job_id, 0) = 0 AND slot.least_priority <= pick.priority
-  RETURNING pick.*
+  -- Nobody else meanwhile: it is as it was found.
+  UPDATE slot SET job_id = f.id, task_group = f.task_group, group_place = f.group_place
+  FROM fitting f
+  WHERE slot.ctid = f.found AND slot.number = f.slot AND slot.job_id IS NOT DISTINCT FROM f.former
+  RETURNING f.id, f.state, slot.number AS slot, slot.ctid::text AS tid
 ), admitted AS (
-  SELECT * FROM taken UNION ALL SELECT * FROM pick WHERE slot IS NULL
+  SELECT id, state, slot, tid FROM taken UNION ALL SELECT id, state, NULL, NULL FROM pick WHERE slot IS NULL
 ), dequeued AS (
   DELETE FROM job_queue q USING admitted a WHERE q.job_id = a.id
 ), started AS (
   UPDATE job SET state = 'STARTED' FROM admitted a WHERE job.id = a.id
-  RETURNING job.id, job.type, job.owner, job.priority, job.data, a.state AS old
+  RETURNING job.id, job.type, job.owner, job.priority, job.data, a.state AS old, a.slot, a.tid
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, 'STARTED', owner, priority, count(*) FROM started GROUP BY type, old, owner, priority
@@ -156,7 +171,7 @@ WITH lead AS (
   FROM first f
   WHERE s.job_id = f.id AND s.number = f.number
   RETURNING s.job_id, s.number, s.state, s.executor, s.method, s.metadata, s.tries, s.retries, s.needs, f.direct,
-            f.type, f.owner, f.data, f.priority,
+            f.type, f.owner, f.data, f.priority, f.slot, f.tid,
             s.attempt AS lease
 ), leased AS (
   INSERT INTO lease (job_id, step, number, worker, expires_at)
@@ -168,6 +183,8 @@ WITH lead AS (
   WHERE s.state = 'WAITING'
   -- As it is now: an operator may have let it fail.
   FOR NO KEY UPDATE OF s
+), later AS (
+  SELECT job_id FROM begun WHERE NOT direct UNION ALL SELECT job_id FROM again
 ), queued AS (
   -- Steps that begin, and those that waited and are run again.
   INSERT INTO step_queue (job_id, step, executor, needs, urgent, priority)
@@ -188,14 +205,20 @@ WITH lead AS (
   ) event
   GROUP BY job_id
 )
-SELECT j.id AS job_id, s.id IS NOT NULL AS started, q.job_id IS NOT NULL AS queued, b.number AS step, b.lease AS number, b.executor,
-       b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom, b.type AS job_type,
-       b.owner, b.priority, b.data,
-       CASE WHEN b.executor = 'script' THEN (SELECT source FROM script WHERE digest = b.metadata->>'script') END AS script
-FROM free j
-LEFT JOIN started s ON s.id = j.id
-LEFT JOIN begun b ON b.job_id = j.id AND b.direct
-LEFT JOIN (SELECT job_id FROM begun WHERE NOT direct UNION SELECT job_id FROM again) q ON q.job_id = j.id;
+-- Not by joins: these would compare each with each.
+SELECT b.job_id, true AS started, b.job_id IN (SELECT job_id FROM later) AS queued, b.number AS step, b.lease AS number,
+       b.executor, b.method, b.metadata, false AS cleanup, b.retries, b.tries - 1 AS ordinal, b.needs, NULL AS doom,
+       b.type AS job_type, b.owner, b.priority, b.data,
+       CASE WHEN b.executor = 'script' THEN (SELECT source FROM script WHERE digest = b.metadata->>'script') END AS script,
+       b.slot, b.tid
+FROM begun b WHERE b.direct
+UNION ALL
+SELECT id, true, id IN (SELECT job_id FROM later), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, slot, tid
+FROM started WHERE id NOT IN (SELECT job_id FROM begun WHERE direct)
+UNION ALL
+SELECT id, false, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM free WHERE id NOT IN (SELECT id FROM started);
 
 -- name: judge(ids) :many
 -- Make it certain how jobs will end, if it is, and take their steps out of the queue then; needs the jobs locked.
@@ -268,8 +291,6 @@ WITH fact AS (
 ), counted AS (
   INSERT INTO job_count_change (type, old_state, new_state, owner, priority, jobs)
   SELECT type, old, state, owner, priority, count(*) FROM ended GROUP BY type, old, state, owner, priority
-), freed AS (
-  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM ended e WHERE slot.job_id = e.id
 ), logged AS (
   INSERT INTO event (job_id, step, old_state, new_state, actor)
   SELECT id, NULL::smallint, state::text, verdict::text, 'scheduler' FROM over

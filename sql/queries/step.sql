@@ -75,6 +75,8 @@ WITH beat AS MATERIALIZED (
 ), mine AS MATERIALIZED (
   -- Locked in one order, as everywhere, so that nothing deadlocks.
   SELECT l.job_id, l.step FROM lease l JOIN beat b USING (job_id, step, number)
+  -- Else all that were ever held may be gone through, that some snapshot still shows. So below.
+  WHERE l.job_id = ANY (ARRAY(SELECT job_id FROM beat))
   ORDER BY l.job_id, l.step FOR UPDATE OF l
 )
 UPDATE lease l
@@ -83,7 +85,7 @@ SET expires_at = clock_timestamp() + make_interval(secs => $2::float8),
     progress_total = coalesce(b.total, l.progress_total),
     progress_unit = coalesce(b.unit, l.progress_unit)
 FROM beat b JOIN mine m USING (job_id, step)
-WHERE l.job_id = b.job_id AND l.step = b.step AND l.number = b.number
+WHERE l.job_id = b.job_id AND l.step = b.step AND l.number = b.number AND l.job_id = ANY (ARRAY(SELECT job_id FROM beat))
 RETURNING l.job_id, l.step, l.number, l.stop;
 
 -- name: note(notes) :none
@@ -109,11 +111,12 @@ WITH input AS MATERIALIZED (
     value float8, total float8, unit text, notes jsonb, total_sub_tasks integer, sub_tasks jsonb)
 ), mine AS MATERIALIZED (
   SELECT l.job_id, l.step FROM lease l JOIN input i USING (job_id, step, number)
-  WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()
+  WHERE (NOT $2::boolean OR l.expires_at < clock_timestamp()) AND l.job_id = ANY (ARRAY(SELECT job_id FROM input))
   ORDER BY l.job_id, l.step FOR UPDATE OF l
 ), held AS (
   DELETE FROM lease l USING input i, mine m
   WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number AND m.job_id = l.job_id AND m.step = l.step
+    AND l.job_id = ANY (ARRAY(SELECT job_id FROM input))
   RETURNING i.*, l.worker, l.progress_value, l.progress_total, l.progress_unit
 ), ended AS (
   UPDATE step s

@@ -48,4 +48,4 @@ ORDER BY p.priority DESC;
 
 -- name: taken() :value
 -- How many slots are taken.
-SELECT count(*) FROM slot WHERE job_id IS NOT NULL;
+SELECT count(*) FROM seat WHERE job_id IS NOT NULL;

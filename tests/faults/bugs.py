@@ -15,6 +15,8 @@ from vidijob.jobs.states import JobState
 from vidijob.store import queries
 
 JOIN = "l.number = i.number AND "
+#: In an admission: who had the slot has ended.
+FREE = "    AND (SELECT finished IS NULL FROM job WHERE id = s.job_id) IS NOT TRUE\n"
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,11 @@ BUGS = [
     Bug(
         "a lease that was kept is given up as hopeless",
         "step.end",
-        (("WHERE NOT $2::boolean OR l.expires_at < clock_timestamp()", "WHERE $2::boolean IS NOT NULL"),),
+        (("(NOT $2::boolean OR l.expires_at < clock_timestamp())", "$2::boolean IS NOT NULL"),),
     ),
-    Bug("a slot is not looked at: a bare counter", "job.admit", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
+    Bug("a slot is not looked at: a bare counter", "job.admit", ((FREE, ""),)),
+    Bug("a slot is free when the end is certain, not when it has come", "job.admit", ((FREE, FREE.replace("finished", "verdict")),)),
+    Bug("a slot is not free though its job has ended", "job.admit", ((FREE, "    AND s.job_id IS NULL\n"),)),
     Bug(
         "a job is admitted that is not queued, from any state",
         "job.admit",
@@ -94,17 +98,6 @@ BUGS = [
         "a second scheduler becomes leader beside the first",
         "worker.campaign",
         (("WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()", ""),),
-    ),
-    Bug("a slot is not given back at the end", "job.settle", (("WHERE slot.job_id = e.id", "WHERE false"),)),
-    Bug(
-        "a slot is given back when the end is certain, not when it has come",
-        "job.judge",
-        (
-            (
-                "), relieved AS (",
-                "), freed AS (\n  UPDATE slot SET job_id = NULL, task_group = NULL, group_place = NULL FROM certain c\n  WHERE c.verdict IS NOT NULL AND slot.job_id = c.id\n), relieved AS (",
-            ),
-        ),
     ),
     Bug("a job that waits keeps its slot", "job.park", (("WHERE slot.job_id = p.id", "WHERE false"),)),
     Bug(
@@ -202,7 +195,6 @@ BUGS = [
     Bug("no fence: a direct end does not name its lease", "direct.end", ((" AND l.number = f.number", ""),)),
     Bug("a job goes on directly though something else of it is under way", "direct.end", (("AND NOT others.busy ", ""),)),
     Bug("a job goes on directly though its end is certain", "direct.end", (("AND own.cleanup = (j.verdict IS NOT NULL)\n", "\n"),)),
-    Bug("a direct end frees no slot", "direct.end", (("WHERE slot.job_id = o.id", "WHERE false"),)),
     Bug("a direct end is not counted", "direct.end", (("FROM over GROUP BY", "FROM over WHERE false GROUP BY"),)),
     Bug("a direct end is no event", "direct.end", (("  GROUP BY job_id\n)", "  GROUP BY job_id HAVING false\n)"),)),
     Bug("the event of a direct end does not say that the job is over", "direct.end", (("' scheduler' FROM over", "' scheduler' FROM over WHERE false"),)),
@@ -210,7 +202,7 @@ BUGS = [
     Bug("a step is given to a worker and queued", "direct.end", (("FROM freer WHERE state = 'READY'\n)", "FROM freer WHERE state <> 'NONE'\n)"),)),
     Bug("the first step is given to a worker and queued", "job.admit", (("FROM begun WHERE NOT direct\n        UNION", "FROM begun\n        UNION"),)),
     Bug("a worker is given more than it offers to take", "job.admit", (("$10::integer >= count(*)", "$10::integer + 1 >= count(*)"),)),
-    Bug("a job arrives in a slot that is not looked at", "arrival.start", (("AND coalesce(slot.job_id, 0) = 0 ", ""),)),
+    Bug("a job arrives in a slot that is not looked at", "arrival.start", ((FREE, ""),)),
     Bug("a job arrives by a term that is over", "arrival.start", (("holder = $2::uuid AND term = $3::bigint AND expires_at > clock_timestamp()", "$2::uuid IS NOT NULL AND $3::bigint > 0"),)),
     Bug("a job that arrives overtakes one that waits", "arrival.start", ((" AND NOT EXISTS (SELECT FROM job_queue WHERE job_id > $11::bigint)", " AND $11::bigint IS NOT NULL"),)),
     Bug("a job that arrives is started and queued", "arrival.start", (("FROM made WHERE state = 'READY'\n", "FROM made\n"),)),

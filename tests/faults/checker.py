@@ -148,7 +148,7 @@ async def read(connection: Connection[Record]) -> Log:
             queued_jobs=[row[0] for row in await connection.fetch("SELECT job_id FROM job_queue")],
             queued_steps=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM step_queue")],
             leases=[tuple(row) for row in await connection.fetch("SELECT job_id, step FROM lease")],
-            slots={row[0]: row[1] for row in await connection.fetch("SELECT number, job_id FROM slot")},
+            slots={row[0]: row[1] for row in await connection.fetch("SELECT number, job_id FROM seat")},
             miscounts=[tuple(row) for row in await connection.fetch(COUNTS)],
         )
 

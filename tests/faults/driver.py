@@ -41,7 +41,7 @@ _OUTCOMES = {
 }
 _JOBS = """
 SELECT j.id, j.state, j.verdict, q.job_id IS NOT NULL AS queued, s.number AS slot, j.priority = 'IMMEDIATE' AS immediate
-FROM job j LEFT JOIN job_queue q ON q.job_id = j.id LEFT JOIN slot s ON s.job_id = j.id ORDER BY j.id
+FROM job j LEFT JOIN job_queue q ON q.job_id = j.id LEFT JOIN seat s ON s.job_id = j.id ORDER BY j.id
 """
 _STEPS = """
 SELECT s.job_id, s.state, s.waiting, q.job_id IS NOT NULL AS queued, l.number AS lease,

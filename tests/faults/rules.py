@@ -415,7 +415,7 @@ class Rules:
         return self.leader == (s, term, False)
 
     def is_free(self, slot: int) -> bool:
-        """``slot.job_id IS NULL``."""
+        """``fitting`` in ``job.admit``: whoever had the slot last has ended, or gave it back."""
         return all(job.slot != slot for job in self.jobs)
 
     def may_start(self, job: JobRow) -> bool:

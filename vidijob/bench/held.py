@@ -30,7 +30,7 @@ _LAST = 20.0
 #: Before and after the snapshot is held, in seconds.
 _AROUND = 10.0
 #: The statements by which a job gets from the queue to a worker.
-_CLAIMS = frozenset({"job.head", "slot.free", "job.admit", "step.claim"})
+_CLAIMS = frozenset({"job.head", "job.head_behind", "slot.left", "job.admit", "step.claim"})
 
 
 class Watched(Database):

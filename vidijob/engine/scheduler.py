@@ -18,6 +18,7 @@ from uuid import uuid4
 from vidijob.engine.bell import Bell
 from vidijob.engine.heads import EVERY, Heads
 from vidijob.engine.loop import Loop, promptly
+from vidijob.engine.seats import Seats
 from vidijob.jobs import policy, pools
 from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
@@ -41,6 +42,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: Of its time, at most so much may go into reading all slots.
+_READING = 0.05
 #: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
 _MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
@@ -86,12 +89,7 @@ class Scheduler:
         self._term: int | None = None
         self._arrange_at = 0.0
         self._pulse_at = 0.0
-        #: Slots that were free when it looked last, but for those that it has filled; others may have become free.
-        self._known_free: dict[int, Slot] = {}
-        #: Slots kept for jobs that are on their way, and those that such jobs took since it began to look: what it reads then may
-        #: be older.
-        self._kept: set[int] = set()
-        self._taken: set[int] = set()
+        self._seats = Seats(database)
         self._heads = Heads(database)
         self._groups: list[TaskGroup] = []
         self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
@@ -145,7 +143,7 @@ class Scheduler:
     async def tick(self) -> float:
         """Admit what can be admitted; returns the seconds until it is worth another look unasked."""
         self._rests = False
-        self._taken.clear()
+        self._seats.begin()
         #: Jobs that somebody else has locked: the others go on.
         busy: set[JobId] = set()
         current = emptied = False
@@ -159,10 +157,10 @@ class Scheduler:
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
             remembers = self._exhausted
-            chosen = await self._choose(await self._free(term, remembers), busy)
+            chosen = await self._choose(term, await self._free(term, remembers), busy)
             if remembers and not self._exhausted:
                 # Others may be free besides those that are remembered.
-                chosen = await self._choose(await self._free(term, False), busy)
+                chosen = await self._choose(term, await self._free(term, False), busy)
             if not chosen:
                 if busy:
                     return _BUSY
@@ -181,10 +179,16 @@ class Scheduler:
     async def _admit(self, term: int, chosen: Sequence[Admission]) -> frozenset[JobId] | None:
         """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
         with self._offers() as offer:
-            admitted = await admissions.admit(self._database, self._id, term, chosen, offer, self._rules)
+            try:
+                admitted = await admissions.admit(
+                    self._database, self._id, term, chosen, offer, self._rules, self._seats.tids()
+                )
+            except BaseException:
+                # Perhaps they were filled.
+                self._arrange_at = 0.0
+                raise
             self._begun(admitted.started, admitted.leases, queued=admitted.queued)
-        for admission in chosen:
-            self._known_free.pop(admission.slot or 0, None)
+        self._seats.fill(admitted.filled)
         return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
 
     def _begun(self, started: Collection[JobId], leases: Sequence[Lease], *, queued: bool) -> None:
@@ -204,8 +208,11 @@ class Scheduler:
             return None
         if priority is not Priority.IMMEDIATE and not self._is_current():
             return None
-        chosen = policy.admissions([(_COMING, priority)], list(self._known_free.values()))
-        return Opening(self._id, self._term, self._rules, chosen[0].slot, self._heads.behind) if chosen else None
+        chosen = policy.admissions([(_COMING, priority)], self._seats.free())
+        if not chosen:
+            return None
+        slot = chosen[0].slot
+        return Opening(self._id, self._term, self._rules, slot, self._heads.behind, self._seats.tids().get(slot or 0))
 
     def _is_current(self) -> bool:
         """Tell whether nothing waits and the slots are as they should be, as far as is known."""
@@ -216,26 +223,22 @@ class Scheduler:
     @contextmanager
     def filling(self, opening: Opening) -> Iterator[Offer]:
         """Keep an opening for a job that is on its way, and offer to take its steps."""
-        slot = opening.slot or 0
-        self._known_free.pop(slot, None)
-        self._kept.add(slot)
         try:
-            with self._offers() as offer:
+            with self._seats.keeping(opening.slot or 0), self._offers() as offer:
                 yield offer
         except BaseException:
-            # The job may be stored, and wait.
+            # The job may be stored, and wait, or sit in the slot.
+            self._arrange_at = 0.0
             self._bell.ring("vidijob_job")
             raise
-        finally:
-            self._kept.discard(slot)
-            self._taken.add(slot)
-        if not self._known_free or time.monotonic() >= self._arrange_at:
+        if not self._seats.free() or time.monotonic() >= self._arrange_at:
             # So that the next one finds an opening as well.
             self._admissions.wake()
 
     def filled(self, arrived: Arrived) -> None:
         """Take into account what has become of the job, and have the steps carried out that were taken."""
         self._heads.see(arrived.job)
+        self._seats.fill(arrived.filled)
         self._begun([arrived.job] if arrived.started else [], arrived.leases, queued=arrived.queued)
         if not arrived.started:
             # The opening was found by what is not so any more.
@@ -255,23 +258,24 @@ class Scheduler:
         """
         now = time.monotonic()
         if now < self._arrange_at:
-            if not remembers or not self._known_free:
-                self._know(await slots.free(self._database))
-            return list(self._known_free.values())
+            known = self._seats.free()
+            if remembers and known:
+                return known
+            if await self._seats.look():
+                return self._seats.free()
         stored = await limits.read(self._database)
         limit = self._concurrent_jobs if stored.concurrent_jobs is None else stored.concurrent_jobs
         change = pools.arrange(stored.seats, pools.levels(limit, stored.pools))
+        moved: dict[int, str] = {}
         if change.kept_for or change.removed:
-            await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
+            moved = await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
+        self._seats.know(stored, change, moved)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
-        self._arrange_at = now + _ARRANGED if change.settled else 0.0
-        self._know(change.free)
-        return list(self._known_free.values())
+        taken = time.monotonic() - now
+        self._arrange_at = now + max(_ARRANGED, taken / _READING) if change.settled else 0.0
+        return self._seats.free()
 
-    def _know(self, free: Sequence[Slot]) -> None:
-        self._known_free = {slot.number: slot for slot in free if slot.number not in self._kept | self._taken}
-
-    async def _choose(self, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
+    async def _choose(self, term: int, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
         """Return who is to be admitted, of those that are not busy."""
         if self._paused:
             self._exhausted = False
@@ -283,7 +287,9 @@ class Scheduler:
             self._exhausted = len(chosen) == len(head) < wanted
             return chosen
         self._exhausted = False
-        selection = Selection(self._groups, free, await slots.places(self._database))
+        places, moved = await slots.vacate(self._database, self._id, term)
+        self._seats.move(moved)
+        selection = Selection(self._groups, free, places)
         # Without ageing one priority after the other; with it all that can grow into each other at once.
         others = [priority for priority in reversed(Priority) if priority is not Priority.IMMEDIATE]
         rounds = [others] if self._ageing is not None else [[priority] for priority in others]

@@ -14,6 +14,8 @@ from vidijob.store.database import Database
 _WORN = 5000
 #: In seconds, while there is something to do, and where not.
 _SOON, _LOOK = 3.0, 10.0
+#: While nothing can be done, since some snapshot still shows what is gone, it waits twice as long each time, up to so long.
+_LONGEST = 60.0
 
 
 class Sweeper(Ticker):
@@ -23,10 +25,14 @@ class Sweeper(Ticker):
         super().__init__("sweeper")
         self._database = database
         self._leads = leads
+        self._pause = _SOON
 
     async def tick(self) -> float:
         """Sweep if it is worth it; returns the seconds until the next look."""
         if not self._leads() or not await upkeep.is_worn(self._database, _WORN):
+            self._pause = _SOON
             return _LOOK
         await upkeep.sweep(self._database)
-        return _SOON
+        in_vain = await upkeep.is_worn(self._database, _WORN)
+        self._pause = min(2 * self._pause, _LONGEST) if in_vain else _SOON
+        return self._pause

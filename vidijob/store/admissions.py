@@ -15,6 +15,7 @@ from vidijob.jobs.states import JobEvent, job_sources
 from vidijob.store import steps
 from vidijob.store.database import Database
 from vidijob.store.direct import NO_OFFER, Offer
+from vidijob.store.slots import Row
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -53,6 +54,8 @@ class Admitted:
     leases: list[Lease]
     #: Whether other steps were queued.
     queued: bool
+    #: The slots that were filled: with which job, and where each lies now.
+    filled: dict[int, Row]
 
 
 async def admit(
@@ -62,9 +65,11 @@ async def admit(
     admissions: Sequence[Admission],
     offer: Offer = NO_OFFER,
     rules: int | None = None,
+    tids: Mapping[int, str] | None = None,
 ) -> Admitted:
     """Start queued jobs, and their first steps as far as a worker offers to take them, if the caller still leads and the
-    version of the rules that they were chosen by is that of now; ``None``: whichever.
+    version of the rules that they were chosen by is that of now; ``None``: whichever. ``tids`` say where the slots lie, for
+    those of which it is known: one that does not lie there any more is not filled.
 
     It waits for nobody who has locked some of them: one client that goes to sleep in a transaction must not keep all others'
     jobs from starting.
@@ -85,9 +90,11 @@ async def admit(
         offer.duration.total_seconds(),
         list(offer.short),
         rules,
+        [(tids or {}).get(admission.slot or 0) for admission in admissions],
     )
     started = list({JobId(row["job_id"]): None for row in rows if row["started"]})
     free = {row["job_id"] for row in rows}
     leases = [steps.lease(row) for row in rows if row["number"] is not None]
     busy = frozenset(job for job in wanted if job not in free)
-    return Admitted(started, busy, leases, any(row["queued"] for row in rows))
+    filled = {row["slot"]: Row(row["tid"], JobId(row["job_id"])) for row in rows if row["slot"] is not None}
+    return Admitted(started, busy, leases, any(row["queued"] for row in rows), filled)

@@ -13,6 +13,7 @@ from vidijob.store import jobs, steps
 from vidijob.store.database import Session
 from vidijob.store.direct import NO_OFFER, Offer
 from vidijob.store.jobs import NewJob
+from vidijob.store.slots import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Opening:
     slot: int | None
     #: Behind this one it is looked whether another waits: an older one would be known.
     behind: JobId
+    #: Where the slot lies, if that is known.
+    tid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Arrived:
     leases: list[Lease]
     #: Whether other steps were queued.
     queued: bool
+    #: The slot that was filled, by its number, and where it lies now.
+    filled: dict[int, Row]
 
 
 async def start(session: Session, new: NewJob, opening: Opening, offer: Offer = NO_OFFER) -> Arrived:
@@ -64,7 +69,10 @@ async def start(session: Session, new: NewJob, opening: Opening, offer: Offer = 
         offer.duration.total_seconds(),
         list(offer.short),
         opening.behind,
+        opening.tid,
     )
     first = rows[0]
     leases = [steps.lease(row) for row in rows if row["number"] is not None]
-    return Arrived(JobId(first["job_id"]), first["submitted"], first["started"], leases, first["queued"])
+    job = JobId(first["job_id"])
+    filled = {first["slot"]: Row(first["tid"], job)} if first["slot"] is not None else {}
+    return Arrived(job, first["submitted"], first["started"], leases, first["queued"], filled)

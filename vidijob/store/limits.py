@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vidijob.jobs.model import Priority
+from vidijob.jobs.model import JobId, Priority
 from vidijob.jobs.pools import Pool, Seat
 from vidijob.jobs.task_groups import TaskGroup
 from vidijob.store import task_groups
 from vidijob.store.database import Database
+from vidijob.store.slots import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Limits:
     paused: bool
     #: All slots.
     seats: Sequence[Seat]
+    #: The same, by number: who is in them, and where they lie.
+    rows: Mapping[int, Row]
 
 
 async def read(database: Database) -> Limits:
@@ -42,6 +45,7 @@ async def read(database: Database) -> Limits:
         paused=row["paused"],
         seats=[
             Seat(number, Priority(kept_for), Priority(occupant) if occupant is not None else None)
-            for number, kept_for, occupant in row["seats"]
+            for number, _, kept_for, _, occupant in row["seats"]
         ],
+        rows={number: Row(tid, None if job is None else JobId(job)) for number, tid, _, job, _ in row["seats"]},
     )

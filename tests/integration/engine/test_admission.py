@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
 from vidijob.executors.base import Done, Outcome, StepContext
-from vidijob.jobs.model import JobType, Priority
+from vidijob.jobs.model import JobId, JobType, Priority
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState
 from vidijob.store import admissions, slots, workers
@@ -154,6 +154,28 @@ async def test_the_database_refuses_a_job_without_a_free_slot(engine: Engine) ->
     assert (await admissions.admit(engine.database, holder, 1, [Admission(first, 1)])).started == [first]
     for slot in (1, 2, None):
         assert (await admissions.admit(engine.database, holder, 1, [Admission(second, slot)])).started == []
+
+
+async def test_a_slot_is_found_where_it_lies_and_only_when_its_job_has_ended(engine: Engine) -> None:
+    holder = uuid4()
+    await workers.campaign(engine.database, "scheduler", holder, timedelta(seconds=60))
+    made = await slots.arrange(engine.database, holder, 1, {1: Priority.LOWEST, 2: Priority.LOWEST}, ())
+    first, second = [(await engine.insights.job(await engine.submit())).id for _ in range(2)]
+
+    async def admit(job: JobId, tid: str) -> dict[int, slots.Row]:
+        return (await admissions.admit(engine.database, holder, 1, [Admission(job, 1)], tids={1: tid})).filled
+
+    assert await admit(first, made[2]) == {}  # another one lies there
+    filled = await admit(first, made[1])
+    assert filled[1].job == first
+    for tid in (made[1], filled[1].tid, "(77,1)"):  # it was changed; it is taken; nothing is there
+        assert await admit(second, tid) == {}
+    left = await slots.left(engine.database, [first, second])
+    assert not left.ended and left.others == {second}
+    engine.worker(ScriptedExecutor())
+    await engine.until(f"VX-{first}")
+    assert (await slots.left(engine.database, [first])).ended == {first}
+    assert (await admit(second, filled[1].tid))[1].job == second
 
 
 async def test_another_leads_when_the_leader_goes(engine: Engine) -> None:

@@ -44,3 +44,17 @@ async def test_the_queue_stays_as_large_as_it_was(
     # What an index has emptied it uses again one time later.
     assert sizes[5] <= sizes[2]
     assert await grown(connection) < await grown(connection)  # as without it
+
+
+async def test_what_a_snapshot_still_shows_is_swept_less_and_less_often(
+    database: Database, connection: asyncpg.Connection[asyncpg.Record], url: str
+) -> None:
+    sweeper, reader = Sweeper(database, lambda: True), await asyncpg.connect(url)
+    try:
+        async with reader.transaction(isolation="repeatable_read", readonly=True):
+            await reader.fetchval("SELECT count(*) FROM job_queue")
+            await grown(connection)
+            assert [await sweeper.tick() for _ in range(6)] == [6.0, 12.0, 24.0, 48.0, 60.0, 60.0]
+        assert await sweeper.tick() == 3.0
+    finally:
+        await reader.close()

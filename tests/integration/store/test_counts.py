@@ -25,7 +25,7 @@ from vidijob.jobs.graph import plan
 from vidijob.jobs.model import JobId, Lease, Priority, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
-from vidijob.store import admissions, counts, jobs, problems, remote_calls, slots, steps, workers
+from vidijob.store import admissions, counts, jobs, limits, problems, remote_calls, slots, steps, workers
 from vidijob.store.database import Database
 from vidijob.store.jobs import NewJob
 from vidijob.store.queries import load
@@ -84,7 +84,7 @@ class Load:
         return await jobs.submit(self._database, new)
 
     async def admit(self) -> object:
-        free = [slot.number for slot in await slots.free(self._database)]
+        free = [seat.number for seat in (await limits.read(self._database)).seats if seat.occupant is None]
         heads = await admissions.head(self._database, 4)
         chosen = [
             Admission(one.job, None if one.priority is Priority.IMMEDIATE else free.pop() if free else None)

@@ -136,7 +136,8 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
         SELECT setval('job_id', {WAITING});
     """)
     offer = [uuid4(), ["media", "file"], LIMIT, 10.0, []]
-    admission = [holder, 1, ids, ids, ["READY"], ["NULL"] * LIMIT, ["NULL"] * LIMIT, *offer, None]
+    unknown = ["NULL"] * LIMIT
+    admission = [holder, 1, ids, ids, ["READY"], unknown, unknown, *offer, None, unknown]
     plan = await explain(connection, "job.admit", *admission)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE begun") == LIMIT
     assert examined(plan) <= 8 * LIMIT
@@ -155,7 +156,7 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
             "unlocks_parallel": [],
         }
     ]
-    plan = await explain(connection, "arrival.start", json.dumps(document), holder, 1, None, 1, *offer, WAITING)
+    plan = await explain(connection, "arrival.start", json.dumps(document), holder, 1, None, 1, *offer, WAITING, None)
     assert sum(node["Actual Rows"] for node in plan if node.get("Subplan Name") == "CTE taken") == 1
     assert examined(plan) <= 40
     await connection.execute(f"""

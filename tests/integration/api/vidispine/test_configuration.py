@@ -18,7 +18,7 @@ from vidijob.engine.configuration import Configuration
 from vidijob.engine.health import Health
 from vidijob.errors import SetupError
 from vidijob.jobs.model import Priority
-from vidijob.store import slots
+from vidijob.store import limits
 from vidijob.store.database import Database
 
 POOLS = "/API/configuration/job-pool"
@@ -203,7 +203,7 @@ async def test_the_limit_takes_effect_at_once(api: Api, engine: Engine, database
         await engine.until(f"VX-{number}")
     await api("PUT", POOLS, body=pools_xml(2, ("HIGH", 1)), type=XML)
     async with asyncio.timeout(2.5):
-        while sorted(slot.least_priority.value for slot in await slots.free(database)) != ["HIGH", "LOWEST"]:
+        while sorted(seat.kept_for.value for seat in (await limits.read(database)).seats) != ["HIGH", "LOWEST"]:
             await asyncio.sleep(0.05)
 
 

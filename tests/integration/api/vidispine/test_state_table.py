@@ -130,7 +130,7 @@ class Place:
                 "SELECT * FROM problem_job WHERE job_id = $1 ORDER BY step",
                 "SELECT job_id, step, number, stop FROM lease WHERE job_id = $1 ORDER BY step",
                 "SELECT * FROM remote_call WHERE job_id = $1 ORDER BY step, lease",
-                "SELECT number FROM slot WHERE job_id = $1",
+                "SELECT number FROM seat WHERE job_id = $1",
             ):
                 found.append([tuple(row) for row in await session._connection.fetch(query, int(id[3:]))])
         return found
