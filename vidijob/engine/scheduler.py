@@ -42,8 +42,8 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
-#: Of its time, at most so much may go into reading all slots.
-_READING = 0.05
+#: Of its time, at most so much may go into reading all slots, as long as they are read at least so often, in seconds.
+_READING, _SELDOM = 0.05, 1.0
 #: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
 _MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
@@ -272,7 +272,7 @@ class Scheduler:
         self._seats.know(stored, change, moved)
         self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
         taken = time.monotonic() - now
-        self._arrange_at = now + max(_ARRANGED, taken / _READING) if change.settled else 0.0
+        self._arrange_at = now + min(max(_ARRANGED, taken / _READING), _SELDOM) if change.settled else 0.0
         return self._seats.free()
 
     async def _choose(self, term: int, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
