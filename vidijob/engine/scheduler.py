@@ -42,8 +42,10 @@ _LOOK_AHEAD = 64
 #: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
 _PAGE = 1000
 _ARRANGED = 0.75
+#: It does not look more often unasked.
+_SHORTEST = 0.1
 #: Of its time, at most so much may go into reading all slots, as long as they are read at least so often, in seconds.
-_READING, _SELDOM = 0.05, 1.0
+_READING, _SELDOM = 0.05, 0.9
 #: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
 _MOST = 64
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
@@ -248,7 +250,11 @@ class Scheduler:
     def _pause(self, current: bool) -> float:
         if self._heads.partial:
             return EVERY
-        return _IDLE if current and self._bell.hears else _ARRANGED
+        if current and self._bell.hears:
+            return _IDLE
+        left = self._arrange_at - time.monotonic()
+        # A loop may sleep a fifth less, and then the limits would not be read yet.
+        return 1.25 * max(left, _SHORTEST) if left > 0 else _ARRANGED
 
     async def _free(self, term: int, remembers: bool) -> Sequence[Slot]:
         """Return the slots that may be filled, after they were brought to what is configured.
