@@ -67,4 +67,4 @@ async def test_an_api_and_a_worker_are_watched_apart(
     slow = [one for one in entries if one["message"].startswith("slow: the statement ")]
     assert {"time", "level", "logger", "message", "process"} <= set(slow[0])
     # A statement that was sent for a request says for which.
-    assert any("request" in one and "trace" in one for one in slow if " job.submit " in one["message"])
+    assert any("request" in one and "trace" in one for one in slow if " arrival.start " in one["message"])

@@ -46,10 +46,10 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], number: int) -> N
 
 
 async def left_of(connection: asyncpg.Connection[asyncpg.Record], which: str) -> set[str]:
-    """Return which tables have rows of jobs, whatever they are."""
+    """Return which tables have rows of jobs, whatever they are; a slot only remembers who had it last."""
     tables = await connection.fetch(
         "SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)"
-        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'job_id'"
+        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'job_id' AND table_name <> 'slot'"
     )
     found = {
         name
