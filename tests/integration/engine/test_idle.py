@@ -44,6 +44,7 @@ async def test_a_hundred_idle_workers_ask_at_most_five_times_a_second(engine: En
     await engine.until(await engine.submit())
     await asyncio.sleep(3)
     connection = await asyncpg.connect(url)
+    asked, seconds = 0, 0.0
     try:
         # On a busy machine the first stretch may still be about how they started.
         for _ in range(3):
