@@ -7,8 +7,8 @@
 -- Finish attempts that are still held, and move their jobs on: to the next steps, to the next clean-up step, or to their
 -- end. Of the steps that come next the worker takes the first so many that need no more than its executors. Jobs that
 -- somebody else has locked are left as they are, and so are those that have something else under way or whose next move
--- has to be found out. What an attempt has told comes as a document, null where it is nothing. Answers the ends accepted, whether the job is over or has a step queued, and with a row of its own,
--- which has a number, each step that was taken.
+-- has to be found out. What an attempt has told comes as a document, null where it is nothing. Answers the ends accepted, whether
+-- the job is over or has a step queued, and with a row of its own, which has a number, each step that was taken.
 WITH input AS MATERIALIZED (
   SELECT e.job_id, e.step, e.number, coalesce(e.told->'data', '{}') AS data, e.told->'notes' AS notes,
          (e.told->>'value')::float8 AS value, (e.told->>'total')::float8 AS total, e.told->>'unit' AS unit

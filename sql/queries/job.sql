@@ -102,10 +102,10 @@ WHERE q.priority = line.priority;
 -- name: admit(holder, term, jobs, slots, allowed_from, task_groups, places, worker, executors, room, lease_seconds, short, rules, tids) :many
 -- Start queued jobs, each in its slot (none for IMMEDIATE) and its place in a task group, if the caller still leads and
 -- they were chosen by the rules of now (null: by whatever); those are passed over of which somebody else has locked the job or
--- its place in the queue. Of the steps that begin, the worker
--- takes the first so many that need no more than its executors: they are leased and never queued. Answers the jobs that
--- were free, whether each was started and has a step queued, its slot and where that lies now, and the steps that were taken, each with a number: a job has a row
--- for each of its own, one without a number where there is none.
+-- its place in the queue. Of the steps that begin, the worker takes the first so many that need no more than its executors: they
+-- are leased and never queued. Answers the jobs that were free, whether each was started and has a step queued, its slot and where
+-- that lies now, and the steps that were taken, each with a number: a job has a row for each of its own, one without a number where
+-- there is none.
 WITH lead AS (
   SELECT role FROM leader, admission_rules r
   WHERE role = 'scheduler' AND holder = $1::uuid AND term = $2::bigint AND expires_at > clock_timestamp()
