@@ -157,7 +157,8 @@ class History:
         await persist(lambda: self._engine.commands.prioritise(ADMIN, id, Priority.HIGH))
         with suppress(TransitionRefused):  # the first answer was lost
             await persist(lambda: self._engine.commands.release(ADMIN, id))
-        job = await persist(lambda: self._engine.until(id))
+        # Where the answer was lost nobody rang: the scheduler looks unasked every 20 s.
+        job = await persist(lambda: self._engine.until(id, seconds=30))
         assert job.log is not None
 
     async def _withdraw(self) -> None:

@@ -43,7 +43,7 @@ _LOOK_AHEAD = 64
 _PAGE = 1000
 _ARRANGED = 0.75
 #: It does not look more often unasked.
-_SHORTEST = 0.1
+_SHORTEST = 0.6
 #: Of its time, at most so much may go into reading all slots, as long as they are read at least so often, in seconds.
 _READING, _SELDOM = 0.05, 0.9
 #: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
