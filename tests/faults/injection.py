@@ -28,17 +28,21 @@ _PACKAGE = Path(vidijob.__file__).parent
 ENGINE = (
     "arrivals",
     "bell",
+    "choices",
     "commands",
+    "heads",
     "offers",
     "plans",
     "problems",
     "reports",
     "rescuer",
     "scheduler",
+    "seats",
+    "submissions",
     "telling",
     "worker",
 )
-AROUND = ("cleaner", "notifier", "remote_calls", "sender", "vacancies")
+AROUND = ("cleaner", "counter", "notifier", "remote_calls", "sender", "sweeper", "vacancies")
 #: Function and statement: ``("steps.end", "problem.join")``. The end of a transaction is the statement ``commit``.
 Site = tuple[str, str]
 

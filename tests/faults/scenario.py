@@ -7,24 +7,30 @@ Whoever is told that the database is away tries again, as every client has to. W
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 from uuid import uuid4
+
+from opentelemetry.sdk.trace import TracerProvider
 
 from tests.faults import checker
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
 from vidijob.engine.problems import Problems
 from vidijob.engine.rescuer import Rescuer
+from vidijob.engine.submissions import Order
 from vidijob.engine.worker import Worker
 from vidijob.errors import NotFound, TransitionRefused, Unavailable
 from vidijob.executors.base import Done, Fail, Outcome, Retry, StepContext, Wait
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import JobType, Priority, WorkerId
+from vidijob.jobs.model import JobType, Origin, Priority, Watch, WorkerId
 from vidijob.jobs.states import ENDED, JobState
-from vidijob.store import jobs, steps
+from vidijob.observability import tracing
+from vidijob.store import jobs, records, steps
 from vidijob.store.database import Database
+from vidijob.store.records import NewRecord
 
 Answer = TypeVar("Answer")
 #: A group whose jobs take turns.
@@ -40,6 +46,19 @@ async def persist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
                 return await ask()
             except Unavailable:
                 await asyncio.sleep(0.02)
+
+
+@contextmanager
+def _traced() -> Iterator[None]:
+    """What is submitted meanwhile has a trace."""
+    provider = TracerProvider()
+    tracing.use(provider)
+    try:
+        with tracing.span("test"):
+            yield
+    finally:
+        tracing.use(None)
+        provider.shutdown()
 
 
 class Work:
@@ -133,6 +152,7 @@ class History:
         await self._resolve(waiting[1], fail=True)
         await persist(lambda: self._engine.commands.rerun(ADMIN, done[0], None))
         await self._repeat_and_release()
+        await self._repeat_list()
         await self._withdraw()
         await self._end_while_locked()
         await self._delete(done[0])
@@ -148,18 +168,32 @@ class History:
     async def _repeat_and_release(self) -> None:
         """A job that is held, submitted twice under one key, and released."""
         order = ("WORK", Priority.MEDIUM, {"what": ["split"]})
-        made = [
-            await persist(lambda: self._engine.commands.submit(ADMIN, *order, hold=True, key="once")) for _ in range(2)
-        ]
+        with _traced():
+            made = [
+                await persist(lambda: self._engine.commands.submit(ADMIN, *order, hold=True, key="once"))
+                for _ in range(2)
+            ]
         assert made[0].id == made[1].id
         self._acknowledged.append(made[0].id)
         id = f"VX-{made[0].id}"
         await persist(lambda: self._engine.commands.prioritise(ADMIN, id, Priority.HIGH))
         with suppress(TransitionRefused):  # the first answer was lost
             await persist(lambda: self._engine.commands.release(ADMIN, id))
-        # Where the answer was lost nobody rang: the scheduler looks unasked every 20 s.
-        job = await persist(lambda: self._engine.until(id, seconds=30))
+        job = await persist(lambda: self._engine.until(id))
         assert job.log is not None
+
+    async def _repeat_list(self) -> None:
+        """Jobs of another face, stored together with what is kept with them, submitted twice under one key."""
+        order = Order("WORK", Priority.MEDIUM, {"what": ["succeed"]}, origin=Origin("mps", {"Priority": "9"}))
+        kept = NewRecord("mps", "thing", "one", ADMIN.name, {}, key="one")
+        orders = [order, replace(order, watch=Watch.STATES, records=[kept])]
+        with _traced():
+            made = [await persist(lambda: self._engine.commands.submit_all(ADMIN, orders, key="all")) for _ in range(2)]
+        ids = [[job.id for job in answered] for answered in made]
+        assert ids[0] == ids[1] and await records.count(self._sound, "mps", "thing", "") == 1
+        self._acknowledged += ids[0]
+        for id in ids[0]:
+            await self._over(f"VX-{id}")
 
     async def _withdraw(self) -> None:
         """A job that is taken back before any of its steps has begun."""

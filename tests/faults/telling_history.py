@@ -19,11 +19,13 @@ from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, t
 from tests.receiver import Receiver, receiving
 from vidijob.api.vidispine.translate.payloads import Composer
 from vidijob.engine.cleaner import Cleaner
+from vidijob.engine.counter import Counter
 from vidijob.engine.external_ids import ExternalIds
 from vidijob.engine.notifications import Notifications
 from vidijob.engine.notifier import Notifier
 from vidijob.engine.remote_calls import Reception, RemoteCalls
 from vidijob.engine.sender import Sender
+from vidijob.engine.sweeper import Sweeper
 from vidijob.engine.vacancies import Vacancies
 from vidijob.engine.worker import Worker
 from vidijob.errors import NotFound, Unavailable
@@ -125,8 +127,17 @@ class TellingHistory:
             log = await checker.read(session._connection)  # type: ignore[arg-type]
         found = checker.breaches(log, limit=6, acknowledged=self._acknowledged, journal=self._journal)
         found += self._untold(receiver, told)
+        await self._tidy()
         await self._clean()
         return found
+
+    async def _tidy(self) -> None:
+        """Fold and prune the counts, and sweep."""
+        counter = Counter(self._engine.database, lambda: True)
+        counter._prune_at = 0.0
+        while counter._prune_at == 0:
+            await persist(counter.tick)
+        await persist(Sweeper(self._engine.database, lambda: True).tick)
 
     async def _define(self, receiver: Receiver) -> None:
         away = 1

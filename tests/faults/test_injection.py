@@ -51,6 +51,8 @@ async def test_everything_goes_wrong_once(
 ) -> None:
     # A loop that fails at one place after the other would back off longer and longer.
     monkeypatch.setattr("vidijob.engine.loop._LONGEST_BACK_OFF", 0.2)
+    # The head of the queue is read in both ways by turns, as when that takes long.
+    monkeypatch.setattr("vidijob.engine.heads._LONG", 0.0)
     faults = Faults()
     faulty = FaultyDatabase(url, faults)
     await faulty.open()
@@ -72,6 +74,8 @@ async def test_everything_goes_wrong_once_with_others_around(
     monkeypatch.setattr("vidijob.engine.sender.LEASE", timedelta(seconds=1.5))
     monkeypatch.setattr("vidijob.engine.sender._AGAIN", (0.1, 0.4))
     monkeypatch.setattr("vidijob.engine.sender._BEAT", 0.3)
+    # However little lies about.
+    monkeypatch.setattr("vidijob.engine.sweeper._WORN", 0)
     faults = Faults()
     faulty = FaultyDatabase(url, faults)
     await faulty.open()

@@ -7,8 +7,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 from vidijob.engine.loop import Loop
@@ -52,6 +52,18 @@ class Bell:
         self._hear(channel)
         self._unsent.add(channel)
         self._sender.wake()
+
+    @contextmanager
+    def ringing(self, *channels: Channel) -> Iterator[None]:
+        """Ring when what is done meanwhile is committed, or may be: the answer to the commit was lost."""
+        try:
+            yield
+        except (Unavailable, asyncio.CancelledError):
+            for channel in channels:
+                self.ring(channel)
+            raise
+        for channel in channels:
+            self.ring(channel)
 
     @property
     def hears(self) -> bool:

@@ -131,11 +131,13 @@ class Commands:
     async def release(self, user: User, text: str) -> None:
         """Let a job that is held queue up (contract 2.1); raises ``TransitionRefused`` for one that is not."""
         job = parse_job(self._site, text)
-        async with self._database.transaction() as session:
-            state, _ = _one(await jobs.lock(session, [job]), job, text)
-            if not await jobs.release(session, job, user.name):
-                raise TransitionRefused("job", text, f"The job {text} is {state}: only one in HOLD can be released.")
-        self._bell.ring("vidijob_job")
+        with self._bell.ringing("vidijob_job"):
+            async with self._database.transaction() as session:
+                state, _ = _one(await jobs.lock(session, [job]), job, text)
+                if not await jobs.release(session, job, user.name):
+                    raise TransitionRefused(
+                        "job", text, f"The job {text} is {state}: only one in HOLD can be released."
+                    )
 
     async def abort(self, user: User, text: str, *, reason: str | None, cleanup: bool) -> JobState:
         """Ask for a job to be aborted (spec "Abort a job"); returns its state now, ABORTED or ABORTED_PENDING.
@@ -143,19 +145,17 @@ class Commands:
         The reason stays in its data, as ``abortReason``. Asking again is no error and changes nothing, the reason included. Raises ``TransitionRefused`` when the job has ended.
         """
         job = parse_job(self._site, text)
-        async with self._database.transaction() as session:
-            state, _ = _one(await jobs.lock(session, [job]), job, text)
-            if state is JobState.ABORTED_PENDING:
-                return state
-            if state in ENDED:
-                raise TransitionRefused("job", text, f"The job {text} has ended ({state}): it cannot be aborted.")
-            marked = await jobs.abort(session, job, cleanup=cleanup, actor=user.name, reason=reason or None)
-            if marked is None:
-                raise TransitionRefused("job", text, f"The job {text} is {state}: it cannot be aborted.")
-            over = await jobs.conclude(session, [job]) if marked is JobState.ABORTED_PENDING else []
-        self._bell.ring("vidijob_stop")
-        self._bell.ring("vidijob_step")
-        self._bell.ring("vidijob_job")
+        with self._bell.ringing("vidijob_stop", "vidijob_step", "vidijob_job"):
+            async with self._database.transaction() as session:
+                state, _ = _one(await jobs.lock(session, [job]), job, text)
+                if state is JobState.ABORTED_PENDING:
+                    return state
+                if state in ENDED:
+                    raise TransitionRefused("job", text, f"The job {text} has ended ({state}): it cannot be aborted.")
+                marked = await jobs.abort(session, job, cleanup=cleanup, actor=user.name, reason=reason or None)
+                if marked is None:
+                    raise TransitionRefused("job", text, f"The job {text} is {state}: it cannot be aborted.")
+                over = await jobs.conclude(session, [job]) if marked is JobState.ABORTED_PENDING else []
         return JobState.ABORTED if over else marked
 
     async def withdraw(self, user: User, text: str, *, reason: str | None = None) -> bool:
@@ -164,15 +164,15 @@ class Commands:
         Raises ``NotFound``, and ``TransitionRefused`` with the state of a job that has begun, or has ended otherwise.
         """
         job = parse_job(self._site, text)
-        async with self._database.transaction() as session:
-            state, _ = _one(await jobs.lock(session, [job]), job, text)
-            if state is JobState.ABORTED:
-                return False
-            # A job that was aborted waits for nothing that could be cleaned up: none of its steps was begun.
-            waits = state in (JobState.READY, JobState.HOLD) and not await steps.begun(session, [job])
-            if not waits or await jobs.abort(session, job, cleanup=False, actor=user.name, reason=reason) is None:
-                raise TransitionRefused("job", text, f"The job {text} is {state}: it has begun.", state=state.value)
-        self._bell.ring("vidijob_job")
+        with self._bell.ringing("vidijob_job"):
+            async with self._database.transaction() as session:
+                state, _ = _one(await jobs.lock(session, [job]), job, text)
+                if state is JobState.ABORTED:
+                    return False
+                # A job that was aborted waits for nothing that could be cleaned up: none of its steps was begun.
+                waits = state in (JobState.READY, JobState.HOLD) and not await steps.begun(session, [job])
+                if not waits or await jobs.abort(session, job, cleanup=False, actor=user.name, reason=reason) is None:
+                    raise TransitionRefused("job", text, f"The job {text} is {state}: it has begun.", state=state.value)
         return True
 
     async def prioritise(self, user: User, text: str, priority: Priority) -> None:
@@ -180,16 +180,15 @@ class Commands:
         if priority is Priority.IMMEDIATE:
             user.require("_super_access_user")
         job = parse_job(self._site, text)
-        async with self._database.transaction() as session:
-            state, before = _one(await jobs.lock(session, [job]), job, text)
-            if state in ENDED:
-                raise TransitionRefused("job", text, f"The job {text} has ended ({state}): its priority stays.")
-            if before is Priority.IMMEDIATE is not priority and state not in (JobState.READY, JobState.HOLD):
-                # It runs beyond the limit, without a slot; lowered, it would have to have one.
-                raise TransitionRefused("job", text, f"The job {text} has started as IMMEDIATE and stays so.")
-            await jobs.prioritise(session, job, priority, user.name)
-        self._bell.ring("vidijob_job")
-        self._bell.ring("vidijob_step")
+        with self._bell.ringing("vidijob_job", "vidijob_step"):
+            async with self._database.transaction() as session:
+                state, before = _one(await jobs.lock(session, [job]), job, text)
+                if state in ENDED:
+                    raise TransitionRefused("job", text, f"The job {text} has ended ({state}): its priority stays.")
+                if before is Priority.IMMEDIATE is not priority and state not in (JobState.READY, JobState.HOLD):
+                    # It runs beyond the limit, without a slot; lowered, it would have to have one.
+                    raise TransitionRefused("job", text, f"The job {text} has started as IMMEDIATE and stays so.")
+                await jobs.prioritise(session, job, priority, user.name)
 
     async def delete(self, user: User, texts: Sequence[str]) -> None:
         """Delete jobs and every entry about them, all or none (spec "Delete one or several jobs").

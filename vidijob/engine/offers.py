@@ -59,10 +59,10 @@ class Offers:
         return min(free, _MOST), False
 
     @contextmanager
-    def one(self, duration: timedelta, *, ending: int, willing: bool) -> Iterator[Offer]:
-        """Offer to take steps, and keep the room for them meanwhile; ``ending`` are about to make room for as many."""
+    def one(self, duration: timedelta, *, ending: int, most: int | None, willing: bool) -> Iterator[Offer]:
+        """Offer to take steps, at most so many, and keep the room for them meanwhile; ``ending`` are about to make room for as many."""
         idle = self._over or self.others_wait or self.doubtful or not willing
-        room = 0 if idle else ending or max(min(self._free, _MOST), 0)
+        room = 0 if idle else ending or max(min(self._free, _MOST if most is None else most), 0)
         kept = 0 if ending else room
         self._promised += kept
         self._open += room > 0

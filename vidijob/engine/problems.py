@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from vidijob.access import User
 from vidijob.engine.bell import Bell
 from vidijob.errors import NotFound
@@ -45,19 +47,19 @@ class Problems:
     async def retry(self, user: User, text: str, job: str | None = None) -> None:
         """Let the jobs of a problem queue again at once, without waiting for the next check."""
         problem = await self._known(text, job)
-        await problems.resolve(
-            self._database, problem.id, actor=user.name, remark=f"{user.name} retried {problem.type}"
-        )
-        self._ring()
+        with self._ringing():
+            await problems.resolve(
+                self._database, problem.id, actor=user.name, remark=f"{user.name} retried {problem.type}"
+            )
 
     async def fail(self, user: User, text: str, job: str | None = None) -> None:
         """Let the jobs of a problem fail: each queues again, and its step fails when its turn comes."""
         problem = await self._known(text, job)
         reason = f"{problem.reason} ({user.name} decided not to wait any longer.)"
-        await problems.resolve(
-            self._database, problem.id, actor=user.name, remark=f"{user.name} failed {problem.type}", doom=reason
-        )
-        self._ring()
+        with self._ringing():
+            await problems.resolve(
+                self._database, problem.id, actor=user.name, remark=f"{user.name} failed {problem.type}", doom=reason
+            )
 
     async def _known(self, text: str, job: str | None) -> Problem:
         found = await (self.listing() if job is None else self.of_job(job))
@@ -67,6 +69,5 @@ class Problems:
                 return problem
         raise NotFound("Problem", text)
 
-    def _ring(self) -> None:
-        self._bell.ring("vidijob_job")
-        self._bell.ring("vidijob_step")
+    def _ringing(self) -> AbstractContextManager[None]:
+        return self._bell.ringing("vidijob_job", "vidijob_step")

@@ -7,8 +7,10 @@ the database are arranged by them, by the same loop that fills them.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -16,14 +18,14 @@ from typing import Protocol
 from uuid import uuid4
 
 from vidijob.engine.bell import Bell
+from vidijob.engine.choices import Choices
 from vidijob.engine.heads import EVERY, Heads
 from vidijob.engine.loop import Loop, promptly
 from vidijob.engine.seats import Seats
 from vidijob.jobs import policy, pools
 from vidijob.jobs.model import JobId, Lease, Priority
 from vidijob.jobs.policy import Admission, Slot
-from vidijob.jobs.task_groups import Selection, TaskGroup, data_keys
-from vidijob.store import admissions, limits, slots, task_groups, workers
+from vidijob.store import admissions, limits, slots, workers
 from vidijob.store.arrivals import Arrived, Opening
 from vidijob.store.database import Database
 from vidijob.store.direct import NO_OFFER, Offer
@@ -37,10 +39,6 @@ _RENEWAL = 1.0
 _PULSE = 4.0
 #: So often it looks unasked while it hears: for what a process committed that was killed before it could ring.
 _IDLE = 20.0
-#: Jobs looked at beyond the free slots; those of priority IMMEDIATE come first and need none.
-_LOOK_AHEAD = 64
-#: Where task groups have limits, so many jobs are looked at in one go, however many of them have to be passed over.
-_PAGE = 1000
 _ARRANGED = 0.75
 #: It does not look more often unasked.
 _SHORTEST = 0.6
@@ -48,6 +46,8 @@ _SHORTEST = 0.6
 _READING, _SELDOM = 0.05, 0.9
 #: Jobs started by one statement, at most: while it starts some, the steps of those before them are carried out and end.
 _MOST = 64
+#: So many of these statements at a time: one is carried out while what another has answered is taken in.
+_AT_ONCE = 2
 #: So soon it looks again whether jobs are still locked by somebody else, in seconds.
 _BUSY = 0.5
 #: A job that has no number yet.
@@ -57,8 +57,8 @@ _COMING = JobId(0)
 class Hands(Protocol):
     """A worker of the same process."""
 
-    def offering(self) -> AbstractContextManager[Offer]:
-        """Offer to take steps, and keep the room for them meanwhile."""
+    def offering(self, *, most: int | None = None) -> AbstractContextManager[Offer]:
+        """Offer to take steps, at most so many, and keep the room for them meanwhile."""
 
     def begin(self, leases: Sequence[Lease]) -> None:
         """Carry out steps that it was given."""
@@ -80,11 +80,7 @@ class Scheduler:
         self._database = database
         self._bell = bell
         self._concurrent_jobs = concurrent_jobs
-        self._ageing = ageing
         self._told = told
-        self._paused = False
-        #: Whether the last choice took all that is queued.
-        self._exhausted = False
         #: Whether nothing was left waiting when it looked last.
         self._rests = False
         self._id = uuid4()
@@ -93,10 +89,9 @@ class Scheduler:
         self._pulse_at = 0.0
         self._seats = Seats(database)
         self._heads = Heads(database)
-        self._groups: list[TaskGroup] = []
-        self._offers: Callable[[], AbstractContextManager[Offer]] = lambda: nullcontext(NO_OFFER)
-        self._begin: Callable[[Sequence[Lease]], None] = lambda _: None
-        #: The version of the rules that these groups are of.
+        self._choices = Choices(database, self._heads, self._seats, ageing)
+        self._hands: Hands | None = None
+        #: The version of the rules that it admits by.
         self._rules: int | None = None
         self._elections = Loop("election", self._stand)
         self._admissions = Loop("scheduler", self.tick)
@@ -105,7 +100,7 @@ class Scheduler:
 
     def employ(self, hands: Hands) -> None:
         """Give steps that begin to a worker of this process at once, as far as it offers to take them."""
-        self._offers, self._begin = hands.offering, hands.begin
+        self._hands = hands
 
     @property
     def leads(self) -> bool:
@@ -158,29 +153,56 @@ class Scheduler:
                 return self._pause(current)
             # Who changes the limits rings; they are read anew before the long sleep.
             current = time.monotonic() >= self._arrange_at
-            remembers = self._exhausted
-            chosen = await self._choose(term, await self._free(term, remembers), busy)
-            if remembers and not self._exhausted:
+            remembers = self._choices.exhausted
+            chosen = await self._choices.choose(self._id, term, await self._free(term, remembers), busy)
+            if remembers and not self._choices.exhausted:
                 # Others may be free besides those that are remembered.
-                chosen = await self._choose(term, await self._free(term, False), busy)
+                chosen = await self._choices.choose(self._id, term, await self._free(term, False), busy)
             if not chosen:
                 if busy:
                     return _BUSY
-                self._rests = self._exhausted
+                self._rests = self._choices.exhausted
                 return self._pause(current)
-            for begin in range(0, len(chosen), _MOST):
-                found = await self._admit(term, chosen[begin : begin + _MOST])
-                if found is None:
-                    # Perhaps they were chosen by rules that are not those of now.
-                    self._arrange_at = 0.0
-                    return 0.2
-                busy.update(found)
+            if not await self._admit_all(term, chosen, busy):
+                # Perhaps they were chosen by rules that are not those of now.
+                self._arrange_at = 0.0
+                return 0.2
             # Whoever submits another one rings.
-            emptied = self._exhausted and not busy
+            emptied = self._choices.exhausted and not busy
 
-    async def _admit(self, term: int, chosen: Sequence[Admission]) -> frozenset[JobId] | None:
+    async def _admit_all(self, term: int, chosen: Sequence[Admission], busy: set[JobId]) -> bool:
+        """Admit jobs, and note those that somebody else has locked; returns ``False``, and leaves the rest, where some were not
+        started for another reason.
+        """
+        pages = deque(chosen[begin : begin + _MOST] for begin in range(0, len(chosen), _MOST))
+
+        async def admit_pages() -> bool:
+            while pages:
+                page = pages.popleft()
+                try:
+                    # Room for the steps of the others is theirs; the last one may have all that is left.
+                    found = await self._admit(term, page, most=len(page) if pages else None)
+                except BaseException:
+                    pages.clear()
+                    raise
+                if found is None:
+                    pages.clear()
+                    return False
+                busy.update(found)
+            return True
+
+        # When one of two fails, the answer of the other counts nevertheless.
+        answers = await asyncio.gather(
+            *(admit_pages() for _ in range(min(_AT_ONCE, len(pages)))), return_exceptions=True
+        )
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return all(answers)
+
+    async def _admit(self, term: int, chosen: Sequence[Admission], *, most: int | None) -> frozenset[JobId] | None:
         """Admit jobs; returns those that somebody else has locked, ``None`` where some were not started for another reason."""
-        with self._offers() as offer:
+        with self._offering(most) as offer:
             try:
                 admitted = await admissions.admit(
                     self._database, self._id, term, chosen, offer, self._rules, self._seats.tids()
@@ -193,8 +215,12 @@ class Scheduler:
         self._seats.fill(admitted.filled)
         return admitted.busy if len(admitted.started) + len(admitted.busy) == len(chosen) else None
 
+    def _offering(self, most: int | None) -> AbstractContextManager[Offer]:
+        return nullcontext(NO_OFFER) if self._hands is None else self._hands.offering(most=most)
+
     def _begun(self, started: Collection[JobId], leases: Sequence[Lease], *, queued: bool) -> None:
-        self._begin(leases)
+        if self._hands is not None:
+            self._hands.begin(leases)
         if queued:
             self._bell.ring("vidijob_step")
         self._told(started)
@@ -206,7 +232,7 @@ class Scheduler:
         """Return what a job of this priority would be admitted by if it came now; ``None`` where something may wait before it,
         where there is no room, and where that has to be found out.
         """
-        if self._term is None or self._rules is None or self._paused or any(group.limited for group in self._groups):
+        if self._term is None or self._rules is None or not self._choices.plain:
             return None
         if priority is not Priority.IMMEDIATE and not self._is_current():
             return None
@@ -226,7 +252,7 @@ class Scheduler:
     def filling(self, opening: Opening) -> Iterator[Offer]:
         """Keep an opening for a job that is on its way, and offer to take its steps."""
         try:
-            with self._seats.keeping(opening.slot or 0), self._offers() as offer:
+            with self._seats.keeping(opening.slot or 0), self._offering(None) as offer:
                 yield offer
         except BaseException:
             # The job may be stored, and wait, or sit in the slot.
@@ -276,57 +302,8 @@ class Scheduler:
         if change.kept_for or change.removed:
             moved = await slots.arrange(self._database, self._id, term, change.kept_for, change.removed)
         self._seats.know(stored, change, moved)
-        self._rules, self._groups, self._paused = stored.rules, stored.groups, stored.paused
+        self._rules = stored.rules
+        self._choices.know(stored.groups, paused=stored.paused)
         taken = time.monotonic() - now
         self._arrange_at = now + min(max(_ARRANGED, taken / _READING), _SELDOM) if change.settled else 0.0
         return self._seats.free()
-
-    async def _choose(self, term: int, free: Sequence[Slot], busy: Collection[JobId]) -> list[Admission]:
-        """Return who is to be admitted, of those that are not busy."""
-        if self._paused:
-            self._exhausted = False
-            return []
-        if not any(group.limited for group in self._groups):
-            wanted = len(free) + _LOOK_AHEAD + len(busy)
-            head = await self._head(wanted)
-            chosen = policy.admissions([one for one in head if one[0] not in busy], free)
-            self._exhausted = len(chosen) == len(head) < wanted
-            return chosen
-        self._exhausted = False
-        places, moved = await slots.vacate(self._database, self._id, term)
-        self._seats.move(moved)
-        selection = Selection(self._groups, free, places)
-        # Without ageing one priority after the other; with it all that can grow into each other at once.
-        others = [priority for priority in reversed(Priority) if priority is not Priority.IMMEDIATE]
-        rounds = [others] if self._ageing is not None else [[priority] for priority in others]
-        await self._offer(selection, [Priority.IMMEDIATE], busy)
-        for priorities in rounds:
-            await self._offer(selection, priorities, busy)
-        return selection.chosen
-
-    async def _head(self, limit: int) -> list[tuple[JobId, Priority]]:
-        if self._ageing is None:
-            return await self._heads.read(limit)
-        ordered = policy.in_order(await admissions.heads(self._database, limit), self._ageing)
-        return [(job.job, job.priority) for job in ordered]
-
-    async def _offer(self, selection: Selection, priorities: Sequence[Priority], busy: Collection[JobId]) -> None:
-        """Offer the queued jobs of some priorities, as long as there is room for them."""
-        keys = data_keys(self._groups)
-        after = dict.fromkeys(priorities, task_groups.FIRST)
-        while after and len(selection.chosen) < _PAGE:
-            found = []
-            for priority in list(after):
-                page = (
-                    await task_groups.candidates(self._database, priority, after[priority], _PAGE, keys)
-                    if selection.has_room(priority)
-                    else []
-                )
-                if len(page) < _PAGE:
-                    del after[priority]
-                else:
-                    after[priority] = page[-1].weight, page[-1].job
-                found += page
-            for job in policy.in_order(found, self._ageing):
-                if job.job not in busy:
-                    selection.offer(job)

@@ -75,22 +75,26 @@ class Submissions:
             ordered = sha256(b"".join(new.digest for new in news)).digest()
             news = [replace(new, key=_place(key, place), among=ordered) for place, new in enumerate(news)]
         news = [replace(new, trace=tracing.current()) for new in news]
-        async with self._database.transaction() as session:
-            stored = await jobs.submit(session, news)
-            await origins.put(
-                session,
-                {one[0]: new.origin for new, one in zip(news, stored, strict=True) if one is not None and new.origin},
-            )
-            await records.add(
-                session,
-                [kept for new, one in zip(news, stored, strict=True) if one is not None for kept in new.records],
-            )
-            await traces.put(session, _traces(news, stored))
-            both = [(one[0], new.watch) for new, one in zip(news, stored, strict=True) if one is not None]
-            await watches.begin(session, {job: watch for job, watch in both if watch is not Watch.NONE})
-            # Refused in here, or a list that is longer than the first one of its key would be stored in part.
-            known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
-        self._bell.ring("vidijob_job")
+        with self._bell.ringing("vidijob_job"):
+            async with self._database.transaction() as session:
+                stored = await jobs.submit(session, news)
+                await origins.put(
+                    session,
+                    {
+                        one[0]: new.origin
+                        for new, one in zip(news, stored, strict=True)
+                        if one is not None and new.origin
+                    },
+                )
+                await records.add(
+                    session,
+                    [kept for new, one in zip(news, stored, strict=True) if one is not None for kept in new.records],
+                )
+                await traces.put(session, _traces(news, stored))
+                both = [(one[0], new.watch) for new, one in zip(news, stored, strict=True) if one is not None]
+                await watches.begin(session, {job: watch for job, watch in both if watch is not Watch.NONE})
+                # Refused in here, or a list that is longer than the first one of its key would be stored in part.
+                known = await self._known(session, [new for new, one in zip(news, stored, strict=True) if one is None])
         _count(news, stored)
         return [
             _job(new, *one) if one is not None else known[new.key or ""] for new, one in zip(news, stored, strict=True)
@@ -117,9 +121,8 @@ class Submissions:
             started = await self._arrivals.start(new[0])
             if started is not None:
                 return [started]
-        stored = await self._share(new)
-        self._bell.ring("vidijob_job")
-        return stored
+        with self._bell.ringing("vidijob_job"):
+            return await self._share(new)
 
     async def _share(self, new: list[NewJob]) -> list[tuple[JobId, datetime] | None]:
         if all(one.trace is None for one in new):

@@ -132,9 +132,9 @@ class Worker:
         """Tell whether it takes no more steps because an operator said so."""
         return self._drained
 
-    def offering(self, ending: int = 0) -> AbstractContextManager[Offer]:
-        """Offer to take steps at once; ``ending`` are about to make room for as many."""
-        return self._room.one(LEASE, ending=ending, willing=not self._drained)
+    def offering(self, ending: int = 0, *, most: int | None = None) -> AbstractContextManager[Offer]:
+        """Offer to take steps at once, at most so many; ``ending`` are about to make room for as many."""
+        return self._room.one(LEASE, ending=ending, most=most, willing=not self._drained)
 
     def begin(self, leases: Sequence[Lease]) -> None:
         """Carry out steps that it was given."""

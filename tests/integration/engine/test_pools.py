@@ -207,12 +207,12 @@ async def test_a_place_comes_back_when_its_job_is_aborted_or_raised(engine: Engi
 
 
 async def test_many_jobs_of_a_full_group_do_not_hold_others_back(engine: Engine, gate: Gate) -> None:
-    from vidijob.engine import scheduler
+    from vidijob.engine import choices
 
     await TaskGroups(engine.database, engine.bell).put(
         TaskGroup("g", max_concurrency=1, filters=(JobFilter(data=(("a", None),)),))
     )
-    limited = await asyncio.gather(*(engine.submit(a="b") for _ in range(scheduler._PAGE + 50)))
+    limited = await asyncio.gather(*(engine.submit(a="b") for _ in range(choices._PAGE + 50)))
     other = await engine.submit()
     engine.scheduler()
     await engine.until(other, JobState.STARTED)
