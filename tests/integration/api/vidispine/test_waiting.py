@@ -33,9 +33,13 @@ async def ask(other: Other, path: str, tag: str | None = None) -> tuple[int, dic
 
 
 async def waits(other: Other, number: int = 1) -> None:
-    """Return when so many requests wait there."""
-    async with asyncio.timeout(20):
-        while other.application[keys.SERVICES].waiting._watchers < number:
+    """Return when so many requests wait there for a change: each has read its job, and every change from then on is news to it.
+
+    Those that are counted as watchers may not have looked yet.
+    """
+    watched = other.application[keys.SERVICES].waiting._watched
+    async with asyncio.timeout(30):
+        while sum(len(one.changed._waiters) for one in watched.values()) < number:
             await asyncio.sleep(0.01)
 
 
