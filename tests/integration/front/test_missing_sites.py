@@ -75,7 +75,7 @@ async def test_one_that_hangs_holds_up_nobody_else(world: World) -> None:
             began = time.monotonic()
             reply = await front("GET", path)
             assert reply.status == status and time.monotonic() - began < waited, path
-        assert reply.headers["Vidijob-Missing-Sites"] == "VY"
+            assert reply.headers["Vidijob-Missing-Sites"] == "VY", path
 
 
 async def test_one_that_is_back_is_taken_in_again() -> None:
