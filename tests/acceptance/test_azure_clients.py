@@ -193,7 +193,7 @@ def read_queue(account: str, secret: str, port: int, job: str) -> None:
         # What was taken and not deleted shows again, and only who took it last may delete it.
         own = service.create_queue("own-queue")
         own.send_message("<text & more>")
-        (taken,) = own.receive_messages(visibility_timeout=1)
+        (taken,) = own.receive_messages(visibility_timeout=2)
         assert taken.content == "<text & more>"
         assert list(own.receive_messages()) == []
         again: list[Any] = []

@@ -8,7 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 
+from tests.acceptance.conftest import free_port
 from tests.faults import child
 from vidijob.engine.jobtypes import JobTypes
 from vidijob.executors import launcher
@@ -26,13 +26,6 @@ from vidijob.store.migrate import migrate
 
 PASSWORD = "only for this test"
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Cluster:

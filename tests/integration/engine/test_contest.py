@@ -98,14 +98,15 @@ async def test_never_more_than_the_limit_whoever_is_killed(
         await asyncio.sleep(random.uniform(0, 0.01))
         return Done()
 
+    chance = random.Random(7)
+    priorities = chance.choices(list(Priority), k=JOBS)
+    # All wait before anybody begins: how quickly they are submitted decides nothing.
+    ids = await asyncio.gather(*(engine.submit(priority=priority) for priority in priorities))
     processes = [Process(url) for _ in range(4)]
     await asyncio.gather(*(process.start() for process in processes))
     schedulers = [process.scheduler() for process in processes for _ in range(2)]
     workers = [process.worker(ScriptedExecutor(work=work)) for process in processes for _ in range(4)]
-    chance = random.Random(7)
     try:
-        priorities = chance.choices(list(Priority), k=JOBS)
-        ids = await asyncio.gather(*(engine.submit(priority=priority) for priority in priorities))
         for _ in range(max(3, JOBS // 100)):
             await asyncio.sleep(0.7)
             for victim in [*chance.sample(workers, 3), *(one for one in schedulers if one.leads)]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.executors.steps import Job
+from tests.integration.pace import free
 from vidijob.executors.base import Done, Fail, Retry, Wait
 from vidijob.executors.files.executor import FileExecutor
 from vidijob.executors.storage import Storage, uri_of
@@ -81,7 +82,10 @@ async def test_abort_is_quick_and_leaves_nothing(files: FileExecutor, root: Path
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 2
+    # However quick the copying is: it did not go on to the end.
+    done, total, _ = step.told[-1]
+    assert done < total / 2
     assert os.listdir(root) == ["in.mov"]
     assert len(os.listdir("/proc/self/fd")) == before
     assert isinstance(await job.attempt("cleanUp"), Done)
@@ -93,15 +97,9 @@ async def test_the_loop_stays_free_while_files_are_copied(files: FileExecutor, r
         Job("COPY_FILE", files, sourceUri=str(root / "in.mov"), destinationUri=str(root / f"{number}.mov"))
         for number in range(8)
     ]
-    running = [asyncio.create_task(job.run()) for job in jobs]
-    longest = 0.0
-    while not all(task.done() for task in running):
-        started = time.monotonic()
-        await asyncio.sleep(0)
-        longest = max(longest, time.monotonic() - started)
-        await asyncio.sleep(0.005)
-    assert all(isinstance(task.result(), Done) for task in running)
-    assert longest < 0.5
+    async with free(0.25):
+        outcomes = await asyncio.gather(*(job.run() for job in jobs))
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
 
 
 async def test_a_missing_source_is_a_reason_to_wait(files: FileExecutor, root: Path) -> None:

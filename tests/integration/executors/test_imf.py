@@ -297,6 +297,9 @@ async def test_an_attempt_is_repeated_and_an_abort_leaves_nothing(imf: ImfExecut
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert asyncio.get_running_loop().time() - before < 0.5
+    assert asyncio.get_running_loop().time() - before < 2
+    # However quick the reading is: it did not go on to the end.
+    done, total, _ = step.told[-1]
+    assert done < total / 2
     assert isinstance(await other.attempt("cleanUp"), Done)
     assert sorted(os.listdir(root)) == ["package", "report.json"]

@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -114,13 +115,17 @@ async def test_a_script_that_does_not_end_is_ended(source: str) -> None:
 
 
 async def test_an_abort_ends_the_child() -> None:
+    before = set(_children(os.getpid()))
     task = asyncio.create_task(run("job.log(1); for (;;) {}"))
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(20):
+        while not (children := set(_children(os.getpid())) - before):
+            await asyncio.sleep(0.02)
     task.cancel()
     began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - began < 2
+    assert not children & set(_children(os.getpid()))
 
 
 @pytest.mark.parametrize(
@@ -156,14 +161,15 @@ async def test_the_logger_writes_to_the_log_of_the_server(caplog: pytest.LogCapt
 async def test_the_child_has_none_of_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDIJOB_ADMIN_PASSWORD", "secret")
     began = asyncio.create_task(run("for (;;) {}", metadata={"timeout": "2"}))
-    await asyncio.sleep(1)
-    environments = [
-        Path(f"/proc/{pid}/environ").read_bytes()
-        for pid in _children(os.getpid())
-        if Path(f"/proc/{pid}/environ").exists()
-    ]
+    environments = list[bytes]()
+    # From when it is there until it is ended.
+    while not began.done():
+        for pid in _children(os.getpid()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                environments.append(Path(f"/proc/{pid}/environ").read_bytes())
+        await asyncio.sleep(0.05)
     await began
-    assert environments and not any(b"secret" in environment for environment in environments)
+    assert any(environments) and not any(b"secret" in environment for environment in environments)
 
 
 def _children(pid: int) -> list[str]:

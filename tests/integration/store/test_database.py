@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
@@ -32,12 +32,11 @@ async def admin(url: str) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-def nowhere() -> str:
-    """The URL of a server that does not listen."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return f"postgresql://postgres@127.0.0.1:{port}/nowhere"
+def nowhere() -> Iterator[str]:
+    """The URL of a server that does not listen; its port is nobody else's."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]}/nowhere"
 
 
 async def terminate(admin: Connection, *, waiting: bool = False) -> int:

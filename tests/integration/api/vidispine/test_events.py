@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Any
 from urllib.parse import quote
 
@@ -82,6 +83,7 @@ async def test_a_client_goes_on_in_another_process_exactly_where_it_was(
             await finish(id)
         everything = await engine.events()
         rest = await stream.take(len(everything) - 4)
+        places = [stream.place]
         # In the header, as browsers say it by themselves, or in the URL; the header goes before.
         for query, headers in (
             (f"step=true&after={quote(place)}", {}),
@@ -93,6 +95,13 @@ async def test_a_client_goes_on_in_another_process_exactly_where_it_was(
                 assert await again.take(len(rest)) == rest
                 # The same event; how far it has been looked beyond that may differ.
                 assert again.place.split("-")[-1] == stream.place.split("-")[-1]
+                places.append(again.place)
+        # From each of these places nothing is told twice and nothing is left out, in whichever process.
+        await api.create()
+        following = await stream.take(1)
+        for place, server in product(set(places), (other, third)):
+            async with opened(server, f"step=true&after={quote(place)}") as again:
+                assert await again.take(1) == following
     told = [(one["jobId"], one.get("step"), one.get("previous"), one["status"]) for one in first + rest]
     assert sorted(told, key=str) == sorted(((f"VX-{job}", *what) for job, *what in everything), key=str)
     assert {one["type"] for one in first + rest} == {"WORK"}
