@@ -30,7 +30,17 @@ LIMIT = 20
 #: So often that many go through before it is looked first, and after that.
 FIRST, THEN = 20, 200
 PLAN = plan([TaskDefinition(StepNumber(100), "A step", "test", "work", Dependency(previous=True))])
+HELD = [StepState.STARTED.value, StepState.STARTED_ASYNCHRONOUS.value]
 NEW = NewJob("TEST", JobState.READY, Priority.MEDIUM, "user", {}, PLAN)
+#: What a worker tells of the steps that it holds, by statements: of each besides its name, and of all.
+TOLD: dict[str, tuple[Any, ...]] = {
+    "step.extend": ({}, 10.0),
+    "step.note": ({"notes": [{"at": "2026-05-04T10:00:00Z", "text": "A line"}]},),
+    "step.tell": ({"data": {"fileUri": ["file:///a.mp4"]}},),
+    "signal.send": ({}, HELD),
+    "sub_task.split": ({"total": 2}, HELD),
+    "sub_task.tell": ({"place": 0, "description": "A part", "state": "STARTED", "at": 1},),
+}
 
 
 class Line:
@@ -75,7 +85,7 @@ class Line:
 
     async def _analyse(self) -> None:
         """Let the planner know how few rows are in tables: so it is, but they are not small."""
-        await self._connection.execute("ANALYZE job, step, job_queue, step_queue, lease, slot, attempt")
+        await self._connection.execute("ANALYZE job, step, job_queue, step_queue, lease, slot")
 
     async def read(self, *, known: bool = True) -> dict[str, list[dict[str, Any]]]:
         """Let some jobs go through, and return the scans of each statement; ``known``: where the slots lie."""
@@ -97,8 +107,9 @@ class Line:
         found["direct.end"] = await self._scans(
             "direct.end", [lease.job for lease in leases], steps_, held, nothing, *offer
         )
-        beats = [steps.name(Held(lease.job, lease.step, lease.number)) for lease in leases]
-        found["step.extend"] = await self._scans("step.extend", json.dumps(beats), 10.0)
+        for name, (further, *others) in TOLD.items():
+            told = [steps.name(Held(lease.job, lease.step, lease.number)) | further for lease in leases]
+            found[name] = await self._scans(name, json.dumps(told), *others)
         await self.end(leases)
         found["slot.left"] = await self._scans("slot.left", ids)
         return found
