@@ -13,16 +13,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.integration.store.test_plans import literal, nodes
+from tests.integration.store.test_plans import explain, planning
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import Dependency, JobId, Lease, Priority, StepNumber, TaskDefinition, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
 from vidijob.store import admissions, direct, jobs, limits, slots, steps, workers
-from vidijob.store.database import PLANNING, Database
+from vidijob.store.database import Database
 from vidijob.store.direct import Offer
 from vidijob.store.jobs import NewJob
-from vidijob.store.queries import query
 from vidijob.store.steps import End, Held
 
 #: So many jobs are under way at once.
@@ -116,17 +115,8 @@ class Line:
 
     async def _scans(self, name: str, *arguments: object) -> list[dict[str, Any]]:
         """Run a statement, take it back, and return what was read of each table."""
-        transaction = self._connection.transaction()
-        await transaction.start()
-        try:
-            await self._connection.execute(f"PREPARE planned AS {query(name).sql.rstrip(';')}")
-            values = ", ".join(literal(argument) for argument in arguments)
-            explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE planned({values})"
-            tree: dict[str, Any] = json.loads(await self._connection.fetchval(explained))[0]["Plan"]
-        finally:
-            await transaction.rollback()
-            await self._connection.execute("DEALLOCATE planned")
-        return [node for node in nodes(tree) if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
+        found = await explain(self._connection, name, *arguments)
+        return [node for node in found if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
 
 
 def pages(scans: list[dict[str, Any]]) -> int:
@@ -142,14 +132,10 @@ def ways(scans: list[dict[str, Any]], table: str) -> set[str]:
 @pytest.fixture
 async def line(database: Database, url: str) -> AsyncIterator[Line]:
     """A database that jobs can go through."""
-    settings = {**PLANNING, "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
-    connection = await asyncpg.connect(url, server_settings=settings)
-    try:
+    async with planning(url) as connection:
         line = Line(database, connection)
         await line.start()
         yield line
-    finally:
-        await connection.close()
 
 
 async def test_what_is_gone_is_not_passed_by_what_each_job_goes_through(line: Line, url: str) -> None:
