@@ -1,4 +1,4 @@
-"""The two statements that a queue lives by read as many rows as they are asked for, however many wait and whatever the
+"""The statements that a queue lives by read as many rows as they are asked for, however many wait and whatever the
 planner believes.
 """
 
