@@ -14,6 +14,7 @@ WITH input AS MATERIALIZED (
   JOIN step old ON old.job_id = i.job_id AND old.number = i.step
   JOIN job j ON j.id = i.job_id
   WHERE s.job_id = i.job_id AND s.number = i.step AND s.state = ANY ($2::text[]::step_state[])
+    AND l.job_id = ANY (ARRAY(SELECT job_id FROM input))
   RETURNING s.job_id, s.number, s.state, old.state AS old, l.worker, j.priority,
             CASE WHEN old.signalled OR j.verdict IS NOT NULL THEN '{}' ELSE s.unlocks_parallel END AS unlocks_parallel
 ), freed AS (

@@ -75,7 +75,7 @@ WITH beat AS MATERIALIZED (
 ), mine AS MATERIALIZED (
   -- Locked in one order, as everywhere, so that nothing deadlocks.
   SELECT l.job_id, l.step FROM lease l JOIN beat b USING (job_id, step, number)
-  -- Else all that were ever held may be gone through, that some snapshot still shows. So below.
+  -- Else all that were ever held may be gone through, that some snapshot still shows. So it is below, and in signal.sql and sub_task.sql.
   WHERE l.job_id = ANY (ARRAY(SELECT job_id FROM beat))
   ORDER BY l.job_id, l.step FOR UPDATE OF l
 )
@@ -90,17 +90,24 @@ RETURNING l.job_id, l.step, l.number, l.stop;
 
 -- name: note(notes) :none
 -- Add lines to the log of attempts that are still held.
+WITH input AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS n (job_id bigint, step smallint, number bigint, notes jsonb)
+)
 UPDATE step s
-SET notes = coalesce(s.notes, '[]') || n.notes
-FROM jsonb_to_recordset($1::jsonb) AS n (job_id bigint, step smallint, number bigint, notes jsonb), lease l
-WHERE l.job_id = n.job_id AND l.step = n.step AND l.number = n.number AND s.job_id = l.job_id AND s.number = l.step;
+SET notes = coalesce(s.notes, '[]') || i.notes
+FROM input i JOIN lease l USING (job_id, step, number)
+-- With the attempt: another may have begun while this waited for the step.
+WHERE s.job_id = l.job_id AND s.number = l.step AND s.attempt = l.number AND l.job_id = ANY (ARRAY(SELECT job_id FROM input));
 
 -- name: tell(told) :none
 -- Store job data that running steps tell, of attempts that are still held.
+WITH input AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset($1::jsonb) AS t (job_id bigint, step smallint, number bigint, data jsonb)
+)
 UPDATE lease l
-SET data = t.data
-FROM jsonb_to_recordset($1::jsonb) AS t (job_id bigint, step smallint, number bigint, data jsonb)
-WHERE l.job_id = t.job_id AND l.step = t.step AND l.number = t.number;
+SET data = i.data
+FROM input i
+WHERE l.job_id = i.job_id AND l.step = i.step AND l.number = i.number AND l.job_id = ANY (ARRAY(SELECT job_id FROM input));
 
 -- name: end(ends, expired_only) :many
 -- End attempts that are still held, free what waited for them, queue what is to be tried again. Needs the jobs locked.

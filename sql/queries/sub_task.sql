@@ -7,6 +7,7 @@ WITH input AS MATERIALIZED (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS s (job_id bigint, step smallint, number bigint, total integer)
 ), held AS MATERIALIZED (
   SELECT i.*, l.worker FROM input i JOIN lease l USING (job_id, step, number)
+  WHERE l.job_id = ANY (ARRAY(SELECT job_id FROM input))
 ), divided AS (
   UPDATE step s
   SET total_sub_tasks = h.total,
@@ -27,7 +28,7 @@ WITH input AS MATERIALIZED (
 ), held AS MATERIALIZED (
   -- Locked, so that a try that ends meanwhile has the last word; in one order, as everywhere.
   SELECT l.job_id, l.step, s.attempt FROM lease l JOIN step s ON s.job_id = l.job_id AND s.number = l.step
-  WHERE (l.job_id, l.step, l.number) IN (SELECT job_id, step, number FROM input)
+  WHERE (l.job_id, l.step, l.number) IN (SELECT job_id, step, number FROM input) AND l.job_id = ANY (ARRAY(SELECT job_id FROM input))
   ORDER BY l.job_id, l.step FOR SHARE OF l
 )
 INSERT INTO sub_task (attempt, place, description, state, at, error, progress_value, progress_total, progress_unit)

@@ -66,16 +66,16 @@ async def held(database: Database, size: Size) -> AsyncIterator[Figure]:
     try:
         for _ in range(size.rounds):
             await ours.clear()
-            async with running(watched) as (bell, _, nothing):
+            async with running(watched) as engine:
                 for name, lasting in (("clean", _AROUND), ("held", seconds), ("released", _AROUND)):
                     async with AsyncExitStack() as stack:
                         if name == "held":
                             await stack.enter_async_context(bench.long_snapshot(database))
-                        await _offer(ours, bell, max(lasting - _LAST, lasting / 2))
+                        await _offer(ours, engine.bell, max(lasting - _LAST, lasting / 2))
                         watched.claims.clear()
-                        before, begun = nothing.done, time.perf_counter()
-                        await _offer(ours, bell, min(lasting / 2, _LAST))
-                        phases[name].rates.append((nothing.done - before) / (time.perf_counter() - begun))
+                        before, begun = engine.nothing.done, time.perf_counter()
+                        await _offer(ours, engine.bell, min(lasting / 2, _LAST))
+                        phases[name].rates.append((engine.nothing.done - before) / (time.perf_counter() - begun))
                         phases[name].claims.append(quantile(watched.claims, 0.95))
     finally:
         await watched.close()

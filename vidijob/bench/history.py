@@ -30,15 +30,15 @@ async def history(database: Database, size: Size) -> AsyncIterator[Figure]:
     whole = _PARTS * number
     rates: list[float] = []
     sizes: list[float] = []
-    async with running(database) as (_, _, nothing):
+    async with running(database) as engine:
         for part in range(_PARTS):
             begun = time.perf_counter()
             for submitted in range(part * number, (part + 1) * number, _AHEAD):
                 await ours.put(min(_AHEAD, (part + 1) * number - submitted))
-                await nothing.until(submitted)
+                await engine.nothing.until(submitted)
                 if submitted % _TOLD == 0:
                     size.told(f"{submitted:,} of {whole:,} jobs")
-            await nothing.until((part + 1) * number)
+            await engine.nothing.until((part + 1) * number)
             # Carried out is not yet ended.
             while await bench.open_jobs(database):  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(_LOOK)

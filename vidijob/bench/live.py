@@ -104,8 +104,8 @@ async def _measure(
     await asyncio.sleep(_WARM)
     watch.loads = watch.events = 0
     used, begun = _used(served.pid), time.perf_counter()
-    async with running(database) as (bell, arrivals, _):
-        commands = Commands(database, bell, _plan, _SITE, arrivals)
+    async with running(database) as engine:
+        commands = Commands(database, engine.bell, _plan, _SITE, engine.arrivals)
         for number in range(int(rate * seconds)):
             before = time.perf_counter()
             job = await commands.submit(USER, "BENCH", Priority.MEDIUM, {})

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vidijob.access import ROLES, User
@@ -141,8 +142,8 @@ class Ours:
     async def drain(self, number: int, steps: int = 1) -> float:
         """Carry out so many jobs that were submitted; returns the seconds until the last end was committed."""
         begun = time.perf_counter()
-        async with running(self._database) as (_, _, nothing):
-            await nothing.until(number * steps)
+        async with running(self._database) as engine:
+            await engine.nothing.until(number * steps)
             # Carried out is not yet ended.
             while await bench.open_jobs(self._database):  # noqa: ASYNC110 - the database tells nobody
                 await asyncio.sleep(_LOOK)
@@ -150,14 +151,14 @@ class Ours:
 
     async def waits(self, number: int, pause: float) -> list[float]:
         """Submit jobs one after the other, so many seconds apart; returns how long each waited, in milliseconds."""
-        async with running(self._database) as (bell, arrivals, nothing):
-            commands = Commands(self._database, bell, self._plan, _SITE, arrivals)
+        async with running(self._database) as engine:
+            commands = Commands(self._database, engine.bell, self._plan, _SITE, engine.arrivals)
             await asyncio.sleep(1)
             for _ in range(number):
                 await commands.submit(USER, "BENCH", Priority.MEDIUM, {"submitted": [str(time.perf_counter())]})
                 await asyncio.sleep(pause)
-            await nothing.until(number)
-            return nothing.waits
+            await engine.nothing.until(number)
+            return engine.nothing.waits
 
     async def submit(self, number: int, clients: int, *, steps: int, grouped: bool) -> float:
         """Let clients submit jobs, each one after the other, with or without sharing commits; returns the seconds."""
@@ -175,9 +176,20 @@ class Ours:
         return time.perf_counter() - begun
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What one may want of an engine that runs."""
+
+    bell: Bell
+    #: The short way in.
+    arrivals: Arrivals
+    #: What carries out its steps.
+    nothing: Nothing
+
+
 @asynccontextmanager
-async def running(database: Database) -> AsyncIterator[tuple[Bell, Arrivals, Nothing]]:
-    """Run the engine for a while; gives its bell, its short way in and what carries out its steps."""
+async def running(database: Database) -> AsyncIterator[Running]:
+    """Run the engine for a while."""
     nothing = Nothing()
     bell = Bell(database)
     scheduler = Scheduler(database, bell, concurrent_jobs=LIMIT)
@@ -198,4 +210,4 @@ async def running(database: Database) -> AsyncIterator[tuple[Bell, Arrivals, Not
         for part in parts:
             part.start()
             stack.push_async_callback(part.stop)
-        yield bell, arrivals, nothing
+        yield Running(bell, arrivals, nothing)

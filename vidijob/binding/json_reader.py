@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import orjson
 
-from vidijob.binding import values
+from vidijob.binding import utf8, values
 from vidijob.binding.fields import Document
 from vidijob.binding.limits import Limits, check_size, excerpt
 from vidijob.binding.plan import Entry, plan
@@ -33,10 +33,9 @@ def read(cls: type[D], body: bytes, limits: Limits) -> D:
 
 
 def _why_not(body: bytes, error: orjson.JSONDecodeError) -> str:
-    try:
-        body.decode()
-    except UnicodeDecodeError as wrong:
-        return f"The body is not UTF-8 (at byte {wrong.start})."
+    wrong = utf8.wrong_at(body)
+    if wrong is not None:
+        return f"The body is not UTF-8 (at byte {wrong})."
     return f"Line {error.lineno}, column {error.colno}: {error.msg}."
 
 

@@ -34,7 +34,7 @@ class Rescuer:
         self._leads = leads
         self._not_before = 0.0
         self._rescues = Loop("rescuer", self._guarded)
-        self._sweeps = Loop("sweeper", self.sweep)
+        self._sweeps = Loop("strays", self.sweep)
 
     def start(self) -> None:
         """Begin to look."""
@@ -93,7 +93,7 @@ class Rescuer:
         strays = await jobs.stray(self._database)
         if strays:
             for repaired in await steps.repair(self._database, strays):
-                _log.error("a bug: %s by the sweeper", repaired)
+                _log.error("a bug: %s by the rescuer", repaired)
                 metrics.REPAIRS.add()
             self._bell.ring("vidijob_step")
             self._bell.ring("vidijob_job")

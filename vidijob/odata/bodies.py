@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from xml.sax.saxutils import escape
 
-from vidijob.binding import tree
+from vidijob.binding import tree, utf8
 from vidijob.binding.tree import Node
 from vidijob.errors import Invalid, Unreadable
 from vidijob.odata.shapes import Shape
@@ -31,7 +31,7 @@ def read(body: bytes, media: str | None) -> Object:
         raise Unreadable("body", f"An entity has at most {_LARGEST} bytes.")
     if "xml" in (media or "").lower() or body.lstrip().startswith((b"<", b"\xef\xbb\xbf<")):
         # Its declaration may claim an encoding that it does not have.
-        return _entry(tree.read(_escaped(body), encoding="utf-8" if _is_utf8(body) else None))
+        return _entry(tree.read(_escaped(body), encoding="utf-8" if utf8.wrong_at(body) is None else None))
     try:
         text = body.decode("utf-8-sig")
         document = _json(text)
@@ -143,14 +143,6 @@ def _part(value: Any) -> Any:
     if isinstance(about, dict) and set(value) == {"__metadata"} and "uri" in about:
         return about["uri"]
     return _object(value)
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _escaped(body: bytes) -> bytes:

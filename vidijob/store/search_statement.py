@@ -69,12 +69,7 @@ class Statement:
 
     def hits(self, wanted: Filter) -> None:
         """Ask how many jobs there are."""
-        if wanted.by_kind:
-            self._head("counted_hits")
-            self._where_counted(wanted)
-        else:
-            self._head("hits")
-            self._where(wanted)
+        self._among(wanted, counts="counted_hits", jobs="hits")
 
     def page(
         self,
@@ -150,12 +145,7 @@ class Statement:
     def tallies(self, wanted: Filter, asked: Sequence[tuple[FacetField | None, Filter]]) -> None:
         """Ask for several counts of what is found, in one go."""
         self._head("begin_cells")
-        if wanted.by_kind:
-            self._head("counted_cells")
-            self._where_counted(wanted)
-        else:
-            self._head("cells")
-            self._where(wanted)
+        self._among(wanted, counts="counted_cells", jobs="cells")
         self._head("cells_end")
         self._head("end")
         for place, (field, further) in enumerate(asked):
@@ -187,6 +177,15 @@ class Statement:
 
     def _head(self, part: str, **arguments: object) -> None:
         self._sql.append(self._part(part, **arguments))
+
+    def _among(self, wanted: Filter, *, counts: str, jobs: str) -> None:
+        """Ask the counts, where they know all that is asked for, else the jobs."""
+        if wanted.by_kind:
+            self._head(counts)
+            self._where_counted(wanted)
+        else:
+            self._head(jobs)
+            self._where(wanted)
 
     def _where(self, wanted: Filter, beyond: Stretch | None = None) -> None:
         conditions = [

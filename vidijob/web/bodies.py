@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from vidijob.errors import Invalid, TooLarge, TooSlow, Unreadable
 from vidijob.web.keys import GIVEN_UP
@@ -16,6 +17,11 @@ _MOST = 200
 _STANDSTILL, _LONGEST = 60.0, 120.0
 #: What is read by who sends it as a whole is kept for whoever reads it again.
 _READ = web.RequestKey("body", bytes)
+#: What a form raises that is none, or in no charset that there is.
+_NO_FORM = (
+    *(ValueError, LookupError, AssertionError, RuntimeError, ConnectionResetError),
+    *(HttpProcessingError, web.RequestPayloadError),
+)
 
 
 async def pieces(request: web.Request, *, longest: float | None = None) -> AsyncIterator[bytes]:
@@ -68,20 +74,27 @@ async def whole(request: web.Request, largest: int | None = None) -> bytes:
 async def form(request: web.Request, largest: int) -> list[tuple[str, str]]:
     """Return the texts of a form, which may come in parts, and of none what there is: nothing.
 
-    Raises ``TooLarge`` and ``TooSlow`` like ``whole``, and whatever a form raises that is none.
+    Raises ``TooLarge`` and ``TooSlow`` like ``whole``, ``Unreadable`` for what is no form.
     """
     try:
         async with asyncio.timeout(_LONGEST):
             fields = (await request.clone(client_max_size=largest).post()).items()
+        texts = [(name, value) for name, value in fields if isinstance(value, str)]
+        # There are charsets in which halves of signs can be written, of which nothing can be made.
+        "".join(name + value for name, value in texts).encode()
     except TimeoutError:
         raise _too_slow(request, True, _LONGEST) from None
     except web.HTTPRequestEntityTooLarge:
         request[GIVEN_UP] = True
         raise TooLarge(f"A form here has at most {largest} bytes.") from None
+    except _NO_FORM as error:
+        # It may quote the form, in which there may be signs that cannot be written.
+        words = str(error)[:200].encode(errors="replace").decode()
+        raise Unreadable("body", f"The form cannot be read: {words}.") from None
     for _, value in fields:
         if isinstance(value, web.FileField):
             value.file.close()
-    return [(name, value) for name, value in fields if isinstance(value, str)]
+    return texts
 
 
 def _too_slow(request: web.Request, too_long: bool, longest: float | None) -> TooSlow:

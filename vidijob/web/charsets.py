@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from vidijob.binding import utf8
 from vidijob.web.negotiate import Form
 
 #: Those that are taken, by the names that clients give them; any other name is passed over.
@@ -30,7 +31,7 @@ def in_utf8(body: bytes, content_type: str | None, form: Form | None) -> bytes:
         return _decoded(body, "utf-16-le" if wide["le"] else "utf-16-be") if form is Form.JSON else body
     said = _CHARSET.search(content_type or "")
     charset = _CHARSETS.get(said[1].lower()) if said else None
-    if charset is None or _is_utf8(body):
+    if charset is None or utf8.wrong_at(body) is None:
         return body
     declared = _DECLARED.match(body[:400]) if form is Form.XML else None
     if declared is not None and declared[1].upper() not in (b"UTF-8", b"UTF8"):
@@ -43,11 +44,3 @@ def _decoded(body: bytes, charset: str) -> bytes:
         return body.decode(charset).removeprefix("\ufeff").encode()
     except UnicodeError:
         return body
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -46,8 +46,8 @@ async def grant(request: web.Request, seconds: int) -> Granted | web.Response:
         limits = TokenLimits(seconds, seconds)
         token = await accounts.issue_token(user, user.name, seconds=seconds, auto_refresh=False, limits=limits)
         return Granted(token, given)
-    except (VidijobError, ValueError, LookupError) as error:
-        code = status(error) if isinstance(error, VidijobError) else 400
+    except VidijobError as error:
+        code = status(error)
         said = "invalid_client" if isinstance(error, NotAuthenticated) else "invalid_request"
         description = "The client_id or the client_secret is wrong." if code == 401 else "The request cannot be read."
         return _refused(said, description, code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -13,7 +13,7 @@ from vidijob.engine.rescuer import Rescuer
 from vidijob.engine.worker import Worker
 from vidijob.executors.base import Done, Outcome, StepContext, Vanished
 from vidijob.jobs.identity import parse_job
-from vidijob.jobs.model import Lease, LeaseNumber, StepNumber, WorkerId
+from vidijob.jobs.model import Lease, LeaseNumber, Note, StepNumber, WorkerId
 from vidijob.jobs.policy import MOST_VANISHED
 from vidijob.jobs.states import JobState, StepState
 from vidijob.store import steps
@@ -63,6 +63,27 @@ async def test_a_step_whose_worker_vanished_runs_again_and_the_log_says_so(engin
         (100, 1, StepState.FINISHED),
     ]
     assert lost.step == 100
+
+
+async def test_lines_that_come_late_are_not_those_of_the_attempt_that_began_meanwhile(engine: Engine) -> None:
+    engine.scheduler()
+    id = await engine.submit()
+    late = await claim_one(engine, LONG)
+    async with engine.database.transaction() as other:
+        await other.script(
+            f"UPDATE step SET tries = tries + 1, attempt = attempt + 1 WHERE job_id = {late.job} AND attempt > 0"
+        )
+        line = Note(datetime.now(UTC), "A line")
+        noting = asyncio.create_task(steps.note(engine.database, {held(late): [line]}))
+        async with asyncio.timeout(10):
+            while not await other._connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ):
+                await asyncio.sleep(0.01)
+            assert not noting.done()
+    await noting
+    job = await engine.insights.job(id)
+    assert job.log is not None and [list(attempt.notes) for attempt in job.log] == [[]]
 
 
 async def test_a_lease_that_is_kept_is_not_rescued(engine: Engine) -> None:

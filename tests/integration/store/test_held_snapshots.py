@@ -13,16 +13,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from tests.integration.store.test_plans import literal, nodes
+from tests.integration.store.test_plans import explain, planning
 from vidijob.jobs.graph import plan
 from vidijob.jobs.model import Dependency, JobId, Lease, Priority, StepNumber, TaskDefinition, WorkerId
 from vidijob.jobs.policy import Admission
 from vidijob.jobs.states import JobState, StepState
 from vidijob.store import admissions, direct, jobs, limits, slots, steps, workers
-from vidijob.store.database import PLANNING, Database
+from vidijob.store.database import Database
 from vidijob.store.direct import Offer
 from vidijob.store.jobs import NewJob
-from vidijob.store.queries import query
 from vidijob.store.steps import End, Held
 
 #: So many jobs are under way at once.
@@ -30,7 +29,17 @@ LIMIT = 20
 #: So often that many go through before it is looked first, and after that.
 FIRST, THEN = 20, 200
 PLAN = plan([TaskDefinition(StepNumber(100), "A step", "test", "work", Dependency(previous=True))])
+HELD = [StepState.STARTED.value, StepState.STARTED_ASYNCHRONOUS.value]
 NEW = NewJob("TEST", JobState.READY, Priority.MEDIUM, "user", {}, PLAN)
+#: What a worker tells of the steps that it holds, by statements: of each besides its name, and of all.
+TOLD: dict[str, tuple[Any, ...]] = {
+    "step.extend": ({}, 10.0),
+    "step.note": ({"notes": [{"at": "2026-05-04T10:00:00Z", "text": "A line"}]},),
+    "step.tell": ({"data": {"fileUri": ["file:///a.mp4"]}},),
+    "signal.send": ({}, HELD),
+    "sub_task.split": ({"total": 2}, HELD),
+    "sub_task.tell": ({"place": 0, "description": "A part", "state": "STARTED", "at": 1},),
+}
 
 
 class Line:
@@ -75,7 +84,7 @@ class Line:
 
     async def _analyse(self) -> None:
         """Let the planner know how few rows are in tables: so it is, but they are not small."""
-        await self._connection.execute("ANALYZE job, step, job_queue, step_queue, lease, slot, attempt")
+        await self._connection.execute("ANALYZE job, step, job_queue, step_queue, lease, slot")
 
     async def read(self, *, known: bool = True) -> dict[str, list[dict[str, Any]]]:
         """Let some jobs go through, and return the scans of each statement; ``known``: where the slots lie."""
@@ -97,25 +106,17 @@ class Line:
         found["direct.end"] = await self._scans(
             "direct.end", [lease.job for lease in leases], steps_, held, nothing, *offer
         )
-        beats = [steps.name(Held(lease.job, lease.step, lease.number)) for lease in leases]
-        found["step.extend"] = await self._scans("step.extend", json.dumps(beats), 10.0)
+        for name, (further, *others) in TOLD.items():
+            told = [steps.name(Held(lease.job, lease.step, lease.number)) | further for lease in leases]
+            found[name] = await self._scans(name, json.dumps(told), *others)
         await self.end(leases)
         found["slot.left"] = await self._scans("slot.left", ids)
         return found
 
     async def _scans(self, name: str, *arguments: object) -> list[dict[str, Any]]:
         """Run a statement, take it back, and return what was read of each table."""
-        transaction = self._connection.transaction()
-        await transaction.start()
-        try:
-            await self._connection.execute(f"PREPARE planned AS {query(name).sql.rstrip(';')}")
-            values = ", ".join(literal(argument) for argument in arguments)
-            explained = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE planned({values})"
-            tree: dict[str, Any] = json.loads(await self._connection.fetchval(explained))[0]["Plan"]
-        finally:
-            await transaction.rollback()
-            await self._connection.execute("DEALLOCATE planned")
-        return [node for node in nodes(tree) if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
+        found = await explain(self._connection, name, *arguments)
+        return [node for node in found if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
 
 
 def pages(scans: list[dict[str, Any]]) -> int:
@@ -131,14 +132,10 @@ def ways(scans: list[dict[str, Any]], table: str) -> set[str]:
 @pytest.fixture
 async def line(database: Database, url: str) -> AsyncIterator[Line]:
     """A database that jobs can go through."""
-    settings = {**PLANNING, "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
-    connection = await asyncpg.connect(url, server_settings=settings)
-    try:
+    async with planning(url) as connection:
         line = Line(database, connection)
         await line.start()
         yield line
-    finally:
-        await connection.close()
 
 
 async def test_what_is_gone_is_not_passed_by_what_each_job_goes_through(line: Line, url: str) -> None:

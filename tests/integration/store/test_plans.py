@@ -1,4 +1,4 @@
-"""The two statements that a queue lives by read as many rows as they are asked for, however many wait and whatever the
+"""The statements that a queue lives by read as many rows as they are asked for, however many wait and whatever the
 planner believes.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -47,23 +48,25 @@ HISTORIES = {
 }
 
 
-#: Those after which a claim is planned for.
-KNOWN = list(HISTORIES)
-
-
 @pytest.fixture
 async def connection(
     request: pytest.FixtureRequest, database: Database, url: str
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """A connection to a database with full queues, and statistics of some age."""
-    # As the engine's connections are.
-    settings = {**PLANNING, "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
-    connection = await asyncpg.connect(url, server_settings=settings)
-    try:
+    async with planning(url) as connection:
         for table in TABLES:
             await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         for statements in HISTORIES[request.param]:
             await connection.execute(statements)
+        yield connection
+
+
+@asynccontextmanager
+async def planning(url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """Connect to a database; statements are planned as for the engine."""
+    settings = {**PLANNING, "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+    connection = await asyncpg.connect(url, server_settings=settings)
+    try:
         yield connection
     finally:
         await connection.close()
@@ -78,7 +81,7 @@ async def explain(
     try:
         await connection.execute(f"PREPARE planned AS {query(name).sql.rstrip(';')}")
         values = f"({', '.join(literal(argument) for argument in arguments)})" if arguments else ""
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE planned{values}")
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE planned{values}")
     finally:
         await transaction.rollback()
         await connection.execute("DEALLOCATE planned")
@@ -170,7 +173,7 @@ async def test_an_admission_and_a_direct_end_read_only_what_they_are_about(
     assert examined(plan) <= 10 * LIMIT
 
 
-@pytest.mark.parametrize("connection", KNOWN, indirect=True)
+@pytest.mark.parametrize("connection", HISTORIES, indirect=True)
 async def test_no_index_hears_that_a_job_starts(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     async with connection.transaction():
         await connection.execute(f"UPDATE job SET state = 'STARTED' WHERE id <= {LIMIT}")
@@ -188,7 +191,7 @@ async def test_the_head_of_each_priority_is_read_from_the_index(
     assert examined(plan) <= 6 * LIMIT
 
 
-@pytest.mark.parametrize("connection", KNOWN, indirect=True)
+@pytest.mark.parametrize("connection", HISTORIES, indirect=True)
 async def test_a_claim_reads_from_the_index_no_more_than_it_takes(
     connection: asyncpg.Connection[asyncpg.Record],
 ) -> None:

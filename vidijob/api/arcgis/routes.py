@@ -11,22 +11,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from vidijob.access import User
 from vidijob.api.arcgis import documents, handlers, token, translate
 from vidijob.api.arcgis.handlers import Call, Handler
-from vidijob.errors import (
-    CallerError,
-    Invalid,
-    NotAuthenticated,
-    NotFound,
-    NotReady,
-    RoleMissing,
-    TooLarge,
-    TooSlow,
-    Unreadable,
-)
+from vidijob.errors import CallerError, Invalid, NotAuthenticated, NotFound, NotReady, RoleMissing, TooLarge, TooSlow
 from vidijob.web import bodies, keys
 from vidijob.web.failures import status
 from vidijob.web.middleware import shown
@@ -39,11 +28,6 @@ PREFIX = "/arcgis"
 #: Files are named here, never sent.
 _LARGEST = 1024 * 1024
 _FORMATS = ("html", "json", "pjson")
-#: What a form raises that is none, or in no charset that there is.
-_UNREADABLE = (
-    *(ValueError, LookupError, AssertionError, RuntimeError, ConnectionResetError),
-    *(HttpProcessingError, web.RequestPayloadError),
-)
 _NOBODY = User("", frozenset())
 _READ, _WRITE = "_job_read", "_job_write"
 _SERVICE = "/rest/services/{service}"
@@ -97,10 +81,7 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
     """Return the fields of a form that are texts."""
     if request.method != "POST" or not request.can_read_body:
         return []
-    try:
-        return await bodies.form(request, _LARGEST)
-    except _UNREADABLE as error:
-        raise Unreadable("body", f"The form cannot be read: {error}.") from None
+    return await bodies.form(request, _LARGEST)
 
 
 async def _answer(request: web.Request, given: Parameters) -> Mapping[str, Any]:
