@@ -25,7 +25,8 @@ class Seats:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows: dict[int, Row] = {}
-        #: Those that may be filled once they are free.
+        #: Those that may be filled once they are free, the one that was filled longest ago first: whoever fills one passes all
+        #: that it was since the oldest snapshot, so that they take turns.
         self._slots: dict[int, Slot] = {}
         #: Those kept for jobs that are on their way, and those that were since it began to look: what is read may be older.
         self._kept: set[int] = set()
@@ -47,9 +48,11 @@ class Seats:
         self.move(moved)
         self._slots = {
             number: Slot(number, levels[number])
-            for number in self._rows
+            for number in dict.fromkeys((*self._slots, *self._rows))
+            if number in self._rows
             # Such a one is about to go.
-            if levels[number] is not Priority.IMMEDIATE and number not in change.removed
+            and levels[number] is not Priority.IMMEDIATE
+            and number not in change.removed
         }
 
     def move(self, tids: Mapping[int, str]) -> None:
@@ -61,6 +64,8 @@ class Seats:
     def fill(self, filled: Mapping[int, Row]) -> None:
         """Remember who was put into slots."""
         self._rows |= filled
+        for number in self._slots.keys() & filled.keys():
+            self._slots[number] = self._slots.pop(number)
 
     def free(self) -> list[Slot]:
         """Return the slots that are free, as far as that is known, but for those that are kept."""

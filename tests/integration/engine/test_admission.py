@@ -8,6 +8,8 @@ import time
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
+
 from tests.integration.engine.conftest import ADMIN, Engine, ScriptedExecutor, task
 from vidijob.executors.base import Done, Outcome, StepContext
 from vidijob.jobs.model import JobId, JobType, Priority
@@ -176,6 +178,24 @@ async def test_a_slot_is_found_where_it_lies_and_only_when_its_job_has_ended(eng
     await engine.until(f"VX-{first}")
     assert (await slots.left(engine.database, [first])).ended == {first}
     assert (await admit(second, filled[1].tid))[1].job == second
+
+
+async def test_slots_take_turns(engine: Engine, url: str) -> None:
+    engine.concurrent_jobs = 4
+    engine.worker(ScriptedExecutor())
+    engine.scheduler()
+    ids = []
+    for _ in range(4):
+        ids.append(await engine.submit())
+        await engine.until(ids[-1])
+    connection = await asyncpg.connect(url)
+    try:
+        # Each remembers who had it last.
+        assert [
+            f"VX-{row['job_id']}" for row in await connection.fetch("SELECT job_id FROM slot ORDER BY job_id")
+        ] == ids
+    finally:
+        await connection.close()
 
 
 async def test_another_leads_when_the_leader_goes(engine: Engine) -> None:
