@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
 
-from tests.integration.api.vidispine.servers import statements
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
 from vidijob.jobs.states import JobState
+from vidijob.observability import metrics
 from vidijob.store.database import Database
 
 WORKERS = 100
@@ -35,6 +36,20 @@ async def transactions(database: Database, connection: asyncpg.Connection[asyncp
     return value
 
 
+async def answered(database: Database) -> None:
+    """Wait until the database has answered whatever stands before this in the queue for a connection."""
+    async with database.session() as session:
+        await session.script("SELECT 1")
+
+
+def asked_by_name() -> Counter[str]:
+    """Return how many statements this process has sent to the database, by their names."""
+    samples = (sample for family in metrics.STATEMENTS._made.collect() for sample in family.samples)
+    return Counter(
+        {sample.labels["statement"]: int(sample.value) for sample in samples if "statement" in sample.labels}
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_a_hundred_idle_workers_ask_at_most_five_times_a_second(engine: Engine, url: str) -> None:
@@ -50,19 +65,30 @@ async def test_a_hundred_idle_workers_ask_at_most_five_times_a_second(engine: En
     async with asyncio.timeout(50):
         while not all(worker._entered for worker in there):
             await asyncio.sleep(0.02)
-        asked = WORKERS
-        while asked > WORKERS / 10:
-            before = statements()
+        # A second may pass in which nothing is asked because nothing gets on: what was asked before is answered first.
+        quiet = 0
+        while quiet < 3:
+            before = asked_by_name().total()
             await asyncio.sleep(1)
-            asked = statements() - before
+            await answered(engine.database)
+            quiet = quiet + 1 if asked_by_name().total() - before <= WORKERS / 10 else 0
+    # Whoever has to listen anew looks at everything once; that is no idle time, and is not measured.
+    anew: list[None] = []
+    engine.bell.on("vidijob_remote", lambda: anew.append(None))
     connection = await asyncpg.connect(url)
     try:
-        before, began = await transactions(engine.database, connection), time.monotonic()
-        await asyncio.sleep(SECONDS)
-        asked = await transactions(engine.database, connection) - before - 2 * CONNECTIONS
-        seconds = time.monotonic() - began
+        while True:
+            anew.clear()
+            names, before, began = asked_by_name(), await transactions(engine.database, connection), time.monotonic()
+            await asyncio.sleep(SECONDS)
+            after = await transactions(engine.database, connection)
+            asked, seconds = asked_by_name() - names, time.monotonic() - began
+            if not anew:
+                break
     finally:
         await connection.close()
-    assert 0 < asked <= 5 * seconds, f"{asked / seconds:.1f} a second"
+    assert 0 < asked.total() <= 5 * seconds, f"{asked.total() / seconds:.1f} a second: {asked}"
+    # Postgres counts what it does by itself as well, now and then; what a worker asks uncounted all of them ask.
+    assert after - before - 2 * CONNECTIONS - asked.total() < WORKERS / 2
     # And they wake all the same.
     await engine.until(await engine.submit(), JobState.FINISHED, seconds=10)
