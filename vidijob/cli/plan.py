@@ -24,7 +24,8 @@ from vidijob.store.migrate import migrate
 
 #: A prediction that is further off than this is none.
 _TOLERATED = 0.25
-#: How many are done in one transaction depends on how many come at the same moment: it is told, and not judged.
+#: What is told of a job, and not predicted: how many share a transaction depends on how many come at the same moment, and no plan
+#: reckons with it.
 _BY_CHANCE = "commits"
 #: What is measured again with --check: numbers of steps between those of the line, and beyond.
 _CHECKED = (3, 10)
@@ -119,10 +120,10 @@ def _compared(line: Line, found: dict[int, Cost]) -> tuple[Table, bool]:
     for steps, cost in found.items():
         for name, (words, unit, factor) in _UNITS.items():
             predicted, measured = getattr(line.at(steps), name), getattr(cost, name)
-            if not measured:
+            if not measured or name == _BY_CHANCE:
                 continue
             off = predicted / measured - 1
-            within = within and (abs(off) <= _TOLERATED or name == _BY_CHANCE)
+            within = within and abs(off) <= _TOLERATED
             table.add_row(
                 words, str(steps), f"{predicted * factor:,.2f}", f"{measured * factor:,.2f}", unit, f"{off:+.0%}"
             )
