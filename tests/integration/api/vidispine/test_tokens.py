@@ -118,11 +118,11 @@ async def test_a_refresh_is_not_written_with_every_request(api: Api, database: D
 
 
 async def test_a_short_token_in_use_stays_alive(api: Api, database: Database) -> None:
-    token = await issue(api, "seconds=2&autoRefresh=true")
+    token = await issue(api, "seconds=3&autoRefresh=true")
     for _ in range(8):
         assert (await with_token(api, token)).status == 200
-        await asyncio.sleep(0.4)
-    await asyncio.sleep(2.1)
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(3.1)
     assert (await with_token(api, token)).status == 401
 
 
