@@ -90,17 +90,27 @@ def graph(modules: Mapping[str, ast.Module]) -> dict[str, set[str]]:
 
 
 def entangled(imports: Mapping[str, set[str]]) -> set[str]:
-    """Return the modules on a circle, or on the way from one to another."""
-    left = set(imports)
-    while True:
-        free = {
-            name
-            for name in left
-            if not imports[name] & left or not any(name in imports[other] for other in left if other != name)
-        }
-        if not free:
-            return left
-        left -= free
+    """Return the modules on a circle, without those whose package is on the same one: it is always imported before them, so that
+    whoever imports them first imports it first.
+    """
+    below = {name: reached(imports, name) for name in imports}
+
+    def is_entered(name: str) -> bool:
+        packages = {name.rsplit(".", cut)[0] for cut in range(1, name.count(".") + 1)}
+        return not any(package in below[name] and name in below[package] for package in packages & imports.keys())
+
+    return {name for name in imports if name in below[name] and is_entered(name)}
+
+
+def reached(imports: Mapping[str, set[str]], name: str) -> set[str]:
+    """Return all that is imported, by whatever way, where a module is."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        new = imports[left.pop()] - found
+        found |= new
+        left += new
+    return found
 
 
 def faults(modules: Collection[str], alone: Collection[str], folder: Path, foreign: list[str]) -> dict[str, str]:
@@ -140,11 +150,15 @@ def test_a_module_that_cannot_be_imported_first_is_found(tmp_path: Path) -> None
         "early": "from planted import late",
         "typed": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from planted import early",
         "exits": "raise SystemExit(0)",
+        "parcel/__init__": "from planted.parcel import first",
+        "parcel/first": "from planted.parcel import second",
+        "parcel/second": "",
     }.items():
+        (package / name).parent.mkdir(exist_ok=True)
         (package / f"{name}.py").write_text(text)
-    modules = {module(file, tmp_path): tree(file) for file in sorted(package.glob("*.py"))}
+    modules = {module(file, tmp_path): tree(file) for file in sorted(package.rglob("*.py"))}
     alone = entangled(graph(modules))
-    assert alone == {"planted.circle", "planted.round"}
+    assert alone == {"planted.circle", "planted.parcel", "planted.round"}
     found = faults(modules.keys() - {"planted.exits"}, alone | {"planted.exits"}, tmp_path, [])
     assert set(found) == {"planted.bad", "planted.warns", "planted.circle", "planted.round", "planted.exits"}
     assert "no_such_module_anywhere" in found["planted.bad"]
