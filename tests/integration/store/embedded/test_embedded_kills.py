@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -137,6 +138,8 @@ async def test_a_backend_that_outlives_its_postmaster_is_ended_before_the_next_s
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
     postmaster = folder.postmaster()
+    # It is told of its supervisor's death, and must not get to ask its backends to end before it is killed itself.
+    os.kill(postmaster, signal.SIGSTOP)
     for pid in [*folder.supervisors(), postmaster]:
         kill(pid)
     # Nothing is awaited until it was seen: this process starts Postgres anew as soon as it can.
