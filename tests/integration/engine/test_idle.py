@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 
 import pytest
 
+from tests.integration.api.vidispine.servers import statements, statements_by_name
 from tests.integration.engine.conftest import Engine, ScriptedExecutor
 from vidijob.jobs.states import JobState
-from vidijob.observability import metrics
 from vidijob.store.database import Database
 
 WORKERS = 100
@@ -23,14 +22,6 @@ async def answered(database: Database) -> None:
     """Wait until the database has answered whatever stands before this in the queue for a connection."""
     async with database.session() as session:
         await session.script("SELECT 1")
-
-
-def asked_by_name() -> Counter[str]:
-    """Return how many statements this process has sent to the database, by their names: each of a transaction as well."""
-    samples = (sample for family in metrics.STATEMENTS._made.collect() for sample in family.samples)
-    return Counter(
-        {sample.labels["statement"]: int(sample.value) for sample in samples if "statement" in sample.labels}
-    )
 
 
 @pytest.mark.slow
@@ -51,19 +42,19 @@ async def test_a_hundred_idle_workers_ask_at_most_five_times_a_second(engine: En
         # A second may pass in which nothing is asked because nothing gets on: what was asked before is answered first.
         quiet = 0
         while quiet < 3:
-            told = asked_by_name().total()
+            told = statements()
             await asyncio.sleep(1)
             await answered(engine.database)
-            quiet = quiet + 1 if asked_by_name().total() - told <= WORKERS / 10 else 0
+            quiet = quiet + 1 if statements() - told <= WORKERS / 10 else 0
     # Whoever has to listen anew looks at everything once; that is no idle time, and is not measured.
     anew: list[None] = []
     engine.bell.on("vidijob_remote", lambda: anew.append(None))
     while True:
         anew.clear()
-        before, began = asked_by_name(), time.monotonic()
+        before, began = statements_by_name(), time.monotonic()
         await asyncio.sleep(SECONDS)
         await answered(engine.database)
-        asked, seconds = asked_by_name() - before, time.monotonic() - began
+        asked, seconds = statements_by_name() - before, time.monotonic() - began
         if not anew:
             break
     assert 0 < asked.total() <= (5 - LISTENING) * seconds, f"{asked.total() / seconds:.1f} a second: {asked}"

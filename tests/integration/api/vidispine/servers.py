@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -59,7 +60,15 @@ async def beside(api: Api, url: str) -> AsyncIterator[Other]:
             await database.close()
 
 
+def statements_by_name() -> Counter[str]:
+    """Return how many statements the servers of this process have sent to the database: each of a transaction as well."""
+    found: Counter[str] = Counter()
+    for family in metrics.STATEMENTS._made.collect():
+        for sample in family.samples:
+            found[sample.labels["statement"]] += int(sample.value)
+    return found
+
+
 def statements() -> int:
-    """Return how many statements the servers of this process have sent to the database."""
-    samples = (sample for family in metrics.STATEMENTS._made.collect() for sample in family.samples)
-    return int(sum(sample.value for sample in samples))
+    """Return how many they are in all."""
+    return statements_by_name().total()

@@ -91,10 +91,11 @@ class Folder:
     def postmaster(self) -> int:
         """Return who is written down as the server; between one and the next it is nobody, for a moment."""
         end = time.monotonic() + 15
-        while not (words := recorded(self.cluster / "postmaster.pid")):
+        while True:
+            with contextlib.suppress(OSError, IndexError):
+                return int((self.cluster / "postmaster.pid").read_text().split()[0])
             assert time.monotonic() < end, "nobody is written down as the server"
             time.sleep(0.005)
-        return int(words[0])
 
     def supervisors(self) -> list[int]:
         return [pid for pid in pids() if str(self.postgres) in (words := command(pid)) and supervisor.__file__ in words]
@@ -119,12 +120,6 @@ class Folder:
 
 def pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def recorded(file: Path) -> list[str]:
-    with contextlib.suppress(OSError):
-        return file.read_text().split()
-    return []
 
 
 def command(pid: int) -> list[str]:
